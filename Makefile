@@ -1,0 +1,39 @@
+# Each target does its own set-up: a bare machine needs Python 3.11 or newer (with venv) and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-all check bench setup clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13), "Lightlag needs Python 3.11 to 3.13 (make PYTHON=python3.12 ...)"'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+setup: $(VENV)/installed  ## make .venv with everything in it
+
+demo: $(VENV)/installed  ## a month of the Moonbase Alpha network: latency table and report
+	$(BIN)/lightlag run scenarios/moonbase-alpha.toml --out runs/moonbase-alpha
+
+test: $(VENV)/installed  ## the tests, under three minutes
+	$(BIN)/python -m pytest -n 2
+
+test-all: $(VENV)/installed  ## the slow ones too
+	$(BIN)/python -m pytest -n 2 -m ''
+
+check: $(VENV)/installed  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed  ## how fast it is, here
+	$(BIN)/python -m pytest benchmarks -m '' --benchmark-only
+
+clean:  ## remove what was made
+	rm -rf $(VENV) runs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks

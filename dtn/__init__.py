@@ -1,0 +1,1 @@
+"""The protocol, pure: bundles, contact plans, routing, the agent. No event loop, no clock, no randomness of its own."""

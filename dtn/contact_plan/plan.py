@@ -1,0 +1,63 @@
+"""ContactPlan: every contact of a scenario, in one fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from dtn.contact_plan.contact import Contact
+
+
+@dataclass(frozen=True, init=False)
+class ContactPlan:
+    """Contacts sorted by (start, source, destination, end); a contact's *number* is its place in that order.
+
+    Args:
+        contacts: the contacts, in any order.
+        start_utc: the instant that the contacts' seconds count from, aware; None where the plan has no date.
+        ipn_numbers: node number of each node name, for formats and endpoints that know numbers only.
+    """
+
+    contacts: tuple[Contact, ...]
+    start_utc: datetime | None = None
+    ipn_numbers: Mapping[str, int] = field(default_factory=dict)
+
+    def __init__(
+        self,
+        contacts: Iterable[Contact],
+        start_utc: datetime | None = None,
+        ipn_numbers: Mapping[str, int] | None = None,
+    ) -> None:
+        ordered = sorted(contacts, key=lambda c: (c.start_s, c.source, c.destination, c.end_s))
+        object.__setattr__(self, "contacts", tuple(ordered))
+        object.__setattr__(self, "start_utc", start_utc)
+        object.__setattr__(self, "ipn_numbers", dict(ipn_numbers or {}))
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Names of all nodes that have a contact or a number, sorted."""
+        named = {c.source for c in self.contacts} | {c.destination for c in self.contacts}
+        return tuple(sorted(named | set(self.ipn_numbers)))
+
+    @classmethod
+    def load(cls, path: str | Path) -> ContactPlan:
+        """Read a plan; the format (json, csv, ion, hdtn, tvg) is told from the content.
+
+        Raises:
+            BadInput: every fault of the file, with line or key.
+        """
+        from dtn.contact_plan.formats import load
+
+        return load(Path(path))
+
+    def save(self, path: str | Path, format: str = "json") -> tuple[str, ...]:
+        """Write the plan whole or not at all; returns what the format could not say, a sentence each.
+
+        Raises:
+            BadInput: the format is unknown, or cannot carry this plan at all.
+        """
+        from dtn.contact_plan.formats import save
+
+        return save(self, Path(path), format)

@@ -1,0 +1,68 @@
+"""The errors Lightlag raises, as one small tree with data in it.
+
+    LightlagError
+    ├── MalformedBundle      octets from outside are no bundle; costs that bundle and nothing else
+    ├── InvalidValue         one value cannot be what it claims (a Contact that ends before it begins)
+    └── BadInput             files or arguments of the user's, every fault at once; exit code 2
+
+A fault of the *network* (a frame lost, a contact cut, a bundle expired) is an event, not an exception.
+Any other exception is a defect of ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class LightlagError(Exception):
+    """The root of the tree."""
+
+
+class MalformedBundle(LightlagError):
+    """Octets that are not a well-formed bundle (RFC 9171 section 5.6 step 3).
+
+    Args:
+        layer: which check failed: cbor, encoding, codec, extension, bpsec, rules or administrative.
+        reason: what is wrong, in words.
+        offset: where in the octets, where that is known.
+    """
+
+    def __init__(self, layer: str, reason: str, offset: int | None = None) -> None:
+        self.layer = layer
+        self.reason = reason
+        self.offset = offset
+        where = "" if offset is None else f" at octet {offset}"
+        super().__init__(f"{layer}: {reason}{where}")
+
+
+class InvalidValue(LightlagError, ValueError):
+    """One value that cannot stand. Readers of files turn it into a Fault that names the file."""
+
+    def __init__(self, key: str, value: object, mend: str) -> None:
+        self.key = key
+        self.value = value
+        self.mend = mend
+        super().__init__(f"{key} = {value!r}: {mend}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of the user's input: where it is, what it says, how to mend it."""
+
+    file: str
+    key: str
+    value: str
+    mend: str
+
+    def __str__(self) -> str:
+        place = ": ".join(part for part in (self.file, self.key) if part)
+        said = f" = {self.value}" if self.value else ""
+        return f"{place}{said}: {self.mend}"
+
+
+class BadInput(LightlagError):
+    """What the user gave cannot be used. Carries every fault that was found, never only the first."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
+        super().__init__("\n".join(str(fault) for fault in faults))

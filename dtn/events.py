@@ -1,0 +1,270 @@
+"""What happened, in the words of the RFCs: one append-only stream of typed events.
+
+Every figure, table and plot is a fold over this stream. Each event carries its time (seconds from the scenario's
+start) and the node at which it happened; bundles appear by their identity as text (`dtn.bundle.BundleId`).
+An event never carries a time that was measured on the machine that emulates, so that equal seeds give equal octets.
+
+Named tuples rather than dataclasses: a run makes hundreds of thousands of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+FORMAT_VERSION = 1
+"""Raised when an event changes its meaning or loses a field; the log's first line carries it."""
+
+
+class BundleSourced(NamedTuple):
+    """An application asked for a transmission (RFC 9171 §5.2); `flow` names the traffic that it belongs to."""
+
+    t_s: float
+    node: str
+    bundle: str
+    source: str
+    destination: str
+    size_bytes: int
+    payload_bytes: int
+    lifetime_s: float
+    priority: int
+    flow: str
+
+
+class BundleReceived(NamedTuple):
+    """A bundle came in whole from another node (§5.6)."""
+
+    t_s: float
+    node: str
+    bundle: str
+    previous: str
+    size_bytes: int
+
+
+class BundleDuplicate(NamedTuple):
+    """A copy of a bundle that this node has or had already came in and was suppressed."""
+
+    t_s: float
+    node: str
+    bundle: str
+    previous: str
+
+
+class BundleMalformed(NamedTuple):
+    """Octets that are no bundle came in and were discarded (§5.6 step 3)."""
+
+    t_s: float
+    node: str
+    previous: str
+    size_bytes: int
+    layer: str
+    reason: str
+
+
+class RouteComputed(NamedTuple):
+    """A strategy chose: the entry node, the arrival it promises (inf: promises nothing) and its hops."""
+
+    t_s: float
+    node: str
+    bundle: str
+    entry: str
+    promised_s: float
+    hops: int
+
+
+class RouteForfeited(NamedTuple):
+    """A bundle was still queued when its contact ended; the strategy is asked again."""
+
+    t_s: float
+    node: str
+    bundle: str
+    entry: str
+
+
+class TransferStarted(NamedTuple):
+    """The first bit of a bundle leaves towards a neighbour; `contact` is the number in the contact plan."""
+
+    t_s: float
+    node: str
+    bundle: str
+    neighbour: str
+    contact: int
+    size_bytes: int
+
+
+class TransferFinished(NamedTuple):
+    """The convergence layer reports success: nothing more is owed to this transfer (§5.4 step 5)."""
+
+    t_s: float
+    node: str
+    bundle: str
+    neighbour: str
+
+
+class TransferFailed(NamedTuple):
+    """The convergence layer gave the bundle back: the contact was cut or the peer refused."""
+
+    t_s: float
+    node: str
+    bundle: str
+    neighbour: str
+    reason: str
+
+
+class BundleDelivered(NamedTuple):
+    """The bundle's payload reached its application (§5.7)."""
+
+    t_s: float
+    node: str
+    bundle: str
+    service: str
+
+
+class BundleDeleted(NamedTuple):
+    """A node deleted its copy (§5.10); `reason` is the status report reason code (§6.1.1, figure 4)."""
+
+    t_s: float
+    node: str
+    bundle: str
+    reason: int
+
+
+class BundleFragmented(NamedTuple):
+    """A bundle was replaced by fragments (§5.8), named by their own identities."""
+
+    t_s: float
+    node: str
+    bundle: str
+    fragments: tuple[str, ...]
+
+
+class BundleReassembled(NamedTuple):
+    """Fragments made up a whole bundle again (§5.9)."""
+
+    t_s: float
+    node: str
+    bundle: str
+    fragments: tuple[str, ...]
+
+
+class BundleHeld(NamedTuple):
+    """At the end of the run a copy of the bundle is still in this node's store."""
+
+    t_s: float
+    node: str
+    bundle: str
+
+
+class BundleInFlight(NamedTuple):
+    """At the end of the run a copy of the bundle is between two nodes."""
+
+    t_s: float
+    node: str
+    bundle: str
+    neighbour: str
+
+
+class ContactStarted(NamedTuple):
+    """The link to a neighbour came up: `contact` as planned, or as it really is."""
+
+    t_s: float
+    node: str
+    neighbour: str
+    contact: int
+
+
+class ContactEnded(NamedTuple):
+    """The link to a neighbour went down; `reason` is 'scheduled', or the fault that cut it."""
+
+    t_s: float
+    node: str
+    neighbour: str
+    contact: int
+    reason: str
+
+
+class FrameLost(NamedTuple):
+    """A frame reached nobody: the contact was cut under it, the receiver was down, or noise took it."""
+
+    t_s: float
+    node: str
+    neighbour: str
+    bundle: str
+    size_bytes: int
+    reason: str
+
+
+class FrameLate(NamedTuple):
+    """A frame came too late to be held until its arrival time; `late_s` of emulated time."""
+
+    t_s: float
+    node: str
+    neighbour: str
+    late_s: float
+
+
+class NodeUp(NamedTuple):
+    """A node joined the network: at the start, at its launch, or after a fault."""
+
+    t_s: float
+    node: str
+
+
+class NodeDown(NamedTuple):
+    """A node left the network; `reason` names the fault."""
+
+    t_s: float
+    node: str
+    reason: str
+
+
+Event = (
+    BundleSourced
+    | BundleReceived
+    | BundleDuplicate
+    | BundleMalformed
+    | RouteComputed
+    | RouteForfeited
+    | TransferStarted
+    | TransferFinished
+    | TransferFailed
+    | BundleDelivered
+    | BundleDeleted
+    | BundleFragmented
+    | BundleReassembled
+    | BundleHeld
+    | BundleInFlight
+    | ContactStarted
+    | ContactEnded
+    | FrameLost
+    | FrameLate
+    | NodeUp
+    | NodeDown
+)
+"""Any event. The name in the log is the class's name."""
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        BundleSourced,
+        BundleReceived,
+        BundleDuplicate,
+        BundleMalformed,
+        RouteComputed,
+        RouteForfeited,
+        TransferStarted,
+        TransferFinished,
+        TransferFailed,
+        BundleDelivered,
+        BundleDeleted,
+        BundleFragmented,
+        BundleReassembled,
+        BundleHeld,
+        BundleInFlight,
+        ContactStarted,
+        ContactEnded,
+        FrameLost,
+        FrameLate,
+        NodeUp,
+        NodeDown,
+    )
+}

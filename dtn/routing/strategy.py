@@ -1,0 +1,230 @@
+"""The strategy interface: one function from a read-only view and a bundle to a decision.
+
+A strategy is deterministic, reads no clock and does no I/O; what it remembers lives in `view.memory`, what it draws
+comes from `view.rng`. The engine queues, books volume, refunds, times out and asks again: on arrival, when a contact
+begins (for bundles on hold), on forfeit, when a transfer failed, when a hold's time is over, and on a plan change.
+
+    from dtn.routing import Hold, Send, strategy
+
+    @strategy("few_hops")
+    def few_hops(view, bundle):
+        routes = [r for r in view.routes(bundle, k=8) if r.delivery_s <= bundle.expires_s]
+        best = min(routes, key=lambda r: (r.hops, r.delivery_s), default=None)
+        return Send(best) if best else Hold()
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import sys
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+from dtn.errors import BadInput, Fault
+from dtn.routing.route import Route
+
+if TYPE_CHECKING:
+    import random
+
+    from dtn.contact_plan import Contact, ContactPlan
+
+
+class Send(NamedTuple):
+    """Queue the bundle for a neighbour.
+
+    Args:
+        to: a Route (its volume is booked on every contact of it) or the name of a neighbour.
+        keep: hold on to a copy and go on asking (epidemic, spray); otherwise the bundle is passed on.
+        tokens: copies that the receiver may make of it, for strategies that count copies; 0 says nothing.
+    """
+
+    to: Route | str
+    keep: bool = False
+    tokens: int = 0
+
+    @classmethod
+    def copy(cls, to: Route | str, tokens: int = 0) -> Send:
+        """Send a copy and keep the bundle."""
+        return cls(to, keep=True, tokens=tokens)
+
+
+class Hold(NamedTuple):
+    """Keep the bundle; asked again when a contact begins, or at `until_s` if that is sooner."""
+
+    until_s: float = math.inf
+
+
+class Drop(NamedTuple):
+    """Delete the bundle; `reason` is a status report reason code (RFC 9171 §6.1.1), 5 = no known route."""
+
+    reason: int = 5
+
+
+Decision = Send | Hold | Drop
+Decisions = Decision | Sequence[Decision]
+
+
+class BundleView(Protocol):
+    """What a strategy may know of a bundle. Names are node names, times seconds from the start."""
+
+    @property
+    def id(self) -> str:
+        """Identity as text; unique in a run."""
+    @property
+    def source(self) -> str:
+        """Name of the node that sourced it."""
+    @property
+    def destination(self) -> str:
+        """Name of the node it is for."""
+    @property
+    def size_bytes(self) -> int:
+        """Encoded size."""
+    @property
+    def created_s(self) -> float:
+        """When it was sourced."""
+    @property
+    def expires_s(self) -> float:
+        """When its lifetime ends."""
+    @property
+    def priority(self) -> int:
+        """0 bulk, 1 normal, 2 expedited."""
+    @property
+    def critical(self) -> bool:
+        """Whether every neighbour with a route should get a copy."""
+    @property
+    def came_from(self) -> str | None:
+        """The node it was received from; None where it was sourced."""
+    @property
+    def hops(self) -> int:
+        """Hops it has made so far."""
+    @property
+    def tokens(self) -> int:
+        """Copies this node may still make, for strategies that count copies."""
+    @property
+    def failed_with(self) -> str | None:
+        """The neighbour with which the last attempt failed or was forfeited, if any."""
+
+
+class Neighbour(Protocol):
+    """Another node that this one shares a contact with."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+    @property
+    def contact(self) -> Contact | None:
+        """The contact to it that is open now."""
+    @property
+    def queued_bytes(self) -> int:
+        """What waits here to be sent to it."""
+    @property
+    def seen(self) -> frozenset[str] | set[str]:
+        """Identities of bundles that this node sent to it or received from it: local knowledge only."""
+
+
+class View(Protocol):
+    """What a strategy may know of the world: one node's own knowledge."""
+
+    @property
+    def now_s(self) -> float:
+        """The present, seconds from the start."""
+    @property
+    def node(self) -> str:
+        """The node that decides."""
+    @property
+    def plan(self) -> ContactPlan:
+        """The contact plan as this node knows it."""
+    @property
+    def neighbours(self) -> Sequence[Neighbour]:
+        """Nodes to which a contact is open now, by name."""
+    @property
+    def next_contact_s(self) -> float:
+        """When the next contact from this node begins; inf if none does."""
+    @property
+    def memory(self) -> MutableMapping[str, Any]:
+        """The strategy's own memory at this node, kept by the engine."""
+    @property
+    def rng(self) -> random.Random:
+        """Randomness of this node, seeded from the scenario's seed and the node's name."""
+
+    def routes(self, bundle: BundleView, k: int = 1) -> Sequence[Route]:
+        """Up to k candidate routes for the bundle, best first in the order of SABR §3.2.8.1."""
+    def earliest(self, destination: str, size_bytes: float) -> Route | None:
+        """The earliest arrival over the plan in an empty network, from here and now."""
+    def backlog_bytes(self, neighbour: str, priority: int = 0) -> float:
+        """What is queued to a neighbour at this priority or above."""
+    def residual_bytes(self, contact: int, priority: int = 0) -> float:
+        """Volume of a contact (by number) that this node has not booked at this priority or above."""
+
+
+StrategyFunction = Callable[[View, BundleView], Decisions]
+F = TypeVar("F", bound=StrategyFunction)
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A strategy and what it asks of the engine."""
+
+    name: str
+    decide: StrategyFunction
+    traits: Mapping[str, Any]
+
+
+STRATEGIES: dict[str, Strategy] = {}
+"""Strategies by name; filled by the decorator when a module is imported."""
+
+
+def strategy(name: str, **traits: Any) -> Callable[[F], F]:
+    """Register a function as the strategy `name`."""
+
+    def register(function: F) -> F:
+        STRATEGIES[name] = Strategy(name, function, traits)
+        return function
+
+    return register
+
+
+def load_strategy(spec: str, where: str = "") -> Strategy:
+    """Find a strategy: by name, by entry point (group `lightlag.strategies`), or as `my_file.py:function`.
+
+    Args:
+        spec: what the user wrote.
+        where: the file that named it, for the message.
+
+    Raises:
+        BadInput: there is no such strategy.
+    """
+    if spec in STRATEGIES:
+        return STRATEGIES[spec]
+    path, colon, function_name = spec.rpartition(":")
+    if colon and path.endswith(".py"):
+        return _from_file(spec, Path(path), function_name, where)
+    for entry_point in metadata.entry_points(group="lightlag.strategies"):
+        if entry_point.name == spec:
+            return Strategy(spec, entry_point.load(), {})
+    known = ", ".join(sorted(STRATEGIES))
+    raise BadInput(Fault(where, "strategy", spec, f"choose one of {known}, or give my_file.py:function"))
+
+
+def _from_file(spec: str, path: Path, function_name: str, where: str) -> Strategy:
+    if not path.is_file():
+        raise BadInput(Fault(where, "strategy", spec, f"there is no file {path}"))
+    module_name = f"lightlag_strategy_{path.stem}"
+    module_spec = importlib.util.spec_from_file_location(module_name, path)
+    assert module_spec is not None
+    assert module_spec.loader is not None
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules[module_name] = module
+    try:
+        module_spec.loader.exec_module(module)
+    except Exception as fault:
+        raise BadInput(Fault(str(path), "", "", f"does not import: {fault!r}")) from fault
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise BadInput(Fault(str(path), "", "", f"has no function {function_name!r}"))
+    named = (known for known in STRATEGIES.values() if known.decide is function)
+    return next(named, Strategy(function_name, function, {}))

@@ -1,0 +1,1 @@
+"""What happened: scenario, run, event log, reports and the command line."""

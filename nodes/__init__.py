@@ -1,0 +1,1 @@
+"""The running node: agent, convergence layers, channels and applications on an event loop."""

@@ -1,0 +1,1 @@
+"""Who can hear whom: ephemerides, trajectories, light time, visibility, laser links, contact plans."""
