@@ -1,1 +1,4 @@
-"""The protocol, pure: bundles, contact plans, routing, the agent. No event loop, no clock, no randomness of its own."""
+"""The protocol, pure: bundles, contact plans, routing, the agent.
+
+No event loop, no clock, no randomness of its own.
+"""

@@ -1,8 +1,9 @@
 """What happened, in the words of the RFCs: one append-only stream of typed events.
 
-Every figure, table and plot is a fold over this stream. Each event carries its time (seconds from the scenario's
-start) and the node at which it happened; bundles appear by their identity as text (`dtn.bundle.BundleId`).
-An event never carries a time that was measured on the machine that emulates, so that equal seeds give equal octets.
+Every figure, table and plot is a fold over this stream. Each event carries its time (seconds from
+the scenario's start) and the node at which it happened; bundles appear by their identity as text
+(`dtn.bundle.BundleId`). An event never carries a time that was measured on the machine that
+emulates, so that equal seeds give equal octets.
 
 Named tuples rather than dataclasses: a run makes hundreds of thousands of them.
 """
@@ -16,7 +17,7 @@ FORMAT_VERSION = 1
 
 
 class BundleSourced(NamedTuple):
-    """An application asked for a transmission (RFC 9171 §5.2); `flow` names the traffic that it belongs to."""
+    """An application asked for a transmission (RFC 9171 §5.2) as part of the traffic `flow`."""
 
     t_s: float
     node: str
@@ -61,7 +62,7 @@ class BundleMalformed(NamedTuple):
 
 
 class RouteComputed(NamedTuple):
-    """A strategy chose: the entry node, the arrival it promises (inf: promises nothing) and its hops."""
+    """A strategy chose: entry node, the arrival it promises (inf: promises nothing) and hops."""
 
     t_s: float
     node: str
@@ -81,7 +82,7 @@ class RouteForfeited(NamedTuple):
 
 
 class TransferStarted(NamedTuple):
-    """The first bit of a bundle leaves towards a neighbour; `contact` is the number in the contact plan."""
+    """The first bit of a bundle leaves for a neighbour; `contact` is its number in the plan."""
 
     t_s: float
     node: str
@@ -92,7 +93,7 @@ class TransferStarted(NamedTuple):
 
 
 class TransferFinished(NamedTuple):
-    """The convergence layer reports success: nothing more is owed to this transfer (§5.4 step 5)."""
+    """The convergence layer reports success: the transfer is owed nothing more (§5.4 step 5)."""
 
     t_s: float
     node: str
@@ -120,7 +121,7 @@ class BundleDelivered(NamedTuple):
 
 
 class BundleDeleted(NamedTuple):
-    """A node deleted its copy (§5.10); `reason` is the status report reason code (§6.1.1, figure 4)."""
+    """A node deleted its copy (§5.10); `reason` is a status report reason code (§6.1.1)."""
 
     t_s: float
     node: str
@@ -183,7 +184,7 @@ class ContactEnded(NamedTuple):
 
 
 class FrameLost(NamedTuple):
-    """A frame reached nobody: the contact was cut under it, the receiver was down, or noise took it."""
+    """A frame reached nobody: the contact was cut, the receiver was down, or noise took it."""
 
     t_s: float
     node: str

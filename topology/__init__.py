@@ -1,1 +1,1 @@
-"""Who can hear whom: ephemerides, trajectories, light time, visibility, laser links, contact plans."""
+"""Who can hear whom: ephemerides, trajectories, light time, visibility, lasers, contact plans."""

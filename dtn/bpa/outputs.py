@@ -9,7 +9,10 @@ from dtn.events import Event
 
 
 class Store(NamedTuple):
-    """Commit the bundle under `ref`, then call `agent.stored(ref, now)`: at once in memory, after the commit on disk."""
+    """Commit the bundle under `ref`, then call `agent.stored(ref, now)`.
+
+    At once in memory, after the commit on disk.
+    """
 
     ref: int
     bundle: Bundle
@@ -24,8 +27,9 @@ class Release(NamedTuple):
 class Transmit(NamedTuple):
     """Hand the bundle to the convergence layer of `neighbour` (§5.4 step 4), which starts at once.
 
-    The convergence layer answers `agent.link_ready(neighbour, now)` when it can take another bundle, and
-    `agent.transfer_finished(transfer, now)` or `agent.transfer_failed(transfer, reason, now)` when this one's fate is known.
+    The convergence layer answers `agent.link_ready(neighbour, now)` when it can take another
+    bundle, and `agent.transfer_finished(transfer, now)` or `agent.transfer_failed(transfer, reason,
+    now)` when this one's fate is known.
     """
 
     transfer: int

@@ -1,7 +1,8 @@
-"""Contact: a directed opportunity to transmit, in the transmitter's time (CCSDS 734.3-B-1 section 2.3.1).
+"""Contact: a directed opportunity to transmit, in the transmitter's time (CCSDS 734.3-B-1 §2.3.1).
 
-A frame whose last bit leaves at t arrives at t + owlt(t). Rate and light time are each a number, or samples
-evenly spaced from start to end with straight lines between them; a contact's volume is the integral of its rate.
+A frame whose last bit leaves at t arrives at t + owlt(t). Rate and light time are each a number, or
+samples evenly spaced from start to end with straight lines between them; a contact's volume is the
+integral of its rate.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ TIME_TOLERANCE_S = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """From `source` to `destination`, open for transmission in [start_s, end_s] (closed at both ends).
+    """From `source` to `destination`, open in [start_s, end_s] (closed at both ends).
 
     Args:
         source: name of the transmitting node.
         destination: name of the receiving node.
         start_s: first moment of transmission, seconds from the scenario's start.
         end_s: last moment of transmission, same clock.
-        rate_bps: data rate, bit/s: a number or evenly spaced samples, positive somewhere, never negative.
+        rate_bps: data rate, bit/s: a number or evenly spaced samples, positive somewhere, never
+            negative.
         owlt_s: one-way light time, seconds: a number or evenly spaced samples, never negative.
         confidence: probability that the contact takes place, 0 < confidence <= 1.
 
@@ -56,7 +58,7 @@ class Contact:
         return self.end_s - self.start_s
 
     def owlt_at(self, t_s: float) -> float:
-        """One-way light time of a bit that leaves at t_s; outside the contact, that of the nearer end."""
+        """Light time of a bit that leaves at t_s; outside the contact, that of the nearer end."""
         owlt = self.owlt_s
         if not isinstance(owlt, tuple):
             return owlt
@@ -80,7 +82,7 @@ class Contact:
         return (self._bits_by(last) - self._bits_by(first)) / 8
 
     def last_bit_s(self, first_bit_s: float, size_bytes: float) -> float:
-        """When the last bit leaves, if the first leaves at first_bit_s; inf if the contact ends before."""
+        """When the last bit leaves, if the first does at first_bit_s; inf if it does not fit."""
         if not isinstance(self.rate_bps, tuple):
             last = first_bit_s + size_bytes * 8 / self.rate_bps
         else:
@@ -111,7 +113,8 @@ class Contact:
             return math.inf
         step_s = self.duration_s / (len(sent) - 1)
         cell = min(max(bisect_right(sent, bits) - 1, 0), len(sent) - 2)
-        # slope s and rate r0 at the cell's start: bits - sent = r0 x + s x^2 / 2, solved without cancellation
+        # slope s and rate r0 at the cell's start: bits - sent = r0 x + s x^2 / 2, solved without
+        # cancellation
         rest = max(bits - sent[cell], 0.0)
         r0 = self.rate_bps[cell]
         slope = (self.rate_bps[cell + 1] - r0) / step_s
@@ -146,7 +149,9 @@ def _check(contact: Contact) -> None:
     if not contact.source or not contact.destination:
         raise InvalidValue("source", contact.source, "name both ends of the contact")
     if contact.source == contact.destination:
-        raise InvalidValue("destination", contact.destination, "a contact joins two different nodes")
+        raise InvalidValue(
+            "destination", contact.destination, "a contact joins two different nodes"
+        )
     if not (math.isfinite(contact.start_s) and math.isfinite(contact.end_s)):
         raise InvalidValue("start_s", contact.start_s, "give finite seconds from the start")
     if contact.end_s <= contact.start_s:

@@ -12,12 +12,14 @@ from dtn.contact_plan.contact import Contact
 
 @dataclass(frozen=True, init=False)
 class ContactPlan:
-    """Contacts sorted by (start, source, destination, end); a contact's *number* is its place in that order.
+    """Contacts by (start, source, destination, end); a contact's *number* is its place there.
 
     Args:
         contacts: the contacts, in any order.
-        start_utc: the instant that the contacts' seconds count from, aware; None where the plan has no date.
-        ipn_numbers: node number of each node name, for formats and endpoints that know numbers only.
+        start_utc: the instant that the contacts' seconds count from, aware; None where the plan has
+            no date.
+        ipn_numbers: node number of each node name, for formats and endpoints that know numbers
+            only.
     """
 
     contacts: tuple[Contact, ...]
@@ -53,7 +55,7 @@ class ContactPlan:
         return load(Path(path))
 
     def save(self, path: str | Path, format: str = "json") -> tuple[str, ...]:
-        """Write the plan whole or not at all; returns what the format could not say, a sentence each.
+        """Write the plan whole or not at all; returns what the format cannot say, a sentence each.
 
         Raises:
             BadInput: the format is unknown, or cannot carry this plan at all.

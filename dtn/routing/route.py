@@ -9,7 +9,7 @@ from dtn.contact_plan import Contact
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Contacts c1..cn with c1.source the origin and each contact beginning where the last one ended.
+    """Contacts c1..cn: c1.source is the origin, each contact begins where the last one ended.
 
     Args:
         contacts: the contacts in order, at least one.

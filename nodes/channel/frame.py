@@ -1,4 +1,7 @@
-"""Frame: what crosses a link. The sender applies the link once and stamps the arrival; the receiver holds it until then."""
+"""Frame: what crosses a link.
+
+The sender applies the link once and stamps the arrival; the receiver holds it until then.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ class Frame(NamedTuple):
     Args:
         source: transmitting node.
         destination: receiving node.
-        sequence: counts the frames of this link from 0, so that duplicates and reordering can be seen.
+        sequence: counts the frames of this link from 0, so that duplicates and reordering can be
+            seen.
         sent_s: when its last bit left.
         arrives_s: when its last bit arrives: sent_s plus the light time at sent_s.
         size_bytes: its length on the wire.
