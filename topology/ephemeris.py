@@ -1,0 +1,209 @@
+"""The sky over one scenario: JPL's DE421 and the clocks, shipped with the package.
+
+Kernels (`topology/kernels`): an excerpt of de421.bsp for 2026 to 2036, the lunar orientation of
+DE421 and its frames; nothing is downloaded. They are read into memory and their files closed. Time
+is TDB seconds from the scenario's start, so that light times are TDB seconds too; UTC appears at
+the edges, here (`Sky.seconds`, `Sky.utc`): a difference of two UTC dates is off by at most 3.4 ms,
+and by the leap seconds there may be.
+
+Outside its years the excerpt would extrapolate without a word, so a scenario that leaves them is
+refused. An hour of margin at both ends, longer than light takes from Jupiter (54 minutes at most),
+lies inside the kernel's own records.
+"""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path as FilePath
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+from jplephem.daf import DAF
+from jplephem.spk import SPK
+from skyfield.api import PlanetaryConstants, load
+from skyfield.planetarylib import Frame
+
+from dtn.errors import BadInput, Fault, InvalidValue
+from topology.bodies import body_named
+from topology.constants import DAY_S
+from topology.orientation import (
+    EarthOrientation,
+    Epochs,
+    MarsOrientation,
+    MoonOrientation,
+    Orientation,
+)
+from topology.paths import FloatArray, State
+
+KERNELS: Final = FilePath(__file__).parent / "kernels"
+FIRST_UTC: Final = datetime(2026, 1, 1, tzinfo=UTC)
+LAST_UTC: Final = datetime(2037, 1, 1, tzinfo=UTC)
+LIGHT_TIME_MARGIN_S: Final = 3600.0
+
+
+class BodyPath:
+    """The path of a body's centre, straight from the ephemeris."""
+
+    def __init__(self, sky: Sky, name: str) -> None:
+        self._sky = sky
+        self.name = name
+        self._segments = body_named(name).segments
+
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """All of the kernel, in seconds from the scenario's start."""
+        return self._sky.kernel_span_s
+
+    @property
+    def body(self) -> str | None:
+        """None: a centre stands on no surface."""
+        return None
+
+    def state(self, t_s: FloatArray) -> State:
+        """Position and velocity of the body's centre."""
+        return self._sky.segment_state(self._segments, t_s)
+
+    def up(self, t_s: FloatArray) -> FloatArray | None:
+        """None: a centre has no horizon."""
+        return None
+
+    def horizon_axes(self, t_s: FloatArray) -> FloatArray | None:
+        """None: a centre has no horizon."""
+        return None
+
+
+class Sky:
+    """The ephemerides and clocks over one scenario.
+
+    Args:
+        start: the scenario's start, an aware datetime.
+        duration_s: its length.
+
+    Raises:
+        BadInput: the start has no time zone, the duration is not positive, or the kernels do not
+            cover them.
+    """
+
+    def __init__(self, start: datetime, duration_s: float) -> None:
+        _check_span(start, duration_s)
+        timescale = load.timescale(builtin=True)
+        begin = timescale.from_datetime(start)
+        self.start_utc = start.astimezone(UTC)
+        self.duration_s = duration_s
+        self.span_s = (-LIGHT_TIME_MARGIN_S, duration_s + LIGHT_TIME_MARGIN_S)
+        self._epochs = Epochs(timescale, float(begin.whole), float(begin.tdb_fraction))
+        self._spk = SPK(DAF(io.BytesIO((KERNELS / "de421_2026_2036.bsp").read_bytes())))
+        self.kernel_span_s = (
+            self.seconds(FIRST_UTC) - LIGHT_TIME_MARGIN_S,
+            self.seconds(LAST_UTC) + LIGHT_TIME_MARGIN_S,
+        )
+        self._orientations: dict[str, Orientation] = {}
+
+    def close(self) -> None:
+        """Let the kernels go. Their files were closed when they had been read."""
+        self._spk.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def seconds(self, utc: datetime) -> float:
+        """TDB seconds from the scenario's start to an aware datetime."""
+        time = self._epochs.timescale.from_datetime(utc)
+        days = (float(time.whole) - self._epochs.whole_jd) + (
+            float(time.tdb_fraction) - self._epochs.fraction_jd
+        )
+        return days * DAY_S
+
+    def utc(self, t_s: float) -> datetime:
+        """The UTC date t_s after the scenario's start, to the microsecond."""
+        guess = self.start_utc + timedelta(seconds=t_s)
+        return guess + timedelta(seconds=t_s - self.seconds(guess))
+
+    def body(self, name: str) -> BodyPath:
+        """The path of the centre of a body: "sun", "earth", "moon", "mars", "venus", "jupiter"...
+
+        Raises:
+            InvalidValue: no such body.
+        """
+        return BodyPath(self, name)
+
+    def orientation(self, name: str) -> Orientation:
+        """How the Earth, the Moon or Mars is turned, inside the scenario's span and its margin.
+
+        Raises:
+            InvalidValue: the orientation of that body is not known.
+        """
+        known = self._orientations.get(name)
+        if known is None:
+            known = self._orientations[name] = self._make_orientation(name)
+        return known
+
+    def segment_state(self, segments: tuple[tuple[int, int], ...], t_s: FloatArray) -> State:
+        """The sum of ephemeris segments, shape (3, N): for bodies and their like.
+
+        Raises:
+            InvalidValue: an epoch lies outside the kernel, which would extrapolate without a word.
+        """
+        t_s = np.atleast_1d(np.asarray(t_s, dtype=np.float64))
+        first_s, last_s = self.kernel_span_s
+        if t_s.size and not (t_s.min() >= first_s and t_s.max() <= last_s):
+            at = float(t_s.min() if not t_s.min() >= first_s else t_s.max())
+            raise InvalidValue(
+                "t_s", at, f"the ephemeris covers {FIRST_UTC:%Y} to {LAST_UTC:%Y-%m-%d}"
+            )
+        position = np.zeros((3, t_s.size))
+        velocity = np.zeros((3, t_s.size))
+        fraction = self._epochs.fraction_jd + t_s / DAY_S
+        for pair in segments:
+            offset, rate = self._spk[pair].compute_and_differentiate(
+                self._epochs.whole_jd, fraction
+            )
+            position += offset
+            velocity += rate
+        return State(position, velocity / DAY_S)
+
+    def _make_orientation(self, name: str) -> Orientation:
+        match name:
+            case "earth":
+                return EarthOrientation(self._epochs, self.span_s)
+            case "moon":
+                return MoonOrientation(self._epochs, _lunar_frame("MOON_ME_DE421"))
+            case "mars":
+                return MarsOrientation(self._epochs)
+            case _:
+                raise InvalidValue("body", name, "sites stand on one of: earth, moon, mars")
+
+
+def _lunar_frame(name: str) -> Frame:
+    """A lunar frame of the shipped kernels, by skyfield."""
+    frames = PlanetaryConstants()
+    frames.read_text(io.BytesIO((KERNELS / "moon_080317.tf").read_bytes()))
+    frames.read_binary(io.BytesIO((KERNELS / "moon_pa_de421_1900-2050.bpc").read_bytes()))
+    return frames.build_frame_named(name)
+
+
+def _check_span(start: datetime, duration_s: float) -> None:
+    """Refuse a scenario that leaves the kernels."""
+    if start.tzinfo is None:
+        mend = "say the time zone: write Z for UTC, as in 2026-12-01T00:00:00Z"
+        raise BadInput(Fault("", "start", start.isoformat(), mend))
+    if not (np.isfinite(duration_s) and duration_s > 0):
+        raise BadInput(Fault("", "duration", f"{duration_s:g} s", "must be longer than nothing"))
+    covered = f"the ephemeris covers {FIRST_UTC:%Y-%m-%d} to {LAST_UTC:%Y-%m-%d}"
+    if not FIRST_UTC <= start < LAST_UTC:
+        mend = f"{covered}: choose a start inside"
+        raise BadInput(Fault("", "start", start.isoformat(), mend))
+    room_s = (LAST_UTC - start).total_seconds()
+    if duration_s > room_s:
+        mend = f"{covered}: from this start at most {room_s / DAY_S:.6g} d are left"
+        raise BadInput(Fault("", "duration", f"{duration_s / DAY_S:.6g} d", mend))
