@@ -1,0 +1,54 @@
+"""The command line: `lightlag`.
+
+Results go to stdout, everything else to stderr; `--json` prints one JSON document and nothing else.
+What the user gave and cannot be used ends the command with exit code 2 and one line per fault:
+file, key, value, mend.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from dtn.errors import BadInput, StrategyFault
+from emulator.cli import scenario_commands
+from emulator.cli.output import print_faults
+
+app = typer.Typer(
+    name="lightlag",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+EXAMPLES = (
+    (scenario_commands.validate, "lightlag validate scenarios/moonbase-alpha.toml"),
+    (scenario_commands.new, "lightlag new my-network.toml"),
+    (scenario_commands.schema, "lightlag schema > scenario.schema.json"),
+)
+"""Every command with the example that its help shows; its second word is the command's name."""
+
+for command, example in EXAMPLES:
+    app.command(example.split()[1], epilog=f"Example: {example}")(command)
+
+
+@app.callback()
+def _lightlag() -> None:
+    """Emulate delay-tolerant interplanetary laser networks, and explain every second of latency.
+
+    Begin with `lightlag run scenarios/moonbase-alpha.toml --out runs/alpha`.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; always ends in SystemExit: 0 done, 1 failed, 2 unusable input."""
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="lightlag")
+    except BadInput as bad:
+        print_faults(bad)
+        sys.exit(2)
+    except StrategyFault as fault:
+        print(f"lightlag: {fault}", file=sys.stderr)
+        sys.exit(1)

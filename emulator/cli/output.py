@@ -1,0 +1,42 @@
+"""What commands print: JSON or tables on stdout, faults and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from dtn.errors import BadInput
+
+Json = dict[str, "Json"] | list["Json"] | str | float | int | bool | None
+
+
+def stdout() -> Console:
+    """Where tables go; as wide as the terminal."""
+    return Console(file=sys.stdout, soft_wrap=False)
+
+
+def stderr() -> Console:
+    """Where progress and remarks go."""
+    return Console(file=sys.stderr)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on stdout; no NaN or Infinity, which are not JSON."""
+    json.dump(document, sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def print_faults(bad: BadInput) -> None:
+    """One line per fault on stderr."""
+    for fault in bad.faults:
+        print(" ".join(str(fault).splitlines()), file=sys.stderr)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

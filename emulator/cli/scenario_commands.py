@@ -1,0 +1,70 @@
+"""Commands about scenario files: validate, new, schema."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dtn.errors import BadInput, Fault
+from emulator import scenario as scenarios
+from emulator.cli.output import print_json, stdout, write_whole
+from emulator.scenario.checks import strategy_faults
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
+ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
+
+
+def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
+    """Check a scenario file and say what is in it.
+
+    Every fault is reported, one a line, with file, key, value and mend; the exit code is then 2.
+    """
+    loaded = scenarios.load(scenario)
+    faults = strategy_faults(loaded)
+    if faults:
+        raise BadInput(*faults)
+    launches = len(loaded.launches())
+    if json:
+        print_json(
+            {
+                "scenario": loaded.name,
+                "start": loaded.start.isoformat(),
+                "duration_s": loaded.duration_s,
+                "nodes": loaded.ipn_numbers(),
+                "launches": launches,
+                "flows": [flow.name for flow in loaded.traffic],
+            }
+        )
+        return
+    stdout().print(
+        f"{scenario} is good: {len(loaded.nodes)} nodes and {launches} launches, "
+        f"{len(loaded.traffic)} flows of traffic, {loaded.duration_s / 86400:g} days from "
+        f"{loaded.start:%Y-%m-%d %H:%M} UTC",
+        highlight=False,
+    )
+
+
+def new(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("scenario.toml"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite the file if it is there.")
+    ] = False,
+) -> None:
+    """Write a commented scenario to begin from."""
+    if file.exists() and not force:
+        raise BadInput(
+            Fault(str(file), "", "", "is there already: name another file, or add --force")
+        )
+    if not file.parent.is_dir():
+        raise BadInput(Fault(str(file), "", "", f"make the folder {file.parent} first"))
+    template = resources.files("emulator.scenario").joinpath("template.toml")
+    write_whole(file, template.read_text(encoding="utf-8"))
+    stdout().print(f"wrote {file}; try: lightlag run {file}", highlight=False)
+
+
+def schema() -> None:
+    """Print the scenario format as JSON Schema, for editors that check while you type."""
+    print_json(scenarios.json_schema())

@@ -1,0 +1,175 @@
+"""What must hold between the tables of a scenario: names, references, dates.
+
+A check only looks at what pydantic has already accepted, so it may trust types and ranges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+
+from dtn.errors import BadInput, Fault
+from dtn.routing.strategy import load_strategy
+from emulator.scenario.faults import did_you_mean, shown
+from emulator.scenario.tables import Scenario
+
+KERNEL_FIRST = datetime(2026, 1, 2, tzinfo=UTC)
+KERNEL_LAST = datetime(2036, 12, 31, tzinfo=UTC)
+"""The dates that the shipped kernel covers, less a day at each end for light time."""
+
+Found = tuple[str, object, str]
+"""Key path, value, mend."""
+
+
+def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
+    """Every fault that takes two places of the file to see."""
+    checks: tuple[Callable[[Scenario], Iterator[Found]], ...] = (
+        _dates,
+        _unique_names,
+        _unique_numbers,
+        _terminals,
+        _links,
+        _mass_drivers,
+        _traffic,
+        _outages,
+    )
+    return tuple(
+        Fault(file, key, shown(value), mend)
+        for check in checks
+        for key, value, mend in check(scenario)
+    )
+
+
+def strategy_faults(scenario: Scenario) -> tuple[Fault, ...]:
+    """Whether the strategy exists; imports it if it is a file."""
+    try:
+        load_strategy(scenario.routing.strategy, f"{scenario.file}: routing")
+    except BadInput as bad:
+        return bad.faults
+    return ()
+
+
+def _dates(scenario: Scenario) -> Iterator[Found]:
+    span = f"the ephemeris covers {KERNEL_FIRST:%Y-%m-%d} to {KERNEL_LAST:%Y-%m-%d}"
+    if not KERNEL_FIRST <= scenario.start <= KERNEL_LAST:
+        yield "start", scenario.start.isoformat(), f"choose another date: {span}"
+    elif scenario.duration_s > (KERNEL_LAST - scenario.start).total_seconds():
+        days = f"{scenario.duration_s / 86400:g}d"
+        yield "duration", days, f"end sooner: from this start, {span}"
+    for place, node in enumerate(scenario.nodes):
+        epoch = node.orbit.epoch if node.orbit else None
+        if epoch is not None and not KERNEL_FIRST <= epoch <= KERNEL_LAST:
+            yield (
+                f"{_node(place, node.name)}.orbit.epoch",
+                epoch.isoformat(),
+                f"choose another: {span}",
+            )
+
+
+def _unique_names(scenario: Scenario) -> Iterator[Found]:
+    yield from _twice(
+        ((name, path) for path, name, _ in _members(scenario)),
+        lambda first: f"this name is taken by {first}: choose another",
+    )
+
+
+def _unique_numbers(scenario: Scenario) -> Iterator[Found]:
+    yield from _twice(
+        ((number, path) for path, _, number in _members(scenario)),
+        lambda first: f"this node number is taken by {first}: choose another",
+        key="ipn",
+    )
+
+
+def _members(scenario: Scenario) -> Iterator[tuple[str, str, int]]:
+    """Key path, name and node number of every node, launched ones included."""
+    for place, node in enumerate(scenario.nodes):
+        yield _node(place, node.name), node.name, node.ipn
+    for place, driver in enumerate(scenario.mass_driver):
+        for number in range(driver.count):
+            yield (
+                f'mass_driver[{place}] "{driver.name}".satellites',
+                f"{driver.satellites.name}-{number + 1}",
+                driver.satellites.ipn + number,
+            )
+
+
+def _twice(
+    entries: Iterable[tuple[object, str]], mend: Callable[[str], str], key: str = "name"
+) -> Iterator[Found]:
+    first: dict[object, str] = {}
+    for value, path in entries:
+        if value in first:
+            yield f"{path}.{key}", value, mend(first[value])
+        first.setdefault(value, path)
+
+
+def _terminals(scenario: Scenario) -> Iterator[Found]:
+    lists = [(_node(place, node.name), node.terminals) for place, node in enumerate(scenario.nodes)]
+    lists += [
+        (f'mass_driver[{place}] "{driver.name}".satellites', driver.satellites.terminals)
+        for place, driver in enumerate(scenario.mass_driver)
+    ]
+    for path, terminals in lists:
+        for place, terminal in enumerate(terminals):
+            if terminal not in scenario.terminals:
+                mend = f"no such terminal: {did_you_mean(terminal, list(scenario.terminals))}"
+                yield f"{path}.terminals[{place}]", terminal, mend
+
+
+def _links(scenario: Scenario) -> Iterator[Found]:
+    names = [node.name for node in scenario.nodes]
+    for place, link in enumerate(scenario.links):
+        yield from _ends(f"links[{place}].between", link.between, names)
+
+
+def _ends(path: str, ends: tuple[str, str], names: list[str]) -> Iterator[Found]:
+    for place, name in enumerate(ends):
+        if name not in names:
+            yield f"{path}[{place}]", name, f"no such node: {did_you_mean(name, names)}"
+    if ends[0] == ends[1]:
+        yield path, ends, "a link joins two different nodes"
+
+
+def _mass_drivers(scenario: Scenario) -> Iterator[Found]:
+    for place, driver in enumerate(scenario.mass_driver):
+        path = f'mass_driver[{place}] "{driver.name}"'
+        first_s = scenario.seconds(driver.first)
+        if not 0 <= first_s < scenario.duration_s:
+            yield f"{path}.first", driver.first, "launch within the scenario's duration"
+        if driver.site.body != "moon":
+            yield f"{path}.site.body", driver.site.body, 'a mass driver stands on the "moon"'
+
+
+def _traffic(scenario: Scenario) -> Iterator[Found]:
+    names = list(scenario.ipn_numbers())
+    flows: list[tuple[object, str]] = []
+    for place, flow in enumerate(scenario.traffic):
+        path = f'traffic[{place}] "{flow.name}"'
+        flows.append((flow.name, path))
+        for key, given in (("from", flow.source), ("to", flow.destination)):
+            for pattern in (given,) if isinstance(given, str) else given:
+                if not any(fnmatchcase(name, pattern) for name in names):
+                    yield f"{path}.{key}", pattern, f"no such node: {did_you_mean(pattern, names)}"
+        if not 0 <= scenario.seconds(flow.first) <= scenario.duration_s:
+            yield f"{path}.first", flow.first, "begin within the scenario's duration"
+        if flow.until is not None and scenario.seconds(flow.until) < scenario.seconds(flow.first):
+            yield f"{path}.until", flow.until, "must not be before first"
+    yield from _twice(flows, lambda first: f"this name is taken by {first}: choose another")
+
+
+def _outages(scenario: Scenario) -> Iterator[Found]:
+    names = list(scenario.ipn_numbers())
+    for place, outage in enumerate(scenario.faults):
+        path = f"faults[{place}]"
+        if outage.node is not None and outage.node not in names:
+            yield f"{path}.node", outage.node, f"no such node: {did_you_mean(outage.node, names)}"
+        if outage.link is not None:
+            yield from _ends(f"{path}.link", outage.link, names)
+        if not 0 <= scenario.seconds(outage.at) <= scenario.duration_s:
+            yield f"{path}.at", outage.at, "must be within the scenario's duration"
+
+
+def _node(place: int, name: str) -> str:
+    return f'nodes[{place}] "{name}"'

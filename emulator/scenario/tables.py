@@ -1,0 +1,278 @@
+"""The tables of a scenario file as pydantic models: format 1.
+
+Every table refuses unknown keys. Attribute names carry units; where the file's key does not
+(because its value does, as in `duration = "30d"`), the key is the field's alias. What needs more
+than one table is checked in `checks`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic_core import PydanticCustomError
+
+from emulator.scenario import presets
+from emulator.scenario.quantities import Bytes, Moment, PositiveSeconds, Utc
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$", max_length=63)]
+NodeNumber = Annotated[int, Field(ge=1, le=2**32 - 1)]
+Positive = Annotated[float, Field(gt=0)]
+Vector = tuple[float, float, float]
+Role = Literal["earth-station", "moon-base", "relay", "satellite", "gateway"]
+Body = Literal["earth", "moon", "mars"]
+Priority = Literal["bulk", "normal", "expedited"]
+
+
+class Table(BaseModel):
+    """A TOML table: immutable, no unknown keys, no silent conversion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Site(Table):
+    """A place on a body's surface; longitudes east, the Moon's in the mean-Earth (ME) frame."""
+
+    body: Body
+    latitude_deg: float = Field(ge=-90, le=90)
+    longitude_deg: float = Field(ge=-180, le=360)
+    height_m: float = Field(default=0.0, ge=-12_000, le=100_000)
+
+
+class Elements(Table):
+    """Osculating Kepler elements at the epoch, axes of the ICRF."""
+
+    semi_major_axis_km: Positive
+    eccentricity: float = Field(ge=0, lt=1)
+    inclination_deg: float = Field(ge=0, le=180)
+    ascending_node_deg: float = 0.0
+    argument_of_periapsis_deg: float = 0.0
+    mean_anomaly_deg: float = 0.0
+
+
+class Orbit(Table):
+    """A path about a body: a state (ICRF axes, body-centred) or elements to integrate, or a TLE."""
+
+    body: Body = "earth"
+    epoch: Utc | None = None
+    position_km: Vector | None = None
+    velocity_km_s: Vector | None = None
+    elements: Elements | None = None
+    tle: tuple[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Orbit:
+        has_state = self.position_km is not None or self.velocity_km_s is not None
+        if sum((has_state, self.elements is not None, self.tle is not None)) != 1:
+            raise _mend("give one of: position_km with velocity_km_s, elements, tle")
+        if has_state and (self.position_km is None or self.velocity_km_s is None):
+            raise _mend("give both position_km and velocity_km_s")
+        if self.tle is None and self.epoch is None:
+            raise _mend(
+                "add epoch, the date of the state or elements, such as 2026-12-01T00:00:00Z"
+            )
+        return self
+
+
+class Terminal(Table):
+    """A laser terminal; both ends of a link count in its budget."""
+
+    aperture_m: Positive
+    power_w: Positive
+    sun_keep_out_deg: float = Field(default=3.0, ge=0, le=90)
+
+
+class Routing(Table):
+    """How nodes choose routes: a strategy's name, or `my_file.py:function`."""
+
+    strategy: str = "sabr"
+
+
+class Node(Table):
+    """One node of the network. `role` fills in what is not written (see presets)."""
+
+    name: Name
+    ipn: NodeNumber
+    role: Role
+    site: Site | None = None
+    orbit: Orbit | None = None
+    mask_deg: float = Field(default=0.0, ge=0, lt=90)
+    terminals: tuple[str, ...] = ()
+    store_bytes: Bytes = Field(default=10**10, alias="store")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, data: Any) -> Any:
+        return _with_role(data)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Node:
+        if self.role == "gateway" and not self.terminals:
+            return self
+        if (self.site is None) == (self.orbit is None):
+            raise _mend(
+                "say where it is: either site = { body, latitude_deg, ... } or orbit = { ... }"
+            )
+        return self
+
+
+class Link(Table):
+    """A link that is always there, both ways: fibre between an Earth station and a gateway."""
+
+    between: tuple[str, str]
+    rate_bps: Positive
+    owlt_s: float = Field(ge=0)
+
+
+class Satellites(Table):
+    """What a mass driver launches: `name`-1, `name`-2, ... with node numbers from `ipn` on."""
+
+    name: Name
+    ipn: NodeNumber
+    role: Role = "satellite"
+    terminals: tuple[str, ...] = ()
+    store_bytes: Bytes = Field(default=10**10, alias="store")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, data: Any) -> Any:
+        return _with_role({"role": "satellite", **data} if isinstance(data, dict) else data)
+
+
+class MassDriver(Table):
+    """A mass driver and its launches; each satellite joins the network when it is launched."""
+
+    name: Name
+    site: Site
+    azimuth_deg: float = Field(ge=0, le=360)
+    elevation_deg: float = Field(ge=0, le=90)
+    muzzle_speed_m_s: float = Field(gt=0, le=50_000)
+    first: Moment
+    period_s: PositiveSeconds = Field(alias="period")
+    count: int = Field(ge=1, le=10_000)
+    satellites: Satellites
+
+
+class Traffic(Table):
+    """Bundles that an application sources. Names may be patterns ("ai-*"); every pair is served."""
+
+    name: Name
+    application: Literal["telemetry", "file", "ping"]
+    source: str | tuple[str, ...] = Field(alias="from")
+    destination: str | tuple[str, ...] = Field(alias="to")
+    size_bytes: Bytes = Field(alias="size")
+    period_s: PositiveSeconds = Field(alias="period")
+    first: Moment = 0.0
+    until: Moment | None = None
+    lifetime_s: PositiveSeconds = Field(alias="lifetime")
+    priority: Priority = "normal"
+
+
+class Outage(Table):
+    """A node that is down, or a link that is cut both ways, `at` some moment `for` some time."""
+
+    node: str | None = None
+    link: tuple[str, str] | None = None
+    at: Moment
+    for_s: PositiveSeconds = Field(alias="for")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Outage:
+        if (self.node is None) == (self.link is None):
+            raise _mend('say what fails: node = "NAME" or link = ["NAME", "NAME"]')
+        return self
+
+
+class Launch(NamedTuple):
+    """One launch of a mass driver: the satellite's name and number, and when it leaves."""
+
+    name: str
+    ipn: int
+    t_s: float
+    driver: MassDriver
+
+
+class Scenario(Table):
+    """A network and what happens in it. Times inside are seconds from `start`."""
+
+    format: Literal[1]
+    name: Name
+    description: str = ""
+    start: Utc
+    duration_s: PositiveSeconds = Field(alias="duration")
+    seed: int = Field(default=1, ge=0)
+    routing: Routing = Routing()
+    terminals: dict[Name, Terminal] = Field(default_factory=dict)
+    nodes: tuple[Node, ...] = Field(min_length=2)
+    links: tuple[Link, ...] = ()
+    mass_driver: tuple[MassDriver, ...] = ()
+    traffic: tuple[Traffic, ...] = ()
+    faults: tuple[Outage, ...] = ()
+
+    _file: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _terminal_presets(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        given = data.get("terminals", {})
+        if not isinstance(given, dict):
+            return data
+        merged: dict[str, Any] = {name: dict(preset) for name, preset in presets.TERMINALS.items()}
+        for name, table in given.items():
+            known = merged.get(name, {})
+            merged[name] = {**known, **table} if isinstance(table, dict) else table
+        return {**data, "terminals": merged}
+
+    @property
+    def file(self) -> Path:
+        """The file it was read from; files that it names are looked for beside it."""
+        return self._file
+
+    @property
+    def end(self) -> datetime:
+        """Its last instant."""
+        return self.start + timedelta(seconds=self.duration_s)
+
+    def seconds(self, moment: float | datetime) -> float:
+        """A moment as seconds from the start."""
+        if isinstance(moment, datetime):
+            return (moment - self.start).total_seconds()
+        return moment
+
+    def launches(self) -> tuple[Launch, ...]:
+        """Every launch inside the scenario, in order of time."""
+        found = [
+            Launch(
+                f"{driver.satellites.name}-{number + 1}",
+                driver.satellites.ipn + number,
+                self.seconds(driver.first) + number * driver.period_s,
+                driver,
+            )
+            for driver in self.mass_driver
+            for number in range(driver.count)
+        ]
+        inside = [launch for launch in found if launch.t_s < self.duration_s]
+        return tuple(sorted(inside, key=lambda launch: (launch.t_s, launch.name)))
+
+    def ipn_numbers(self) -> dict[str, int]:
+        """Node number by name, launched satellites included."""
+        numbers = {node.name: node.ipn for node in self.nodes}
+        numbers.update((launch.name, launch.ipn) for launch in self.launches())
+        return numbers
+
+
+def _with_role(data: Any) -> Any:
+    """What the node says, over what its role brings."""
+    if not isinstance(data, dict):
+        return data
+    role = data.get("role")
+    preset = presets.ROLES.get(role, {}) if isinstance(role, str) else {}
+    return {**preset, **data}
+
+
+def _mend(text: str) -> PydanticCustomError:
+    return PydanticCustomError("mend", "{mend}", {"mend": text})
