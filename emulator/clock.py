@@ -1,0 +1,419 @@
+"""EmulatedLoop: an asyncio event loop whose rate is the clock of the whole emulation.
+
+    rate = inf   virtual time: the clock jumps to the next entry
+    rate = k     scaled time: k emulated seconds pass in a real one; sockets and threads are served
+    rate = 1     real time
+
+One heap of `(when_s, sequence, ...)` holds everything that is to run: light entries (`schedule`,
+the hot path), asyncio's timers and its `call_soon`. The sequence number makes the order total, so
+equal times are first-in first-out; stock asyncio fires equal deadlines in heap order.
+
+The present is the due time of the entry that runs, at every rate. A machine that is late therefore
+delays the story and does not change it: the same callbacks run in the same order at the same
+emulated times in virtual, scaled and real time. How late they were is measured (`lateness`). What
+comes from outside (a socket, another thread) happens at the reading of the clock when it is
+noticed.
+
+Time counts from 0 and `_clock_resolution` is 1e-6: stock loops hang past 2**24 s, where
+t + 1e-9 == t. Waiting: epoll is late by a thousandth of what it waits for and rounds up to
+milliseconds, so a long wait is taken in shrinking parts and the last millisecond is slept.
+
+It refuses threads in virtual time (`run_in_executor`): the emulated clock would run on by hours
+during one call. asyncio's private names are used in this file only; tests cover them on each
+supported Python.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import selectors
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextvars import Context
+from heapq import heapify, heappop, heappush
+from itertools import count
+from types import TracebackType
+from typing import Any, Self, TypeVar, TypeVarTuple, Unpack
+
+from dtn.errors import InvalidValue, LightlagError
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+FOREVER_S = sys.float_info.max
+"""Entries due at inf never run."""
+
+BATCH = 1000
+"""Entries run between two looks at the outside world."""
+
+PROGRESS_INTERVAL_S = 0.1
+"""Real time between two calls of the progress callback."""
+
+LAST_MILLISECOND_S = 1e-3
+"""Below this a wait is slept: epoll counts in whole milliseconds."""
+
+CANCELLED_BEFORE_CLEANING = 100
+"""The heap is cleaned when this many entries, and more than half of it, are cancelled."""
+
+Entry = tuple[float, int, Callable[..., object] | None, tuple[Any, ...]]
+"""When, sequence, callback, arguments; without a callback the argument is an asyncio handle."""
+
+
+class DeadlockError(LightlagError):
+    """Virtual time has nothing left to wait for, yet the awaited future is not done."""
+
+
+class Lateness:
+    """How late entries ran, in real seconds: counts in buckets an eighth of an octave wide."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.max_s = 0.0
+        self._buckets = [0] * 320
+
+    def note(self, late_s: float) -> None:
+        """Count one entry."""
+        self.count += 1
+        self.max_s = max(self.max_s, late_s)
+        bucket = int(8 * math.log2(1 + max(late_s, 0.0) * 1e6))
+        self._buckets[min(bucket, len(self._buckets) - 1)] += 1
+
+    def quantile_s(self, q: float) -> float:
+        """The lateness that a fraction q of the entries did not exceed; at most 10 % too high."""
+        passed = 0
+        for bucket, entries in enumerate(self._buckets):
+            passed += entries
+            if entries and passed >= q * self.count:
+                return min((2 ** ((bucket + 1) / 8) - 1) / 1e6, self.max_s)
+        return 0.0
+
+
+class EmulatedLoop(asyncio.SelectorEventLoop):
+    """An asyncio loop that runs at a rate.
+
+    Args:
+        rate: emulated seconds in a real one; inf jumps from entry to entry.
+        on_progress: called with the emulated time about every tenth of a real second.
+
+    Raises:
+        InvalidValue: the rate is not a positive number.
+    """
+
+    _closed = True  # asyncio's own: until __init__ has opened it
+    _stopping: bool  # asyncio's own, unknown to its type stubs
+    _selector: selectors.BaseSelector
+    _process_events: Callable[[object], None]
+    _write_to_self: Callable[[], None]
+    _check_closed: Callable[[], None]
+
+    def __init__(
+        self, rate: float = math.inf, *, on_progress: Callable[[float], object] | None = None
+    ) -> None:
+        _check_rate(rate)
+        self._rate = rate
+        self._on_progress = on_progress
+        self._progress_due = 0.0
+        self._heap: list[Entry] = []
+        self._sequence = count()
+        self._inbox: deque[asyncio.Handle] = deque()
+        self._now_s = 0.0
+        self._until_s = FOREVER_S
+        self._bounded = False
+        self._outside = False
+        self._origin: tuple[float, float] | None = (
+            None  # a real and the emulated time that belongs to it
+        )
+        self._failure: BaseException | None = None
+        self._cancelled_entries = 0
+        self.lateness = Lateness()
+        super().__init__(selectors.DefaultSelector())
+        self._clock_resolution = 1e-6
+
+    # -- the clock
+
+    @property
+    def rate(self) -> float:
+        """Emulated seconds in a real one; 0 while paused."""
+        return self._rate
+
+    def set_rate(self, rate: float) -> None:
+        """Go on at another finite rate, or pause with 0; virtual time stays virtual."""
+        if math.inf in (rate, self._rate):
+            raise InvalidValue("rate", rate, "virtual time cannot be entered or left in mid-run")
+        if rate:
+            _check_rate(rate)
+        self._origin = (time.monotonic(), self.reading_s())
+        self._rate = rate
+
+    def time(self) -> float:
+        """The present: the due time of the entry that runs."""
+        return self._now_s
+
+    def reading_s(self) -> float:
+        """Where the clock stands, ahead of a late loop; in virtual time the present."""
+        if self._origin is None or self._rate == math.inf:
+            return self._now_s
+        real, emulated = self._origin
+        return emulated + (time.monotonic() - real) * self._rate
+
+    # -- running
+
+    def run(self, until_s: float = math.inf, *, outside: bool = False) -> float:
+        """Run until nothing is left to wait for, or until `until_s`, and return the time reached.
+
+        Everything due at `until_s` itself still runs. An exception that a callback let out ends
+        the run and is raised.
+
+        Args:
+            until_s: the last moment, seconds from the scenario's start.
+            outside: other threads may bring more to do (at a finite rate), so that an empty heap
+                is not the end.
+        """
+        self._until_s = min(until_s, FOREVER_S)
+        self._outside = outside
+        self._bounded = True
+        try:
+            self.run_forever()
+        finally:
+            self._bounded = False
+            self._until_s = FOREVER_S
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        self._report_progress()
+        return self._now_s
+
+    def _run_once(self) -> None:
+        """One turn of `run_forever`: what came from outside, then a batch of what is due."""
+        virtual = self._rate == math.inf
+        if self._origin is None:
+            self._origin = (time.monotonic(), self._now_s)
+        patience_s = 0.0 if virtual or self._stopping else self._patience_s()
+        self._process_events(self._selector.select(patience_s))
+        while self._inbox:
+            self._push_handle(max(self.reading_s(), self._now_s), self._inbox.popleft())
+        ran = self._run_due(self._until_s if virtual else min(self.reading_s(), self._until_s))
+        if self._on_progress is not None and time.monotonic() >= self._progress_due:
+            self._report_progress()
+        if not (ran or self._stopping):
+            self._end_if_nothing_is_left(virtual)
+
+    def _run_due(self, horizon_s: float) -> int:
+        """Run what is due by the horizon, in order; at most a batch."""
+        heap = self._heap
+        timed = self._rate != math.inf
+        ran = 0
+        while heap and heap[0][0] <= horizon_s:
+            when_s, _, callback, args = heappop(heap)
+            if callback is not None:
+                self._now_s = when_s
+                if timed:
+                    self._note_lateness(when_s)
+                callback(*args)
+            elif not self._run_handle(when_s, args[0]):
+                continue
+            ran += 1
+            if ran >= BATCH or self._stopping:
+                break
+        return ran
+
+    def _run_handle(self, when_s: float, handle: asyncio.Handle) -> bool:
+        """Run one of asyncio's entries; a cancelled one does not move the time."""
+        timer = isinstance(handle, asyncio.TimerHandle)
+        if handle.cancelled():
+            self._cancelled_entries -= timer
+            return False
+        self._now_s = when_s
+        if timer:
+            handle._scheduled = False  # type: ignore[attr-defined]  # so that cancel() is not counted
+            if self._rate != math.inf:
+                self._note_lateness(when_s)
+        handle._run()
+        return True
+
+    def _end_if_nothing_is_left(self, virtual: bool) -> None:
+        if self._heap and self._heap[0][0] <= self._until_s:
+            return
+        if not virtual and self.reading_s() < self._until_s and (self._heap or self._is_served()):
+            return
+        if not self._bounded:
+            raise DeadlockError(f"at {self._now_s} s nothing is left to wait for")
+        if self._until_s < FOREVER_S and (self._heap or not virtual):
+            self._now_s = max(self._now_s, self._until_s)
+        self._stopping = True
+
+    def _is_served(self) -> bool:
+        """Whether something outside may bring more: not the pipe that only wakes the selector."""
+        return not self._bounded or self._outside or len(self._selector.get_map()) > 1
+
+    def _patience_s(self) -> float:
+        """Real seconds to wait for the outside; the last millisecond before a due time is slept."""
+        if not self._heap and not self._is_served():
+            return 0.0
+        due_s = min(self._heap[0][0] if self._heap else FOREVER_S, self._until_s)
+        ahead_s = due_s - self.reading_s()
+        if ahead_s <= 0:
+            return 0.0
+        wait_s = ahead_s / self._rate if self._rate else math.inf
+        if wait_s < LAST_MILLISECOND_S:
+            time.sleep(wait_s)
+            return 0.0
+        if wait_s < 0.02:
+            return math.floor(wait_s * 1e3) * 1e-3 - 1e-6
+        return min(wait_s * 0.9, 1.0)
+
+    def _note_lateness(self, when_s: float) -> None:
+        if self._rate:
+            self.lateness.note((self.reading_s() - when_s) / self._rate)
+
+    def _report_progress(self) -> None:
+        self._progress_due = time.monotonic() + PROGRESS_INTERVAL_S
+        if self._on_progress is not None:
+            self._on_progress(self._now_s)
+
+    # -- what is to run
+
+    def schedule(
+        self, when_s: float, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts
+    ) -> None:
+        """Call `callback(*args)` at `when_s`, or now if that is past; a failure ends the run."""
+        if not when_s >= self._now_s:
+            when_s = self._not_before_now(when_s)
+        heappush(self._heap, (when_s, next(self._sequence), callback, args))
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As asyncio's; equal times are first-in first-out."""
+        self._check_closed()
+        if not when >= self._now_s:
+            when = self._not_before_now(when)
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle._scheduled = True  # type: ignore[attr-defined]  # asyncio's own: counted when cancelled
+        self._push_handle(when, handle)
+        return handle
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As asyncio's, counted from the present."""
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
+
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """As asyncio's: after everything else that is due now."""
+        self._check_closed()
+        handle = asyncio.Handle(callback, args, self, context)
+        self._push_handle(self._now_s, handle)
+        return handle
+
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """As asyncio's: runs at the reading of the clock when the loop notices it."""
+        self._check_closed()
+        handle = asyncio.Handle(callback, args, self, context)
+        self._inbox.append(handle)
+        self._write_to_self()
+        return handle
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """As asyncio's at a finite rate; refused in virtual time, where no thread can keep up."""
+        if self._rate == math.inf:
+            raise RuntimeError(
+                "virtual time has no threads: call it inline, or run at a finite rate"
+            )
+        return super().run_in_executor(executor, func, *args)
+
+    def _add_callback(self, handle: asyncio.Handle) -> None:
+        """Take in a socket that is ready, or a signal (asyncio calls this)."""
+        if not handle.cancelled():
+            self._push_handle(max(self.reading_s(), self._now_s), handle)
+
+    def _push_handle(self, when_s: float, handle: asyncio.Handle) -> None:
+        heappush(self._heap, (when_s, next(self._sequence), None, (handle,)))
+
+    def _not_before_now(self, when_s: float) -> float:
+        if math.isnan(when_s):
+            raise InvalidValue("when_s", when_s, "give a time in seconds")
+        return self._now_s
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Called by asyncio's timers when cancelled: clean the heap when they are most of it."""
+        if not handle._scheduled:  # type: ignore[attr-defined]  # asyncio's own
+            return
+        self._cancelled_entries += 1
+        if self._cancelled_entries > max(CANCELLED_BEFORE_CLEANING, len(self._heap) // 2):
+            # in place: _run_due holds on to the list; this handle is marked only after we return
+            self._heap[:] = [
+                entry
+                for entry in self._heap
+                if entry[2] is not None
+                or not (entry[3][0] is handle or _is_cancelled_timer(entry[3][0]))
+            ]
+            heapify(self._heap)
+            self._cancelled_entries = 0
+
+    # -- failing and closing
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        """End the `run`, which raises the uncaught failure; elsewhere log it as asyncio does."""
+        failure = context.get("exception")
+        if not self._bounded or not isinstance(failure, BaseException):
+            super().default_exception_handler(context)
+            return
+        if self._failure is None:
+            self._failure = failure
+        self.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Cancel the tasks that are left, see them end without time moving on, and close."""
+        try:
+            self._until_s = self._now_s
+            left = sorted(asyncio.all_tasks(self), key=lambda task: task.get_name())
+            for task in left:
+                task.cancel()
+            if left:
+                self.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            self.run_until_complete(self.shutdown_asyncgens())
+        finally:
+            self._heap.clear()
+            self.close()
+
+
+def _is_cancelled_timer(handle: asyncio.Handle) -> bool:
+    return handle.cancelled() and isinstance(handle, asyncio.TimerHandle)
+
+
+def _check_rate(rate: float) -> None:
+    if not rate > 0:
+        raise InvalidValue("rate", rate, "give max, 1 for real time, or another positive number")
