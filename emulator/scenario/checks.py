@@ -26,6 +26,7 @@ def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
     """Every fault that takes two places of the file to see."""
     checks: tuple[Callable[[Scenario], Iterator[Found]], ...] = (
         _dates,
+        _enough_nodes,
         _unique_names,
         _unique_numbers,
         _terminals,
@@ -53,18 +54,26 @@ def strategy_faults(scenario: Scenario) -> tuple[Fault, ...]:
 def _dates(scenario: Scenario) -> Iterator[Found]:
     span = f"the ephemeris covers {KERNEL_FIRST:%Y-%m-%d} to {KERNEL_LAST:%Y-%m-%d}"
     if not KERNEL_FIRST <= scenario.start <= KERNEL_LAST:
-        yield "start", scenario.start.isoformat(), f"choose another date: {span}"
+        yield "start", scenario.start, f"choose another date: {span}"
     elif scenario.duration_s > (KERNEL_LAST - scenario.start).total_seconds():
-        days = f"{scenario.duration_s / 86400:g}d"
-        yield "duration", days, f"end sooner: from this start, {span}"
+        yield (
+            "duration",
+            f"{scenario.duration_s / 86400:g}d",
+            f"end sooner: from this start, {span}",
+        )
     for place, node in enumerate(scenario.nodes):
         epoch = node.orbit.epoch if node.orbit else None
         if epoch is not None and not KERNEL_FIRST <= epoch <= KERNEL_LAST:
             yield (
                 f"{_node(place, node.name)}.orbit.epoch",
-                epoch.isoformat(),
+                epoch,
                 f"choose another: {span}",
             )
+
+
+def _enough_nodes(scenario: Scenario) -> Iterator[Found]:
+    if len(scenario.nodes) < 2:
+        yield "nodes", len(scenario.nodes), "a network has at least two [[nodes]]"
 
 
 def _unique_names(scenario: Scenario) -> Iterator[Found]:

@@ -7,7 +7,8 @@ twice, by place and by name: `nodes[3] "teide".site.latitude_deg`.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -32,6 +33,8 @@ UNITS = {
 }
 """What the ending of a key says of its value."""
 
+_ENDINGS = sorted(UNITS, key=len, reverse=True)
+
 
 def faults_of(error: ValidationError, data: object, file: str) -> tuple[Fault, ...]:
     """The faults of a file, in its own words.
@@ -42,9 +45,14 @@ def faults_of(error: ValidationError, data: object, file: str) -> tuple[Fault, .
         file: the file's name.
     """
     model = _title_model(error)
+    details = error.errors(include_url=False)
+    meant = {_meant(detail, model) for detail in details if detail["type"] == "extra_forbidden"}
     return tuple(
-        Fault(file, key_path(detail["loc"], data), shown(_value(detail)), _mend(detail, model))
-        for detail in error.errors(include_url=False)
+        Fault(
+            file, key_path(detail["loc"], data), shown(_value(detail, data)), _mend(detail, model)
+        )
+        for detail in details
+        if not (detail["type"] == "missing" and detail["loc"] in meant)
     )
 
 
@@ -72,6 +80,8 @@ def shown(value: object) -> str:
             text = f'"{value}"'
         case bool():
             text = "true" if value else "false"
+        case datetime():
+            text = value.isoformat().replace("+00:00", "Z")
         case Mapping():
             text = "{ " + ", ".join(f"{key} = {shown(item)}" for key, item in value.items()) + " }"
         case tuple() | list():
@@ -81,11 +91,10 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def did_you_mean(word: str, known: Iterator[str] | list[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The mend for a word that is not known."""
     words = sorted(known)
-    close = get_close_matches(word, words, n=1, cutoff=0.6)
-    if close:
+    if close := _close(word, words):
         return f'did you mean "{close[0]}"?'
     listed = ", ".join(words[:12]) + (", ..." if len(words) > 12 else "")
     return f"use one of: {listed}" if words else "leave it out"
@@ -98,8 +107,11 @@ def _descend(data: object, step: int | str) -> object:
     return data[step] if within and isinstance(data, list | tuple) else None
 
 
-def _value(detail: ErrorDetails) -> object:
-    return None if detail["type"] == "missing" else detail["input"]
+def _value(detail: ErrorDetails, data: object) -> object:
+    """As the file says it, before any conversion."""
+    for step in detail["loc"]:
+        data = _descend(data, step)
+    return data
 
 
 def _mend(detail: ErrorDetails, model: type[BaseModel] | None) -> str:
@@ -124,17 +136,24 @@ def _mend(detail: ErrorDetails, model: type[BaseModel] | None) -> str:
         case "model_type" | "model_attributes_type" | "dict_type":
             return "write a table, such as { key = value } or [section]"
         case "greater_than_equal":
-            return f"give {context['ge']} or more{_in_units(key)}"
+            return f"give {context['ge']:g} or more{_in_units(key)}"
         case "less_than_equal":
-            return f"give {context['le']} or less{_in_units(key)}"
+            return f"give {context['le']:g} or less{_in_units(key)}"
         case "greater_than":
-            return f"give more than {context['gt']}{_in_units(key)}"
+            return f"give more than {context['gt']:g}{_in_units(key)}"
         case "less_than":
-            return f"give less than {context['lt']}{_in_units(key)}"
+            return f"give less than {context['lt']:g}{_in_units(key)}"
         case "string_pattern_mismatch":
             return "use small letters, digits and hyphens only"
         case _:
             return detail["msg"]
+
+
+def _meant(detail: ErrorDetails, model: type[BaseModel] | None) -> Location:
+    """Where an unknown key was meant to be: that key is misspelt, not missing."""
+    *table, key = detail["loc"]
+    known = _known_keys(model, tuple(table))
+    return (*table, *(_same_stem(str(key), known) or _close(str(key), known)))
 
 
 def _how_many(context: Mapping[str, Any]) -> str:
@@ -144,17 +163,29 @@ def _how_many(context: Mapping[str, Any]) -> str:
 
 
 def _in_units(key: str) -> str:
-    endings = sorted(UNITS, key=len, reverse=True)
-    unit = next((UNITS[ending] for ending in endings if key.endswith(ending)), "")
+    unit = next((UNITS[ending] for ending in _ENDINGS if key.endswith(ending)), "")
     return f", in {unit}" if unit else ""
 
 
 def _unknown_key(key: str, known: list[str]) -> str:
-    stem = key.rsplit("_", 1)[0]
-    other_unit = [name for name in known if name.rsplit("_", 1)[0] == stem and name != key]
-    if other_unit:
+    if other_unit := _same_stem(key, known):
         return f"wrong unit: write {other_unit[0]}{_in_units(other_unit[0]) or ' with its unit'}"
     return f"unknown key: {did_you_mean(key, known)}"
+
+
+def _same_stem(key: str, known: Iterable[str]) -> list[str]:
+    """Known keys that differ from this one by their unit only: height_m for height_km."""
+    stem = _stem(key)
+    return [name for name in known if _stem(name) == stem and name != key][:1]
+
+
+def _stem(key: str) -> str:
+    ending = next((ending for ending in _ENDINGS if key.endswith(ending)), "")
+    return key.removesuffix(ending)
+
+
+def _close(word: str, known: Iterable[str]) -> list[str]:
+    return get_close_matches(word, sorted(known), n=1, cutoff=0.6)
 
 
 def _title_model(error: ValidationError) -> type[BaseModel] | None:

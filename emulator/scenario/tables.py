@@ -205,7 +205,7 @@ class Scenario(Table):
     seed: int = Field(default=1, ge=0)
     routing: Routing = Routing()
     terminals: dict[Name, Terminal] = Field(default_factory=dict)
-    nodes: tuple[Node, ...] = Field(min_length=2)
+    nodes: tuple[Node, ...]
     links: tuple[Link, ...] = ()
     mass_driver: tuple[MassDriver, ...] = ()
     traffic: tuple[Traffic, ...] = ()

@@ -1,0 +1,192 @@
+"""The scenario reader: what is good loads, what is bad is named with file, key, value and mend."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dtn.errors import BadInput
+from emulator import scenario as scenarios
+from emulator.scenario.quantities import SECONDS_PER_UNIT
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+
+GOOD = """\
+format = 1
+name = "small"
+start = 2026-12-01T00:00:00Z
+duration = "1d"
+
+[[nodes]]
+name = "teide"
+ipn = 1
+role = "earth-station"
+site = { body = "earth", latitude_deg = 28.3, longitude_deg = -16.51, height_m = 2390 }
+
+[[nodes]]
+name = "base"
+ipn = 2
+role = "moon-base"
+site = { body = "moon", latitude_deg = -89.54, longitude_deg = 0 }
+
+[[traffic]]
+name = "telemetry"
+application = "telemetry"
+from = "base"
+to = "teide"
+size = "4 kB"
+period = "5min"
+lifetime = "6h"
+"""
+
+TWIN = """\
+[[nodes]]
+name = "teide"
+ipn = 3
+role = "gateway"
+
+"""
+
+# what replaces what, then: key path, part of the value, part of the mend
+BAD = [
+    ("format = 1", "format = 2", "format", "2", "use one of: 1"),
+    ('"small"', '"Small Net"', "name", "Small Net", "small letters"),
+    ("height_m", "hieght_m", 'nodes[0] "teide".site.hieght_m', "2390", 'did you mean "height_m"'),
+    (
+        "height_m",
+        "height_km",
+        'nodes[0] "teide".site.height_km',
+        "2390",
+        "write height_m, in metres",
+    ),
+    ('duration = "1d"', 'durration = "1d"', "durration", "1d", 'did you mean "duration"'),
+    ('duration = "1d"', "duration = 86400", "duration", "86400", "with its unit"),
+    ('"1d"', '"1 fortnight"', "duration", "1 fortnight", "unknown unit 'fortnight'"),
+    ('"1d"', '"0d"', "duration", "0d", "more than 0"),
+    ('"4 kB"', '"4 furlongs"', 'traffic[0] "telemetry".size', "4 furlongs", "unknown unit"),
+    ("28.3,", "91.0,", 'nodes[0] "teide".site.latitude_deg', "91.0", "90 or less, in degrees"),
+    ("28.3,", '"28.3",', 'nodes[0] "teide".site.latitude_deg', '"28.3"', "without quotes"),
+    ("latitude_deg = 28.3, ", "", 'nodes[0] "teide".site.latitude_deg', "", "missing: add it"),
+    ("[[traffic]]", TWIN + "[[traffic]]", 'nodes[2] "teide".name', "teide", "taken by nodes[0]"),
+    ("ipn = 2", "ipn = 1", 'nodes[1] "base".ipn', "1", "taken by nodes[0]"),
+    ("ipn = 2", "ipn = 0", 'nodes[1] "base".ipn', "0", "1 or more"),
+    ('"moon-base"', '"moonbase"', 'nodes[1] "base".role', "moonbase", "'moon-base'"),
+    ("ipn = 2", 'ipn = 2\nterminals = ["trnk"]', 'nodes[1] "base".terminals[0]', "trnk", '"trunk"'),
+    ('to = "teide"', 'to = "tiede"', 'traffic[0] "telemetry".to', "tiede", 'did you mean "teide"'),
+    ('from = "base"', 'from = "ai-*"', 'traffic[0] "telemetry".from', "ai-*", "no such node"),
+    ("2026-12-01T00:00:00Z", "2026-12-01T00:00:00", "start", "2026-12-01", "time zone"),
+    ("2026-12-01T00:00:00Z", "2051-12-01T00:00:00Z", "start", "2051-12-01", "2026-01-02 to 2036"),
+    ('"1d"', '"9999d"', "duration", "9999d", "end sooner"),
+    ("format = 1", "format = = 1", "line 1, column 10", "format = = 1", "no TOML"),
+    ("[[traffic]]", "[trafic]", "trafic", "", 'did you mean "traffic"'),
+    (
+        'site = { body = "moon"',
+        'orbit = { body = "moon" }\nsite = { body = "moon"',
+        'nodes[1] "base".orbit',
+        "moon",
+        "position_km with velocity_km_s",
+    ),
+]
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "net.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", ["moonbase-alpha", "earth-moon"])
+def test_a_shipped_scenario_loads(name: str) -> None:
+    assert scenarios.load(SCENARIOS / f"{name}.toml").name == name
+
+
+def test_the_template_of_new_loads() -> None:
+    template = Path(scenarios.__file__).with_name("template.toml")
+    assert scenarios.load(template).name == "my-network"
+
+
+def test_the_smallest_scenario_stays_under_forty_lines() -> None:
+    assert len((SCENARIOS / "earth-moon.toml").read_text().splitlines()) < 40
+
+
+@pytest.mark.parametrize(("old", "new", "key", "value", "mend"), BAD)
+def test_a_bad_scenario_gives_one_fault_with_file_key_value_and_mend(
+    tmp_path: Path, old: str, new: str, key: str, value: str, mend: str
+) -> None:
+    assert old in GOOD
+    path = written(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(BadInput) as caught:
+        scenarios.load(path)
+    (fault,) = caught.value.faults
+    assert fault.file == str(path)
+    assert fault.key == key
+    assert value in fault.value
+    assert mend in fault.mend
+
+
+def test_all_faults_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("28.3,", "91,").replace('"1d"', '"1x"').replace('"4 kB"', "4")
+    with pytest.raises(BadInput) as caught:
+        scenarios.load(written(tmp_path, text))
+    keys = [fault.key for fault in caught.value.faults]
+    assert keys == ["duration", 'nodes[0] "teide".site.latitude_deg', 'traffic[0] "telemetry".size']
+
+
+def test_a_file_that_is_not_there_is_one_fault(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="there is no such file"):
+        scenarios.load(tmp_path / "nothing.toml")
+
+
+def test_a_role_fills_in_what_a_node_leaves_out_and_yields_to_what_it_says(tmp_path: Path) -> None:
+    loaded = scenarios.load(written(tmp_path, GOOD.replace("ipn = 2", "ipn = 2\nmask_deg = 5")))
+    teide, base = loaded.nodes
+    assert (teide.mask_deg, teide.terminals) == (20.0, ("optical-ground",))
+    assert base.mask_deg == 5.0
+
+
+def test_a_terminal_table_changes_only_the_keys_it_names(tmp_path: Path) -> None:
+    text = GOOD + "\n[terminals.trunk]\npower_w = 9.0\n"
+    before = scenarios.load(written(tmp_path, GOOD)).terminals["trunk"]
+    after = scenarios.load(written(tmp_path, text)).terminals["trunk"]
+    assert after.power_w == 9.0
+    assert after.aperture_m == before.aperture_m
+
+
+def test_a_mass_driver_names_and_numbers_what_it_launches_within_the_scenario() -> None:
+    loaded = scenarios.load(SCENARIOS / "moonbase-alpha.toml")
+    launches = loaded.launches()
+    assert [(launch.name, launch.ipn) for launch in launches][:2] == [("ai-1", 401), ("ai-2", 402)]
+    assert len(launches) >= 6
+    assert launches[1].t_s - launches[0].t_s == 4 * 86400
+    assert set(loaded.ipn_numbers()) >= {"ai-1", "teide", "mission-control"}
+
+
+def test_dates_are_kept_in_utc(tmp_path: Path) -> None:
+    text = GOOD.replace("2026-12-01T00:00:00Z", "2026-12-01T02:00:00+02:00")
+    assert scenarios.load(written(tmp_path, text)).start == datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def test_the_json_schema_describes_the_format_by_the_keys_of_the_file() -> None:
+    schema = scenarios.json_schema()
+    assert schema["additionalProperties"] is False
+    assert {"format", "duration", "nodes", "mass_driver", "traffic"} <= set(schema["properties"])
+    node = schema["$defs"]["Node"]
+    assert set(node["required"]) == {"name", "ipn", "role"}
+    assert node["properties"]["store"]["examples"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 999), st.sampled_from(sorted(SECONDS_PER_UNIT))),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_a_duration_is_the_sum_of_its_parts(parts: list[tuple[int, str]]) -> None:
+    text = " ".join(f"{number}{unit}" for number, unit in parts)
+    expected = sum(number * SECONDS_PER_UNIT[unit] for number, unit in parts)
+    assert scenarios.parse_duration_s(text) == pytest.approx(expected)
