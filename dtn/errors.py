@@ -3,6 +3,7 @@
     LightlagError
     ├── MalformedBundle      octets from outside are no bundle; costs that bundle and nothing else
     ├── InvalidValue         one value cannot be what it claims (a Contact that ends before it begins)
+    ├── StrategyFault        a routing strategy raised or broke a rule; names strategy, node, bundle and rule
     └── BadInput             files or arguments of the user's, every fault at once; exit code 2
 
 A fault of the *network* (a frame lost, a contact cut, a bundle expired) is an event, not an exception.
@@ -66,3 +67,21 @@ class BadInput(LightlagError):
     def __init__(self, *faults: Fault) -> None:
         self.faults = faults
         super().__init__("\n".join(str(fault) for fault in faults))
+
+
+class StrategyFault(LightlagError):
+    """A routing strategy raised, or broke a rule of its interface; the run ends and says so.
+
+    Args:
+        strategy: its name.
+        node: where it was asked.
+        bundle: about which bundle.
+        rule: what it did wrong, in words.
+    """
+
+    def __init__(self, strategy: str, node: str, bundle: str, rule: str) -> None:
+        self.strategy = strategy
+        self.node = node
+        self.bundle = bundle
+        self.rule = rule
+        super().__init__(f"strategy {strategy!r} at {node!r}, bundle {bundle}: {rule}")

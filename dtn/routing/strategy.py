@@ -59,9 +59,9 @@ class Hold(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """Delete the bundle; `reason` is a status report reason code (RFC 9171 §6.1.1), 5 = no known route."""
+    """Delete the bundle; `reason` is a status report reason code (RFC 9171 §6.1.1), 6 = no known route."""
 
-    reason: int = 5
+    reason: int = 6
 
 
 Decision = Send | Hold | Drop
@@ -74,36 +74,47 @@ class BundleView(Protocol):
     @property
     def id(self) -> str:
         """Identity as text; unique in a run."""
+
     @property
     def source(self) -> str:
         """Name of the node that sourced it."""
+
     @property
     def destination(self) -> str:
         """Name of the node it is for."""
+
     @property
     def size_bytes(self) -> int:
         """Encoded size."""
+
     @property
     def created_s(self) -> float:
         """When it was sourced."""
+
     @property
     def expires_s(self) -> float:
         """When its lifetime ends."""
+
     @property
     def priority(self) -> int:
         """0 bulk, 1 normal, 2 expedited."""
+
     @property
     def critical(self) -> bool:
         """Whether every neighbour with a route should get a copy."""
+
     @property
     def came_from(self) -> str | None:
         """The node it was received from; None where it was sourced."""
+
     @property
     def hops(self) -> int:
         """Hops it has made so far."""
+
     @property
     def tokens(self) -> int:
         """Copies this node may still make, for strategies that count copies."""
+
     @property
     def failed_with(self) -> str | None:
         """The neighbour with which the last attempt failed or was forfeited, if any."""
@@ -115,12 +126,15 @@ class Neighbour(Protocol):
     @property
     def name(self) -> str:
         """Its name."""
+
     @property
     def contact(self) -> Contact | None:
         """The contact to it that is open now."""
+
     @property
     def queued_bytes(self) -> int:
         """What waits here to be sent to it."""
+
     @property
     def seen(self) -> frozenset[str] | set[str]:
         """Identities of bundles that this node sent to it or received from it: local knowledge only."""
@@ -132,31 +146,40 @@ class View(Protocol):
     @property
     def now_s(self) -> float:
         """The present, seconds from the start."""
+
     @property
     def node(self) -> str:
         """The node that decides."""
+
     @property
     def plan(self) -> ContactPlan:
         """The contact plan as this node knows it."""
+
     @property
     def neighbours(self) -> Sequence[Neighbour]:
         """Nodes to which a contact is open now, by name."""
+
     @property
     def next_contact_s(self) -> float:
         """When the next contact from this node begins; inf if none does."""
+
     @property
     def memory(self) -> MutableMapping[str, Any]:
         """The strategy's own memory at this node, kept by the engine."""
+
     @property
     def rng(self) -> random.Random:
         """Randomness of this node, seeded from the scenario's seed and the node's name."""
 
     def routes(self, bundle: BundleView, k: int = 1) -> Sequence[Route]:
         """Up to k candidate routes for the bundle, best first in the order of SABR §3.2.8.1."""
+
     def earliest(self, destination: str, size_bytes: float) -> Route | None:
         """The earliest arrival over the plan in an empty network, from here and now."""
+
     def backlog_bytes(self, neighbour: str, priority: int = 0) -> float:
         """What is queued to a neighbour at this priority or above."""
+
     def residual_bytes(self, contact: int, priority: int = 0) -> float:
         """Volume of a contact (by number) that this node has not booked at this priority or above."""
 
@@ -207,7 +230,9 @@ def load_strategy(spec: str, where: str = "") -> Strategy:
         if entry_point.name == spec:
             return Strategy(spec, entry_point.load(), {})
     known = ", ".join(sorted(STRATEGIES))
-    raise BadInput(Fault(where, "strategy", spec, f"choose one of {known}, or give my_file.py:function"))
+    raise BadInput(
+        Fault(where, "strategy", spec, f"choose one of {known}, or give my_file.py:function")
+    )
 
 
 def _from_file(spec: str, path: Path, function_name: str, where: str) -> Strategy:

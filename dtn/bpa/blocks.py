@@ -1,0 +1,203 @@
+"""What the agent writes into bundles and reads from them: new bundles (§5.2), outgoing ones (§5.4 step 4), their facts.
+
+A forwarded bundle shares every block that this node does not change; only previous node, hop count and age are new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from dtn.bpa.request import AgentOptions, TransmissionRequest
+from dtn.bundle import (
+    BlockFlag,
+    BlockType,
+    Bundle,
+    BundleFlag,
+    CanonicalBlock,
+    CreationTimestamp,
+    PrimaryBlock,
+    free_number,
+)
+from dtn.codec import encoded_size
+from dtn.eid import IpnEid, NodeKey
+from dtn.extension_blocks import (
+    QualityOfService,
+    decode_bundle_age,
+    decode_hop_count,
+    decode_quality_of_service,
+    encode_bundle_age,
+    encode_hop_count,
+    encode_previous_node,
+    encode_quality_of_service,
+)
+from dtn.stored_bundle import StoredBundle
+
+KNOWN_BLOCKS = frozenset(
+    {
+        BlockType.PAYLOAD,
+        BlockType.PREVIOUS_NODE,
+        BlockType.BUNDLE_AGE,
+        BlockType.HOP_COUNT,
+        BlockType.QUALITY_OF_SERVICE,
+    }
+)
+"""Block types that this agent processes; others are handled by their flags (§5.6 step 4)."""
+
+HOP_COUNT_NUMBER = 2
+QOS_NUMBER = 3
+AGE_NUMBER = 4
+NORMAL_PRIORITY = 1
+
+
+class Facts(NamedTuple):
+    """What the agent needs to know of a bundle, read from its blocks once."""
+
+    source: str
+    destination: str
+    priority: int
+    critical: bool
+    hops: int
+    hop_limit: int
+    age_ms: int | None
+    delete_unsupported: bool
+    discard_unsupported: bool
+
+
+def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
+    """Read them. Node names are empty for nodes that nobody here knows."""
+    primary = bundle.primary
+    priority, critical, hops, hop_limit, age_ms = NORMAL_PRIORITY, False, 0, 255, None
+    delete = discard = False
+    for block in bundle.blocks:
+        kind = block.type
+        if kind == BlockType.PAYLOAD:
+            continue
+        if kind == BlockType.HOP_COUNT:
+            hop_limit, hops = decode_hop_count(block.data)
+        elif kind == BlockType.QUALITY_OF_SERVICE:
+            service = decode_quality_of_service(block.data)
+            priority, critical = service.priority, service.critical
+        elif kind == BlockType.BUNDLE_AGE:
+            age_ms = decode_bundle_age(block.data)
+        elif kind not in KNOWN_BLOCKS:
+            delete = delete or bool(block.flags & BlockFlag.DELETE_BUNDLE_IF_UNPROCESSED)
+            discard = discard or bool(block.flags & BlockFlag.DISCARD_IF_UNPROCESSED)
+    source, destination = primary.source.node, primary.destination.node
+    return Facts(
+        names.get(source, "") if source is not None else "",
+        names.get(destination, "") if destination is not None else "",
+        priority,
+        critical,
+        hops,
+        hop_limit,
+        age_ms,
+        delete,
+        discard,
+    )
+
+
+class BundleBuilder:
+    """Makes the bundles that leave one node."""
+
+    def __init__(self, options: AgentOptions) -> None:
+        self._options = options
+        self._previous_node = encode_previous_node(options.node_id)
+        self._last_time_ms = -1
+        self._sequence = 0
+
+    def new(self, request: TransmissionRequest, now_s: float) -> Bundle:
+        """A bundle for a request (§5.2), with a hop limit and, where it is not the usual one, its class of service."""
+        options = self._options
+        creation = self._timestamp(now_s)
+        node = options.node_id
+        source = IpnEid(node.allocator, node.node_number, int(request.service))
+        flags = request.flags
+        if flags & BundleFlag.ADMINISTRATIVE_RECORD:
+            flags &= ~BundleFlag.ANY_REPORT
+        primary = PrimaryBlock(
+            destination=request.destination,
+            source=source,
+            report_to=request.report_to or source,
+            flags=flags,
+            crc_type=options.crc_type,
+            creation=creation,
+            lifetime_ms=round(request.lifetime_s * 1000),
+        )
+        hops = encode_hop_count(options.hop_limit, 0)
+        blocks = [CanonicalBlock(BlockType.HOP_COUNT, HOP_COUNT_NUMBER, 0, 0, hops)]
+        if request.priority != NORMAL_PRIORITY or request.critical:
+            service = encode_quality_of_service(
+                QualityOfService(priority=request.priority, critical=request.critical)
+            )
+            blocks.append(
+                CanonicalBlock(
+                    BlockType.QUALITY_OF_SERVICE, QOS_NUMBER, BlockFlag.REPLICATE, 0, service
+                )
+            )
+        if not options.clock_trusted:
+            age = encode_bundle_age(0)
+            blocks.append(
+                CanonicalBlock(BlockType.BUNDLE_AGE, AGE_NUMBER, BlockFlag.REPLICATE, 0, age)
+            )
+        payload = CanonicalBlock(BlockType.PAYLOAD, 1, 0, options.crc_type, request.payload)
+        return Bundle(primary, (*blocks, payload))
+
+    def outgoing(self, record: StoredBundle, now_s: float) -> tuple[Bundle, int]:
+        """The bundle as it leaves (§5.4 step 4), and its encoded size: previous node is this node, one hop more, older.
+
+        Made once and kept, but for a bundle with an age, which changes while it waits.
+        """
+        if record.outgoing is not None:
+            return record.outgoing
+        bundle = record.bundle
+        changed: list[CanonicalBlock] = []
+        aged = False
+        previous = None
+        for block in bundle.blocks:
+            kind = block.type
+            if kind == BlockType.HOP_COUNT:
+                limit, count = decode_hop_count(block.data)
+                changed.append(_replaced(block, encode_hop_count(limit, count + 1)))
+            elif kind == BlockType.PREVIOUS_NODE:
+                previous = block
+            elif kind == BlockType.BUNDLE_AGE:
+                aged = True
+                age_ms = round((now_s - record.created_s) * 1000)
+                changed.append(_replaced(block, encode_bundle_age(max(age_ms, 0))))
+            else:
+                changed.append(block)
+        number = previous.number if previous else free_number(bundle.blocks)
+        block = CanonicalBlock(BlockType.PREVIOUS_NODE, number, 0, 0, self._previous_node)
+        leaving = Bundle(bundle.primary, (block, *changed))
+        sized = (leaving, encoded_size(leaving))
+        if not aged:
+            record.outgoing = sized
+        return sized
+
+    def without_unsupported(self, bundle: Bundle) -> Bundle:
+        """The bundle without the unknown blocks that ask to be discarded (§5.6 step 4)."""
+        kept = tuple(
+            block
+            for block in bundle.blocks
+            if block.type in KNOWN_BLOCKS or not block.flags & BlockFlag.DISCARD_IF_UNPROCESSED
+        )
+        return Bundle(bundle.primary, kept)
+
+    def size_of(self, bundle: Bundle) -> int:
+        """Exact encoded size."""
+        return encoded_size(bundle)
+
+    def _timestamp(self, now_s: float) -> CreationTimestamp:
+        """Unique in this node (§4.2.7): the sequence number counts within a millisecond, without a clock for ever."""
+        if not self._options.clock_trusted:
+            self._sequence += 1
+            return CreationTimestamp(0, self._sequence)
+        time_ms = self._options.start_dtn_ms + int(now_s * 1000)
+        self._sequence = self._sequence + 1 if time_ms == self._last_time_ms else 0
+        self._last_time_ms = time_ms
+        return CreationTimestamp(time_ms, self._sequence)
+
+
+def _replaced(block: CanonicalBlock, data: bytes) -> CanonicalBlock:
+    return CanonicalBlock(block.type, block.number, block.flags, block.crc_type, data)

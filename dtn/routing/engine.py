@@ -1,0 +1,260 @@
+"""RoutingEngine: asks the strategy, and does what it decides: queues, books volume, refunds, times out, asks again.
+
+One engine a node. It knows its own queues and its own bookings, never those of others (SABR's local knowledge).
+Guarantees: a transmission is charged once on every contact of its route; a bundle that was not sent is refunded; a
+bundle still queued when its contact ends is given back (forfeited) with `failed_with` set, and the strategy is asked
+again.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections.abc import MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dtn.contact_plan import Contact, ContactPlan
+from dtn.errors import StrategyFault
+from dtn.events import Event, RouteComputed
+from dtn.routing.queue import PRIORITIES, LinkQueue, Queued
+from dtn.routing.route import Route
+from dtn.routing.sabr import SabrOptions
+from dtn.routing.strategy import Decision, Drop, Hold, Send, Strategy
+from dtn.routing.view import NodeView
+from dtn.stored_bundle import StoredBundle
+
+if TYPE_CHECKING:
+    import random
+
+
+class Verdict(NamedTuple):
+    """What came of asking: events for the log, neighbours whose queue grew, a reason to drop, when to ask again."""
+
+    events: list[Event]
+    grown: list[LinkQueue]
+    drop: int | None
+    ask_again_s: float
+
+
+class RoutingEngine:
+    """The routing of one node.
+
+    Args:
+        node: its name.
+        plan: the contact plan as this node knows it.
+        strategy: the function to ask, with its traits.
+        rng: the node's own randomness.
+        options: SABR's open points, for `view.routes`.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        plan: ContactPlan,
+        strategy: Strategy,
+        rng: random.Random,
+        options: SabrOptions | None = None,
+    ) -> None:
+        self.node = node
+        self.plan = plan
+        self.strategy = strategy
+        self.options = options or SabrOptions()
+        self.links: dict[str, LinkQueue] = {}
+        self.memory: MutableMapping[str, Any] = {}
+        self._outgoing: dict[str, list[tuple[float, int]]] = {}
+        self._starts: list[float] = []
+        self._booked: dict[int, list[float]] = {}
+        self._volume: dict[int, float] = {}
+        self._cut: set[int] = set()
+        self._open: list[str] = []
+        self._tracks_copies = bool(strategy.traits.get("tracks_copies"))
+        for number, contact in enumerate(plan.contacts):
+            if contact.source == node:
+                self._outgoing.setdefault(contact.destination, []).append((contact.end_s, number))
+                self._starts.append(contact.start_s)
+        for neighbour, ends in self._outgoing.items():
+            ends.sort()
+            self.links[neighbour] = LinkQueue(neighbour)
+        self._view = NodeView(self, rng)
+
+    # --- asking ---------------------------------------------------------------------------------
+
+    def ask(self, record: StoredBundle, now_s: float) -> Verdict:
+        """Ask the strategy about a bundle and do what it says.
+
+        Raises:
+            StrategyFault: the strategy raised, or broke a rule of the interface.
+        """
+        self._view.now_s = now_s
+        try:
+            answer = self.strategy.decide(self._view, record)
+        except StrategyFault:
+            raise
+        except Exception as fault:
+            raise self._fault(record, f"raised {fault!r}") from fault
+        verdict = Verdict([], [], None, math.inf)
+        record.kept = False
+        decisions = _listed(answer)
+        if decisions is None:
+            raise self._fault(
+                record, f"answered {answer!r}, not Send, Hold, Drop or a list of them"
+            )
+        for decision in decisions:
+            if isinstance(decision, Send):
+                self._send(record, decision, now_s, verdict)
+            elif isinstance(decision, Hold):
+                record.kept = True
+                verdict = verdict._replace(ask_again_s=min(verdict.ask_again_s, decision.until_s))
+            else:
+                verdict = verdict._replace(drop=decision.reason)
+        if not decisions:
+            record.kept = True
+        return verdict
+
+    def _send(self, record: StoredBundle, send: Send, now_s: float, verdict: Verdict) -> None:
+        route = send.to if isinstance(send.to, Route) else None
+        neighbour = route.entry if route else send.to
+        link = self.links.get(neighbour) if isinstance(neighbour, str) else None
+        if link is None:
+            raise self._fault(
+                record, f"sent to {neighbour!r}, to which {self.node!r} has no contact"
+            )
+        record.kept = record.kept or send.keep
+        if any(entry.neighbour == link.name for entry in record.queued):
+            return
+        number = route.numbers[0] if route else self._contact_for(link, now_s)
+        if number is None or self.plan.contacts[number].end_s < now_s:
+            raise self._fault(record, f"sent to {link.name!r}, to which no contact is left")
+        booked = self.options.evc_bytes(record.size_bytes)
+        entry = Queued(record, link.name, number, route, booked, send.keep, send.tokens)
+        record.queued.append(entry)
+        link.append(entry)
+        self._book(entry, booked)
+        verdict.grown.append(link)
+        promised = route.delivery_s if route else math.inf
+        hops = route.hops if route else 0
+        verdict.events.append(RouteComputed(now_s, self.node, record.id, link.name, promised, hops))
+
+    def _contact_for(self, link: LinkQueue, now_s: float) -> int | None:
+        """The contact a bundle for a neighbour waits for: the open one, else the next that has not ended."""
+        if link.contact is not None:
+            return link.number
+        ends = self._outgoing[link.name]
+        place = bisect_left(ends, (now_s, -1))
+        return ends[place][1] if place < len(ends) else None
+
+    def _fault(self, record: StoredBundle, rule: str) -> StrategyFault:
+        return StrategyFault(self.strategy.name, self.node, record.id, rule)
+
+    # --- links ----------------------------------------------------------------------------------
+
+    def contact_started(self, number: int) -> LinkQueue:
+        """The link of this contact is up."""
+        contact = self.plan.contacts[number]
+        link = self.links[contact.destination]
+        if link.contact is None:
+            insort(self._open, link.name)
+        link.open(number, contact)
+        self._cut.discard(number)
+        return link
+
+    def contact_ended(self, number: int, cut: bool) -> LinkQueue:
+        """The link of this contact is down; `cut`: before the plan's end, so that it is not counted on any more."""
+        if cut:
+            self._cut.add(number)
+        link = self.links[self.plan.contacts[number].destination]
+        if link.number == number:
+            link.close()
+            self._open.remove(link.name)
+        return link
+
+    def forfeit(self, number: int) -> list[StoredBundle]:
+        """Give back what is still queued for this contact, refunded, in order of transmission."""
+        link = self.links[self.plan.contacts[number].destination]
+        given_back = []
+        for entry in link.booked_on(number):
+            self.withdraw(entry)
+            entry.record.failed_with = link.name
+            given_back.append(entry.record)
+        self._booked.pop(number, None)
+        return given_back
+
+    def withdraw(self, entry: Queued) -> None:
+        """Take an entry out of its queue and refund its bookings."""
+        self.links[entry.neighbour].remove(entry)
+        entry.record.queued.remove(entry)
+        self._book(entry, -entry.booked_bytes)
+
+    def started(self, entry: Queued, link: LinkQueue, now_s: float, size_bytes: int) -> None:
+        """An entry was taken for transmission over the open contact."""
+        contact = link.contact
+        assert contact is not None
+        entry.record.queued.remove(entry)
+        link.busy = True
+        link.sending_bytes = size_bytes
+        link.sending_from_s = now_s
+        link.sending_until_s = contact.last_bit_s(now_s, size_bytes)
+        if self._tracks_copies:
+            link.seen.add(entry.record.id)
+
+    def not_sent(self, entry: Queued) -> None:
+        """A transfer failed: what it had booked further on is free again."""
+        self._book(entry, -entry.booked_bytes)
+        self.links[entry.neighbour].seen.discard(entry.record.id)
+
+    def saw(self, neighbour: str, bundle_id: str) -> None:
+        """A bundle came from this neighbour: it has it."""
+        if self._tracks_copies and neighbour in self.links:
+            self.links[neighbour].seen.add(bundle_id)
+
+    # --- volumes: what this node knows of its own traffic (SABR §3.2.6.8) ----------------------------
+
+    def backlog_bytes(self, neighbour: str, priority: int) -> float:
+        """Queued to a neighbour at this priority or above, with the rest of what is being sent."""
+        link = self.links.get(neighbour)
+        return link.backlog_bytes(priority, self._view.now_s) if link else 0.0
+
+    def residual_bytes(self, contact: int, priority: int) -> float:
+        """MTV: the contact's volume less what this node has booked on it at this priority or above; 0 once cut."""
+        if contact in self._cut:
+            return 0.0
+        volume = self._volume.get(contact)
+        if volume is None:
+            volume = self._volume[contact] = self.plan.contacts[contact].volume_bytes()
+        booked = self._booked.get(contact)
+        return volume - booked[priority] if booked else volume
+
+    def _book(self, entry: Queued, amount_bytes: float) -> None:
+        """Charge (or refund) every contact of the route, at every priority up to the bundle's (§3.2.8.1.2)."""
+        numbers = entry.route.numbers if entry.route else (entry.contact,)
+        for number in numbers:
+            booked = self._booked.get(number)
+            if booked is None:
+                if amount_bytes < 0:
+                    continue
+                booked = self._booked[number] = [0.0] * PRIORITIES
+            for priority in range(entry.record.priority + 1):
+                booked[priority] += amount_bytes
+
+    # --- what the view shows --------------------------------------------------------------------
+
+    def open_links(self) -> list[LinkQueue]:
+        """Links that are up now, by name."""
+        return [self.links[name] for name in self._open]
+
+    def next_start_s(self, now_s: float) -> float:
+        """When the next contact from here begins, after now."""
+        later = (start for start in self._starts if start > now_s)
+        return next(later, math.inf)
+
+    def contact_at(self, number: int) -> Contact:
+        """A contact of the plan by its number."""
+        return self.plan.contacts[number]
+
+
+def _listed(answer: Decision | Sequence[Decision]) -> Sequence[Decision] | None:
+    if isinstance(answer, Send | Hold | Drop):
+        return (answer,)
+    if isinstance(answer, list | tuple) and all(isinstance(a, Send | Hold | Drop) for a in answer):
+        return answer
+    return None

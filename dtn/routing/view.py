@@ -1,0 +1,82 @@
+"""NodeView: the View of the strategy interface, over one node's engine."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dtn.contact_plan import ContactPlan
+from dtn.routing.index import index_of
+from dtn.routing.route import Route
+from dtn.routing.sabr import RouteCache, candidates
+from dtn.routing.search import earliest_arrival
+from dtn.routing.strategy import BundleView, Neighbour
+
+if TYPE_CHECKING:
+    import random
+
+    from dtn.routing.engine import RoutingEngine
+
+
+class NodeView:
+    """One node's own knowledge, read only. See dtn.routing.strategy.View."""
+
+    def __init__(self, engine: RoutingEngine, rng: random.Random) -> None:
+        self.now_s = 0.0
+        self.rng = rng
+        self._engine = engine
+        self._cache = RouteCache()
+
+    @property
+    def node(self) -> str:
+        """The node that decides."""
+        return self._engine.node
+
+    @property
+    def plan(self) -> ContactPlan:
+        """The contact plan as this node knows it."""
+        return self._engine.plan
+
+    @property
+    def neighbours(self) -> Sequence[Neighbour]:
+        """Nodes to which a contact is open now, by name."""
+        return self._engine.open_links()
+
+    @property
+    def next_contact_s(self) -> float:
+        """When the next contact from this node begins; inf if none does."""
+        return self._engine.next_start_s(self.now_s)
+
+    @property
+    def memory(self) -> MutableMapping[str, Any]:
+        """The strategy's own memory at this node."""
+        return self._engine.memory
+
+    def routes(self, bundle: BundleView, k: int = 1) -> Sequence[Route]:
+        """Up to k candidate routes, best first (SABR §3.2.8.1); the previous hop only after a failure (§3.2.5.2)."""
+        back = bundle.came_from
+        excluded = frozenset() if back is None or bundle.failed_with else frozenset((back,))
+        found = candidates(
+            index_of(self._engine.plan),
+            self._engine,
+            bundle,
+            self.node,
+            self.now_s,
+            options=self._engine.options,
+            excluded=excluded,
+            k=k,
+            cache=self._cache,
+        )
+        return [candidate.route for candidate in found if candidate.rejected is None]
+
+    def earliest(self, destination: str, size_bytes: float) -> Route | None:
+        """The earliest arrival over the plan in an empty network, from here and now."""
+        return earliest_arrival(self.plan, self.node, destination, self.now_s, size_bytes)
+
+    def backlog_bytes(self, neighbour: str, priority: int = 0) -> float:
+        """What is queued to a neighbour at this priority or above."""
+        return self._engine.backlog_bytes(neighbour, priority)
+
+    def residual_bytes(self, contact: int, priority: int = 0) -> float:
+        """Volume of a contact that this node has not booked at this priority or above."""
+        return self._engine.residual_bytes(contact, priority)

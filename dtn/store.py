@@ -1,0 +1,47 @@
+"""Where bundles rest: the protocol of a store, and the one in memory.
+
+The agent says `Store(ref, bundle)` and goes on only when it is told `stored(ref, now)`: at once from memory, after the
+commit from a disk. What is stored survives; what is not was never acknowledged. The quota is the agent's (reason 4): a
+store is asked to keep only what fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from dtn.bundle import Bundle
+
+
+class Store(Protocol):
+    """A store of bundles by the agent's `ref`."""
+
+    def put(self, ref: int, bundle: Bundle) -> None:
+        """Keep a bundle; the caller learns by other means when it is durable."""
+
+    def forget(self, ref: int) -> None:
+        """Let it go; unknown refs are ignored."""
+
+    def __iter__(self) -> Iterator[tuple[int, Bundle]]:
+        """Everything kept, in order of ref: what a node finds when it starts again."""
+
+
+class MemoryStore:
+    """A store that lasts as long as its process; what is put is stored at once."""
+
+    def __init__(self) -> None:
+        self._bundles: dict[int, Bundle] = {}
+
+    def put(self, ref: int, bundle: Bundle) -> None:
+        """Keep a bundle."""
+        self._bundles[ref] = bundle
+
+    def forget(self, ref: int) -> None:
+        """Let it go."""
+        self._bundles.pop(ref, None)
+
+    def __iter__(self) -> Iterator[tuple[int, Bundle]]:
+        return iter(sorted(self._bundles.items()))
+
+    def __len__(self) -> int:
+        return len(self._bundles)
