@@ -20,11 +20,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
+from dtn import cbor
 from dtn.errors import InvalidValue
 
 MAX_UINT32 = 0xFFFF_FFFF
 MAX_UINT64 = 0xFFFF_FFFF_FFFF_FFFF
+DTN_SCHEME = 1
+IPN_SCHEME = 2
 LOCAL_NODE_NUMBER = MAX_UINT32
 """The node number that means "this node", printed `!` (RFC 9758 section 3.4.2)."""
 
@@ -259,3 +263,90 @@ def parse_eid(text: str) -> Eid:
     if local:
         return IpnEid(0, LOCAL_NODE_NUMBER, int(service_number))
     return IpnEid(int(allocator or 0), int(node_number), int(service_number))
+
+
+def encode_eid(eid: Eid) -> bytes:
+    """The identifier in CBOR, with as many elements as it came with (RFC 9758 section 6.1)."""
+    if isinstance(eid, IpnEid):
+        return _encode_ipn(eid.allocator, eid.node_number, eid.service_number, eid.elements)
+    if isinstance(eid, DtnEid):
+        return b"\x82\x01\x00" if eid.ssp == "none" else b"\x82\x01" + cbor.text_string(eid.ssp)
+    return b"\x82" + cbor.uint(eid.scheme) + eid.ssp
+
+
+def eid_size(eid: Eid) -> int:
+    """Octets of the identifier in CBOR."""
+    if isinstance(eid, IpnEid):
+        service_bytes = cbor.head_size(eid.service_number)
+        if eid.elements == 2:
+            fqnn = eid.allocator << 32 | eid.node_number
+            return 3 + cbor.head_size(fqnn) + service_bytes
+        allocator_bytes = cbor.head_size(eid.allocator)
+        return 3 + allocator_bytes + cbor.head_size(eid.node_number) + service_bytes
+    if isinstance(eid, DtnEid):
+        length = len(eid.ssp)  # the grammar allows ASCII alone
+        return 3 if eid.ssp == "none" else 2 + cbor.head_size(length) + length
+    return 1 + cbor.head_size(eid.scheme) + len(eid.ssp)
+
+
+def read_eid(reader: cbor.Reader, name: str) -> Eid:
+    """Read an identifier from CBOR.
+
+    A tolerant reader also takes dtn:none as text, and a node name without the delimiter behind it.
+
+    Raises:
+        MalformedBundle: there is none.
+    """
+    count = reader.array(name)
+    scheme = reader.uint(name)
+    eid: Eid
+    if scheme == IPN_SCHEME:
+        eid = _read_ipn(reader, name)
+    elif scheme == DTN_SCHEME:
+        eid = _read_dtn(reader, name)
+    else:
+        eid = UnknownEid(scheme, reader.skip_item(name))
+    reader.end_array(count, 2, name)
+    return eid
+
+
+def _read_ipn(reader: cbor.Reader, name: str) -> IpnEid:
+    count = reader.array(name)
+    first = reader.uint(name)
+    second = reader.uint(name)
+    if count == 2 or (count == cbor.INDEFINITE and reader.at_break()):
+        return _ipn(first >> 32, first & MAX_UINT32, second, 2)
+    service_number = reader.uint(name)
+    reader.end_array(count, 3, name)
+    if first > MAX_UINT32 or second > MAX_UINT32:
+        reader.fail("codec", f"{name}: an allocator or node number exceeds 4294967295")
+    return _ipn(first, second, service_number, 3)
+
+
+def _read_dtn(reader: cbor.Reader, name: str) -> DtnEid:
+    if reader.peek() < 0x60:
+        if reader.uint(name) != 0:
+            reader.fail("codec", f"{name}: the only number in the dtn scheme is 0, none")
+        return NULL_EID
+    ssp = reader.text_string(name)
+    if reader.tolerant and ssp.startswith("//") and "/" not in ssp[2:]:
+        ssp += "/"
+    if ssp == "none" and not reader.tolerant:
+        reader.fail("codec", f"{name}: dtn:none is the number 0, not text")
+    try:
+        return DtnEid(ssp)
+    except InvalidValue:
+        reader.fail("codec", f"{name} must be //node-name/demux in printable ASCII")
+
+
+# A network has few endpoints and many bundles: their identifiers are made once. The values are
+# immutable and small, the number of them bounded.
+_ipn = lru_cache(maxsize=4096)(IpnEid)
+
+
+@lru_cache(maxsize=4096)
+def _encode_ipn(allocator: int, node_number: int, service_number: int, elements: int) -> bytes:
+    service = cbor.uint(service_number)
+    if elements == 2:
+        return b"\x82\x02\x82" + cbor.uint(allocator << 32 | node_number) + service
+    return b"\x82\x02\x83" + cbor.uint(allocator) + cbor.uint(node_number) + service

@@ -1,0 +1,318 @@
+"""Bundles to octets and back.
+
+Source: RFC 9171 section 4; RFC 9758 section 6 for ipn endpoints; erratum 8043 for the CRC.
+
+`decode` judges in layers and takes nothing that it need not take: cbor (well-formed), encoding
+(deterministic: shortest forms, no tags, the outer array of indefinite length), codec (the fields of
+the blocks, CRC values, block numbers), extension (the content of blocks 6, 7 and 10), rules (what
+RFC 9171 asks of a bundle as a whole). RFC 9171 section 5.6 step 3 has a malformed bundle deleted;
+section 4.1 lets a node accept some non-conforming ones: that is `tolerant`.
+
+`encode` writes core deterministic CBOR. The blocks of a bundle that was decoded keep their octets,
+so that what no node may change (the primary block, section 4.3.1) or did not change is sent on as it
+came, in whatever form the standard allows it to have come, and costs no work.
+
+`encoded_size` is arithmetic over the fields, and remembered by each block.
+"""
+
+from __future__ import annotations
+
+from dtn import cbor, extension_blocks
+from dtn import rules as bundle_rules
+from dtn.bundle import (
+    BlockType,
+    Bundle,
+    BundleFlag,
+    CanonicalBlock,
+    CreationTimestamp,
+    FragmentField,
+    PrimaryBlock,
+)
+from dtn.crc import CRC_BYTES, crc_value
+from dtn.eid import eid_size, encode_eid, read_eid
+from dtn.errors import InvalidValue, MalformedBundle
+
+VERSION = 7
+_SELF_DESCRIBED = b"\xd9\xd9\xf7"
+_remember = object.__setattr__  # fills the slots of frozen blocks that take no part in comparisons
+
+
+def encode(bundle: Bundle) -> bytes:
+    """The octets of a bundle: an array of indefinite length, the primary block first."""
+    parts = [b"\x9f", encode_primary(bundle.primary)]
+    for block in bundle.blocks:
+        before, after = block.framing or _frame(block)
+        parts += (before, block.data, after)
+    parts.append(b"\xff")
+    return b"".join(parts)
+
+
+def encode_primary(primary: PrimaryBlock) -> bytes:
+    """The octets of a primary block: those with which it came, if it came from outside."""
+    octets = primary.octets
+    if octets is None:
+        octets = _encode_primary(primary)
+        _remember(primary, "octets", octets)
+    return octets
+
+
+def encode_block(block: CanonicalBlock) -> bytes:
+    """The octets of a canonical block."""
+    before, after = block.framing or _frame(block)
+    return before + block.data + after
+
+
+def encoded_size(bundle: Bundle) -> int:
+    """Exactly len(encode(bundle)), without encoding."""
+    size = bundle.size_bytes
+    if not size:
+        size = 2 + primary_size(bundle.primary)
+        for block in bundle.blocks:
+            size += block.size_bytes or block_size(block)
+        _remember(bundle, "size_bytes", size)
+    return size
+
+
+def primary_size(primary: PrimaryBlock) -> int:
+    """Octets of a primary block."""
+    size = primary.size_bytes
+    if not size:
+        head_size = cbor.head_size
+        time_ms, sequence = primary.creation
+        size = 4  # the heads of the two arrays, version, CRC type
+        size += head_size(primary.flags) + head_size(primary.lifetime_ms)
+        size += eid_size(primary.destination) + eid_size(primary.source)
+        size += eid_size(primary.report_to) + head_size(time_ms) + head_size(sequence)
+        if primary.fragment is not None:
+            size += head_size(primary.fragment[0]) + head_size(primary.fragment[1])
+        if primary.crc_type:
+            size += 1 + CRC_BYTES[primary.crc_type]
+        _remember(primary, "size_bytes", size)
+    return size
+
+
+def block_size(block: CanonicalBlock) -> int:
+    """Octets of a canonical block."""
+    size = block.size_bytes
+    if not size:
+        head_size = cbor.head_size
+        length = len(block.data)
+        size = 2 + head_size(block.type) + head_size(block.number) + head_size(block.flags)
+        size += head_size(length) + length
+        if block.crc_type:
+            size += 1 + CRC_BYTES[block.crc_type]
+        _remember(block, "size_bytes", size)
+    return size
+
+
+def decode(
+    octets: bytes | bytearray | memoryview, *, rules: bool = True, tolerant: bool = False
+) -> Bundle:
+    """The bundle that these octets are, all of them.
+
+    Args:
+        octets: one encoded bundle.
+        rules: whether to judge the bundle as a whole too (`dtn.rules`). RFC 9173's own examples
+            break two of these rules, so a node that tests security may leave them out.
+        tolerant: take, besides, integers and lengths in longer forms than needed, an outer array of
+            definite length, tag 55799 before it, dtn:none as text, and a dtn node name without the
+            delimiter behind it; and leave the rules out. The primary block is sent on in the octets
+            in which it came all the same.
+
+    Raises:
+        MalformedBundle: they are no bundle; it says in which layer, why, and mostly where.
+    """
+    reader = cbor.Reader(octets if type(octets) is bytes else bytes(octets), tolerant=tolerant)
+    count = _open_bundle(reader)
+    primary = _read_primary(reader)
+    blocks = []
+    if count == cbor.INDEFINITE:
+        while not reader.at_break():
+            blocks.append(_read_block(reader))
+    else:
+        while len(blocks) < count - 1:
+            blocks.append(_read_block(reader))
+    if not reader.at_end():
+        reader.fail("cbor", "octets stand behind the bundle")
+    try:
+        bundle = Bundle(primary, tuple(blocks))
+    except InvalidValue as fault:
+        raise _in_codec(fault, None) from None
+    if not tolerant:
+        _remember(bundle, "size_bytes", reader.at)
+    if len(blocks) > 1:
+        _check_extensions(bundle, tolerant)
+    if rules and not tolerant:
+        bundle_rules.check(bundle)
+    return bundle
+
+
+def _open_bundle(reader: cbor.Reader) -> int:
+    """Pass the outer array's head; returns its count, or INDEFINITE (RFC 9171 section 4.1)."""
+    if reader.tolerant and reader.octets.startswith(_SELF_DESCRIBED):
+        reader.at = len(_SELF_DESCRIBED)
+    count = reader.array("bundle")
+    if count != cbor.INDEFINITE and not reader.tolerant:
+        reader.at = 0
+        reader.fail("encoding", "a bundle must be an array of indefinite length")
+    return count
+
+
+def _read_primary(reader: cbor.Reader) -> PrimaryBlock:
+    start = reader.at
+    count = reader.array("primary block")
+    if reader.uint("version") != VERSION:
+        reader.fail("codec", "version must be 7")
+    flags = reader.uint("bundle processing control flags")
+    crc_type = _read_crc_type(reader)
+    expected = 8 + 2 * (flags & BundleFlag.FRAGMENT) + (crc_type > 0)
+    if count not in (expected, cbor.INDEFINITE):
+        reader.fail("codec", f"primary block must have {expected} items, has {count}")
+    destination = read_eid(reader, "destination")
+    source = read_eid(reader, "source")
+    report_to = read_eid(reader, "report-to")
+    items = reader.array("creation timestamp")
+    creation = CreationTimestamp(reader.uint("creation time"), reader.uint("sequence number"))
+    reader.end_array(items, 2, "creation timestamp")
+    lifetime_ms = reader.uint("lifetime")
+    fragment = None
+    if flags & BundleFlag.FRAGMENT:
+        offset_bytes = reader.uint("fragment offset")
+        fragment = FragmentField(offset_bytes, reader.uint("total length"))
+    _close_block(reader, start, crc_type, count, expected)
+    try:
+        primary = PrimaryBlock(
+            destination=destination,
+            source=source,
+            report_to=report_to,
+            flags=flags,
+            crc_type=crc_type,
+            creation=creation,
+            lifetime_ms=lifetime_ms,
+            fragment=fragment,
+        )
+    except InvalidValue as fault:
+        raise _in_codec(fault, start) from None
+    octets = reader.octets[start : reader.at]
+    _remember(primary, "octets", octets)
+    _remember(primary, "size_bytes", len(octets))
+    return primary
+
+
+def _read_block(reader: cbor.Reader) -> CanonicalBlock:
+    start = reader.at
+    count = reader.array("block")
+    block_type = reader.uint("block type")
+    number = reader.uint("block number")
+    flags = reader.uint("block processing control flags")
+    crc_type = _read_crc_type(reader)
+    expected = 5 + (crc_type > 0)
+    if count not in (expected, cbor.INDEFINITE):
+        reader.fail("codec", f"a block must have {expected} items, has {count}")
+    data = reader.byte_string("block-type-specific data")
+    data_end = reader.at
+    _close_block(reader, start, crc_type, count, expected)
+    try:
+        block = CanonicalBlock(block_type, number, flags, crc_type, data)
+    except InvalidValue as fault:
+        raise _in_codec(fault, start) from None
+    octets = reader.octets
+    end = reader.at
+    framing = (octets[start : data_end - len(data)], octets[data_end:end])
+    _remember(block, "framing", framing)
+    _remember(block, "size_bytes", end - start)
+    return block
+
+
+def _read_crc_type(reader: cbor.Reader) -> int:
+    crc_type = reader.uint("CRC type")
+    if crc_type > 2:
+        reader.fail("codec", f"CRC type {crc_type} is not 0, 1 or 2")
+    return crc_type
+
+
+def _close_block(reader: cbor.Reader, start: int, crc_type: int, count: int, expected: int) -> None:
+    """Read the CRC field and the break, where there are any, and check the CRC value."""
+    if not crc_type:
+        reader.end_array(count, expected, "block")
+        return
+    size = CRC_BYTES[crc_type]
+    at = reader.at
+    if reader.peek() != 0x40 | size:
+        reader.fail("codec", f"a CRC of type {crc_type} must be a byte string of {size} octets")
+    given = reader.octets[at + 1 : at + 1 + size]
+    if len(given) < size:
+        reader.fail("cbor", "cut off in the CRC")
+    reader.at = at + 1 + size
+    reader.end_array(count, expected, "block")
+    # The value counts as zero; the break of an indefinite array is part of the block (§4.3.1).
+    behind = bytes(size) if count != cbor.INDEFINITE else bytes(size) + b"\xff"
+    if crc_value(crc_type, reader.octets[start : at + 1], behind) != given:
+        reader.at = at
+        reader.fail("codec", "the CRC does not match")
+
+
+def _check_extensions(bundle: Bundle, tolerant: bool) -> None:
+    """At most one of each known block, and its content sound unless it is encrypted."""
+    known = [block for block in bundle.blocks if block.type in extension_blocks.KNOWN_TYPES]
+    if len({block.type for block in known}) != len(known):
+        raise MalformedBundle("extension", "more than one block of type 6, 7 or 10")
+    encrypted = extension_blocks.security_targets(bundle, BlockType.BLOCK_CONFIDENTIALITY)
+    for block in known:
+        if block.number not in encrypted:
+            extension_blocks.check(block, tolerant=tolerant)
+
+
+def _in_codec(fault: InvalidValue, offset: int | None) -> MalformedBundle:
+    return MalformedBundle("codec", f"{fault.key}: {fault.mend}", offset)
+
+
+def _encode_primary(primary: PrimaryBlock) -> bytes:
+    crc_type = primary.crc_type
+    fragment = primary.fragment
+    items = 8 + (crc_type > 0) + (2 if fragment is not None else 0)
+    uint = cbor.uint
+    parts = [
+        bytes((0x80 | items, VERSION)),
+        uint(primary.flags),
+        uint(crc_type),
+        encode_eid(primary.destination),
+        encode_eid(primary.source),
+        encode_eid(primary.report_to),
+        b"\x82",
+        uint(primary.creation[0]),
+        uint(primary.creation[1]),
+        uint(primary.lifetime_ms),
+    ]
+    if fragment is not None:
+        parts += (uint(fragment[0]), uint(fragment[1]))
+    if not crc_type:
+        return b"".join(parts)
+    size = CRC_BYTES[crc_type]
+    parts.append(bytes((0x40 | size,)))
+    octets = b"".join(parts)
+    return octets + crc_value(crc_type, octets, bytes(size))
+
+
+def _frame(block: CanonicalBlock) -> tuple[bytes, bytes]:
+    """The octets before and after a block's data; remembered."""
+    uint = cbor.uint
+    crc_type = block.crc_type
+    before = b"".join(
+        (
+            b"\x86" if crc_type else b"\x85",
+            uint(block.type),
+            uint(block.number),
+            uint(block.flags),
+            uint(crc_type),
+            cbor.head(2, len(block.data)),
+        )
+    )
+    after = b""
+    if crc_type:
+        size = CRC_BYTES[crc_type]
+        head = bytes((0x40 | size,))
+        after = head + crc_value(crc_type, before, block.data, head + bytes(size))
+    framing = (before, after)
+    _remember(block, "framing", framing)
+    return framing
