@@ -1,0 +1,18 @@
+"""Routing over a contact plan.
+
+The contact graph, the searches, SABR, and the interface that strategies use.
+"""
+
+from dtn.routing.route import Route
+from dtn.routing.search import earliest_arrival
+from dtn.routing.strategy import Drop, Hold, Send, load_strategy, strategy
+
+__all__ = [
+    "Drop",
+    "Hold",
+    "Route",
+    "Send",
+    "earliest_arrival",
+    "load_strategy",
+    "strategy",
+]

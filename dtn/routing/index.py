@@ -1,0 +1,122 @@
+"""PlanIndex: a contact plan laid out for search, one row of arrays for each pair of nodes.
+
+A pair's contacts are sorted by their end, so that bisection finds the first that is still open.
+`floor` tells when to
+stop: nothing from that place on arrives sooner. For contacts in order of light time the first that
+    is open and takes the bundle is therefore also the last one looked at; where light time jumps
+    between contacts (a later contact overtakes an earlier one) the scan goes on exactly as far as
+    it must.
+
+Nodes are numbered in the order of SABR's last key: by ipn number where the plan has one, then by
+name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+from dtn.contact_plan import Contact, ContactPlan
+
+
+class Pair(NamedTuple):
+    """Contacts from one node to another, sorted by end.
+
+    The arrays run in step; `floor_s` is one longer.
+
+    Args:
+        node: the other node: the receiver in `PlanIndex.out`, the transmitter in `PlanIndex.into`.
+        least_owlt_s: the shortest light time of all.
+        ends_s: ends.
+        starts_s: starts.
+        byte_s: seconds a byte takes at the contact's highest rate.
+        owlt_s: the contact's shortest light time.
+        floor_s: soonest arrival of anything sent over this or a later contact; inf at the end.
+        apart: whether no two of the contacts overlap.
+        varying: the contact itself if its rate or light time varies, None if both are constant.
+        numbers: the contacts' places in the plan.
+    """
+
+    node: int
+    least_owlt_s: float
+    ends_s: list[float]
+    starts_s: list[float]
+    byte_s: list[float]
+    owlt_s: list[float]
+    floor_s: list[float]
+    apart: bool
+    varying: list[Contact | None]
+    numbers: list[int]
+
+
+class PlanIndex:
+    """A contact plan's nodes as numbers and its contacts as arrays per pair.
+
+    Args:
+        plan: the plan.
+        owlt_margin: light times are reckoned longer by this fraction (SABR §2.4.2).
+    """
+
+    def __init__(self, plan: ContactPlan, owlt_margin: float = 0.0) -> None:
+        self.contacts: tuple[Contact, ...] = plan.contacts
+        order = sorted(plan.nodes, key=lambda name: (plan.ipn_numbers.get(name, math.inf), name))
+        self.names: tuple[str, ...] = tuple(order)
+        self.ids: dict[str, int] = {name: number for number, name in enumerate(order)}
+        self.timed: tuple[Contact, ...] = self.contacts
+        if owlt_margin:
+            self.timed = tuple(_slower(contact, 1 + owlt_margin) for contact in self.contacts)
+        rows: dict[tuple[int, int], list[int]] = {}
+        ids = self.ids
+        for number, contact in enumerate(self.timed):
+            key = (ids[contact.source], ids[contact.destination])
+            rows.setdefault(key, []).append(number)
+        self.out: tuple[list[Pair], ...] = tuple([] for _ in order)
+        self.into: tuple[list[Pair], ...] = tuple([] for _ in order)
+        for (source, destination), numbers in sorted(rows.items()):
+            pair = _pair(destination, self.timed, numbers)
+            self.out[source].append(pair)
+            self.into[destination].append(pair._replace(node=source))
+
+
+def index_of(plan: ContactPlan, owlt_margin: float = 0.0) -> PlanIndex:
+    """The plan's index, built once and kept with the plan."""
+    kept: dict[float, PlanIndex] = plan.__dict__.setdefault("_indexes", {})
+    index = kept.get(owlt_margin)
+    if index is None:
+        index = kept[owlt_margin] = PlanIndex(plan, owlt_margin)
+    return index
+
+
+def _pair(node: int, contacts: tuple[Contact, ...], numbers: Iterable[int]) -> Pair:
+    ordered = sorted(numbers, key=lambda number: (contacts[number].end_s, number))
+    starts, owlts, byte_s = [], [], []
+    varying: list[Contact | None] = []
+    for number in ordered:
+        contact = contacts[number]
+        starts.append(contact.start_s)
+        owlts.append(_least(contact.owlt_s))
+        byte_s.append(8 / _most(contact.rate_bps))
+        changes = isinstance(contact.rate_bps, tuple) or isinstance(contact.owlt_s, tuple)
+        varying.append(contact if changes else None)
+    floor = [math.inf] * (len(ordered) + 1)
+    for place in range(len(ordered) - 1, -1, -1):
+        floor[place] = min(floor[place + 1], starts[place] + owlts[place])
+    ends = [contacts[number].end_s for number in ordered]
+    apart = all(start >= end for end, start in zip(ends, starts[1:], strict=False))
+    return Pair(node, min(owlts), ends, starts, byte_s, owlts, floor, apart, varying, ordered)
+
+
+def _least(value: float | tuple[float, ...]) -> float:
+    return min(value) if isinstance(value, tuple) else value
+
+
+def _most(value: float | tuple[float, ...]) -> float:
+    return max(value) if isinstance(value, tuple) else value
+
+
+def _slower(contact: Contact, factor: float) -> Contact:
+    owlt = contact.owlt_s
+    slow = tuple(s * factor for s in owlt) if isinstance(owlt, tuple) else owlt * factor
+    return replace(contact, owlt_s=slow)

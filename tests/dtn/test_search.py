@@ -1,0 +1,181 @@
+import math
+from itertools import pairwise
+
+import pytest
+from cgr_cases import case_of, plan_of, queries
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dtn.contact_plan import Contact, ContactPlan
+from dtn.routing import earliest_arrival
+from dtn.routing.index import index_of
+from dtn.routing.search import Knowledge, search
+
+TIME = 1e-6
+
+
+def best_by_trying_everything(contacts, source, destination, at_s, size_bytes):
+    """Soonest arrival and, among routes as soon, fewest hops.
+
+    Over all loopless sequences of contacts.
+    """
+    best = (math.inf, 0)
+
+    def follow(node, t, hops, visited):
+        nonlocal best
+        if node == destination:
+            if t < best[0] - TIME or (t < best[0] + TIME and hops < best[1]):
+                best = (t, hops)
+            return
+        for contact in contacts:
+            if contact.source != node or contact.destination in visited:
+                continue
+            if contact.end_s < t:
+                continue
+            there = contact.arrival_s(max(t, contact.start_s), size_bytes)
+            if there < math.inf:
+                follow(contact.destination, there, hops + 1, visited | {contact.destination})
+
+    follow(source, at_s, 0, {source})
+    return best
+
+
+@st.composite
+def contacts(draw, nodes="abcd"):
+    ends = draw(st.lists(st.sampled_from(nodes), min_size=2, max_size=2, unique=True))
+    start = draw(st.integers(0, 20))
+    duration = draw(st.integers(1, 15))
+    rate = draw(
+        st.one_of(st.sampled_from([8, 16, 80]), st.tuples(*[st.sampled_from([0, 8, 40])] * 3))
+    )
+    owlt = draw(
+        st.one_of(st.sampled_from([0, 1, 5, 30]), st.tuples(*[st.sampled_from([1, 1.5])] * 2))
+    )
+    if rate == (0, 0, 0):
+        rate = (8, 0, 8)
+    return Contact(*ends, start, start + duration, rate, owlt)
+
+
+@pytest.mark.parametrize(("name", "place"), queries(closed=(True, True)))
+def test_a_published_case_has_its_published_answer(name, place):
+    case = case_of(name)
+    query = case["queries"][place]
+    ends = str(query["src"]), str(query["dst"])
+    route = earliest_arrival(plan_of(case), *ends, query["at"], query["size"])
+    if "expected_delivery" in query:
+        expected = query["expected_delivery"]
+        assert (route and route.delivery_s) == (expected and pytest.approx(expected, abs=TIME))
+    if "expected_hops" in query:
+        assert (route and route.hops) == query["expected_hops"]
+    if "expected_next_hop" in query:
+        assert route.entry == str(query["expected_next_hop"])
+
+
+@pytest.mark.parametrize(("name", "place"), queries(closed=(True, False)))
+def test_a_case_with_open_ends_has_its_answer_when_ends_are_open(name, place):
+    case = case_of(name)
+    query = case["queries"][place]
+    index = index_of(plan_of(case))
+    ends = index.ids[str(query["src"])], index.ids[str(query["dst"])]
+    known = Knowledge(closed_ends=False)
+    route = search(index, *ends, query["at"], query["size"], known)
+    assert (route and route.delivery_s) == query["expected_delivery"]
+
+
+def test_light_time_that_jumps_lets_a_later_contact_overtake():
+    plan = ContactPlan([Contact("a", "b", 0, 10, 8e6, 100), Contact("a", "b", 10, 20, 8e6, 1)])
+    assert earliest_arrival(plan, "a", "b", 0, 0).delivery_s == 11
+    assert earliest_arrival(plan, "a", "b", 12, 0).delivery_s == 13
+
+
+def test_of_overlapping_contacts_the_one_that_arrives_first_is_taken():
+    plan = ContactPlan(
+        [
+            Contact("a", "b", 0, 100, 8, 1),
+            Contact("a", "b", 5, 50, 800, 2),
+            Contact("a", "b", 6, 7, 8, 0),
+        ]
+    )
+    assert earliest_arrival(plan, "a", "b", 0, 10).delivery_s == pytest.approx(7.1)
+    assert earliest_arrival(plan, "a", "b", 0, 1).delivery_s == 2
+
+
+def test_a_contact_open_already_is_entered_at_once():
+    plan = ContactPlan([Contact("a", "b", 0, 100, 8, 3)])
+    route = earliest_arrival(plan, "a", "b", 40, 10)
+    assert (route.departure_s, route.delivery_s) == (40, 53)
+
+
+def test_a_bundle_that_fills_a_contact_to_its_end_fits_and_one_byte_more_does_not():
+    plan = ContactPlan([Contact("a", "b", 0, 0.3, 80, 1)])
+    assert earliest_arrival(plan, "a", "b", 0, 3).delivery_s == pytest.approx(1.3)
+    assert earliest_arrival(plan, "a", "b", 0, 4) is None
+
+
+def test_no_route_to_oneself_to_a_stranger_or_against_the_direction():
+    plan = ContactPlan([Contact("a", "b", 0, 10, 8, 1)])
+    assert earliest_arrival(plan, "a", "a", 0, 0) is None
+    assert earliest_arrival(plan, "a", "nobody", 0, 0) is None
+    assert earliest_arrival(plan, "nobody", "a", 0, 0) is None
+    assert earliest_arrival(plan, "b", "a", 0, 0) is None
+
+
+DIAMOND = ContactPlan(
+    [
+        Contact("a", "b", 0, 100, 80, 1),
+        Contact("a", "c", 0, 100, 80, 2),
+        Contact("b", "d", 0, 100, 80, 1),
+        Contact("c", "d", 0, 100, 80, 2),
+    ]
+)
+
+
+def route_knowing(at_s, size_bytes, **known):
+    index = index_of(DIAMOND)
+    return search(index, index.ids["a"], index.ids["d"], at_s, size_bytes, Knowledge(**known))
+
+
+def test_an_excluded_neighbour_is_not_entered_first():
+    assert route_knowing(0, 10).entry == "b"
+    assert route_knowing(0, 10, excluded={"b"}).entry == "c"
+    assert route_knowing(0, 10, excluded={"b", "c"}) is None
+
+
+def test_a_contact_whose_volume_is_booked_is_passed_over():
+    booked = {DIAMOND.contacts.index(Contact("b", "d", 0, 100, 80, 1)): 990}
+    residual = lambda number: 1000 - booked.get(number, 0)  # noqa: E731
+    assert route_knowing(0, 10, residual_bytes=residual).entry == "b"
+    assert route_knowing(0, 11, residual_bytes=residual).entry == "c"
+
+
+def test_what_is_queued_to_a_neighbour_delays_the_first_hop():
+    route = route_knowing(0, 10, backlog_bytes={"b": 5, "c": 0}.__getitem__)
+    assert (route.entry, route.departure_s, route.delivery_s) == ("b", 0.5, 4.5)
+    route = route_knowing(0, 10, backlog_bytes={"b": 50, "c": 0}.__getitem__)
+    assert (route.entry, route.departure_s, route.delivery_s) == ("c", 0, 6)
+
+
+def test_arrivals_after_the_deadline_are_no_use():
+    assert route_knowing(0, 10, deadline_s=4).delivery_s == 4
+    assert route_knowing(0, 10, deadline_s=3.9) is None
+
+
+@given(
+    st.lists(contacts(), min_size=1, max_size=6), st.integers(0, 25), st.sampled_from([0, 1, 8, 20])
+)
+@example([Contact("a", "b", 0, 10, 8, 30), Contact("a", "b", 10, 20, 8, 1)], 0, 1)
+def test_arrival_and_hops_equal_those_of_trying_every_route(contacts, at_s, size_bytes):
+    expected = best_by_trying_everything(contacts, "a", "d", at_s, size_bytes)
+    plan = ContactPlan(contacts)
+    route = earliest_arrival(plan, "a", "d", at_s, size_bytes)
+    if route is None:
+        assert expected == (math.inf, 0)
+        return
+    assert (route.delivery_s, route.hops) == (pytest.approx(expected[0], abs=TIME), expected[1])
+    assert route.contacts == tuple(plan.contacts[number] for number in route.numbers)
+    assert (route.contacts[0].source, route.contacts[-1].destination) == ("a", "d")
+    assert all(one.destination == two.source for one, two in pairwise(route.contacts))
+    index = index_of(plan)
+    known = Knowledge(residual_bytes=lambda number: math.inf, backlog_bytes=lambda name: 0.0)
+    same = search(index, index.ids["a"], index.ids["d"], at_s, size_bytes, known)
+    assert (same.delivery_s, same.hops) == (route.delivery_s, route.hops)
