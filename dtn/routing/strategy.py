@@ -15,6 +15,7 @@ begins (for bundles on hold), on forfeit, when a transfer failed, when a hold's 
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import math
 import sys
@@ -221,6 +222,7 @@ def load_strategy(spec: str, where: str = "") -> Strategy:
     Raises:
         BadInput: there is no such strategy.
     """
+    importlib.import_module("dtn.routing.strategies")  # registers those that come with Lightlag
     if spec in STRATEGIES:
         return STRATEGIES[spec]
     path, colon, function_name = spec.rpartition(":")

@@ -126,10 +126,10 @@ class Network:
         last_s = contact.last_bit_s(self.now_s, transmit.size_bytes)
         cut_s = self.cuts.get((contact.source, contact.destination, contact.start_s), 1e18)
         if last_s > cut_s:
-            failed = lambda: self.do(
-                name, agent.transfer_failed(transmit.transfer, "cut", self.now_s)
+            self.at(
+                cut_s,
+                lambda: self.do(name, agent.transfer_failed(transmit.transfer, "cut", self.now_s)),
             )
-            self.at(cut_s, failed)
             return
 
         def out() -> None:
