@@ -1,0 +1,211 @@
+"""Laser terminals and the rate between two of them, from both ends' apertures.
+
+    received = power * (pi D_t / lambda)^2 * (lambda / 4 pi R)^2 * (4 pi A_r / lambda^2) * losses
+    rate     = min(caps, bits per photon * detector efficiency * received * lambda / (h c))
+
+Each end has its own power, aperture and detector, so the two directions of a link differ: `rate_bps`
+is the rate of one direction.
+
+What is behind the numbers. The product of losses, detector efficiency and bits per photon is ONE constant
+fitted to the rates that DSOC flew (4 W and 22 cm on Psyche to the 5.1 m Hale telescope: 267 Mbit/s at 31
+and 53 million km, 25 at 226, 8.3 at 390): -10 dB, 0.70, 2. How it divides is an estimate; only
+1/R^2 and the cap are independent. The formula is not validated nearer to home: it is 9.6 dB too
+generous for LLCD, and 9 dB short for Starlink, whose link budgets are not published. So
+every preset has caps, and between the Earth and the Moon it is the caps that count. A table of rates
+by range (`rate_table`) replaces the formula where a link is known by its rates only.
+
+Left out: background light (the formula holds while signal-limited; noise-limited links fall with
+1/R^4), the discrete modes of CCSDS 142.0-B (up to 3.7 dB), air mass and turbulence beyond the fitted loss.
+
+Sources: DSOC's flown rates and the table of published links: NASA; capacity: Moision and Farr, IPN PR 42-199.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from dtn.errors import InvalidValue
+from topology.paths import FloatArray
+
+PLANCK_J_S: Final = 6.626_070_15e-34
+LIGHT_M_S: Final = 299_792_458.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminal:
+    """A laser terminal: it sends and receives, with one partner at a time.
+
+    Args:
+        name: its type, as scenarios call it.
+        aperture_m: diameter of the telescope, for sending and receiving.
+        power_w: average transmitted power.
+        sun_keep_out_deg: smallest angle between its partner and the Sun; 0 = any.
+        obscuration_m: diameter of what shades the middle of the telescope when it receives.
+        wavelength_m: of the light it sends.
+        transmit_loss_db: pointing, optics and beam shape of the sender, below 0.
+        receive_loss_db: optics, air and implementation of the receiver, below 0.
+        detector_efficiency: photons counted, of those that come through the telescope.
+        bits_per_photon: of the code it receives.
+        transmit_cap_bps: the fastest it can send.
+        receive_cap_bps: the fastest it can receive.
+        acquisition_s: from first light of the partner's beacon to the first bit; slewing included.
+        rate_table: (range_km, rate_bps) rising in range; the rate up to each range, none beyond the
+            last. A link between two terminals that both have one uses the lower, not the formula.
+
+    Raises:
+        InvalidValue: a value that no terminal has.
+    """
+
+    name: str = "laser"
+    aperture_m: float
+    power_w: float
+    sun_keep_out_deg: float = 3.0
+    obscuration_m: float = 0.0
+    wavelength_m: float = 1550e-9
+    transmit_loss_db: float = -5.0
+    receive_loss_db: float = -5.0
+    detector_efficiency: float = 0.70
+    bits_per_photon: float = 2.0
+    transmit_cap_bps: float = 266.7e6
+    receive_cap_bps: float = 266.7e6
+    acquisition_s: float = 60.0
+    rate_table: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        positive = (
+            "aperture_m",
+            "power_w",
+            "wavelength_m",
+            "detector_efficiency",
+            "bits_per_photon",
+            "transmit_cap_bps",
+            "receive_cap_bps",
+        )
+        for key in positive:
+            _check(key, getattr(self, key), above=0.0)
+        for key in ("sun_keep_out_deg", "obscuration_m", "acquisition_s"):
+            _check(key, getattr(self, key), least=0.0)
+        if not self.obscuration_m < self.aperture_m:
+            raise InvalidValue("obscuration_m", self.obscuration_m, "less than the aperture")
+        for key in ("transmit_loss_db", "receive_loss_db"):
+            if not getattr(self, key) <= 0:
+                raise InvalidValue(key, getattr(self, key), "a loss is below 0 dB")
+        ranges = [range_km for range_km, _ in self.rate_table]
+        if ranges != sorted(set(ranges)) or any(rate <= 0 for _, rate in self.rate_table):
+            raise InvalidValue("rate_table", self.rate_table, "rising ranges, rates above 0")
+
+    @property
+    def receiving_area_m2(self) -> float:
+        """The part of the aperture that collects light."""
+        return math.pi / 4 * (self.aperture_m**2 - self.obscuration_m**2)
+
+    @property
+    def beam_strength(self) -> float:
+        """Power times gain: which of two ends is the brighter beacon."""
+        return self.power_w * (math.pi * self.aperture_m / self.wavelength_m) ** 2
+
+
+def received_w(sender: Terminal, receiver: Terminal, range_km: FloatArray) -> FloatArray:
+    """Power at the receiver's detector, watts, shape (N,), losses included."""
+    range_m = np.asarray(range_km, dtype=float) * 1e3
+    wavelength_m = sender.wavelength_m
+    losses = 10 ** ((sender.transmit_loss_db + receiver.receive_loss_db) / 10)
+    spread = (wavelength_m / (4 * math.pi * range_m)) ** 2
+    gain = 4 * math.pi * receiver.receiving_area_m2 / wavelength_m**2
+    power: FloatArray = sender.beam_strength * spread * gain * losses
+    return power
+
+
+def rate_bps(sender: Terminal, receiver: Terminal, range_km: FloatArray) -> FloatArray:
+    """Data rate from one terminal to another, bit/s, shape (N,).
+
+    Args:
+        sender: who transmits.
+        receiver: who receives.
+        range_km: length of the photon's way, shape (N,), above 0.
+
+    Returns:
+        The link budget's rate or the lower of the two caps; 0 beyond the last range of a table.
+    """
+    range_km = np.asarray(range_km, dtype=float)
+    cap = min(sender.transmit_cap_bps, receiver.receive_cap_bps)
+    if sender.rate_table and receiver.rate_table:
+        tables = [_from_table(end.rate_table, range_km) for end in (sender, receiver)]
+        return np.minimum(np.minimum(*tables), cap)
+    photons_s = (
+        received_w(sender, receiver, range_km) * sender.wavelength_m / PLANCK_J_S / LIGHT_M_S
+    )
+    budget = receiver.bits_per_photon * receiver.detector_efficiency * photons_s
+    rate: FloatArray = np.minimum(budget, cap)
+    return rate
+
+
+def _from_table(table: tuple[tuple[float, float], ...], range_km: FloatArray) -> FloatArray:
+    ranges = np.array([range_km for range_km, _ in table])
+    rates = np.array([rate for _, rate in table] + [0.0])
+    return rates[np.searchsorted(ranges, range_km)]
+
+
+def _check(key: str, value: float, *, above: float = -math.inf, least: float = -math.inf) -> None:
+    if not (math.isfinite(value) and value > above and value >= least):
+        bound = f"above {above:g}" if above > -math.inf else f"{least:g} or more"
+        raise InvalidValue(key, value, f"give a number {bound}")
+
+
+def _presets() -> dict[str, Terminal]:
+    all_ = (
+        # the Hale telescope as DSOC's ground receiver: 5.1 m, 1.8 m shaded; 76 % SNSPD and optics -> 0.70 fitted
+        Terminal(
+            name="hale",
+            aperture_m=5.1,
+            obscuration_m=1.8,
+            power_w=5_000.0,  # DSOC's uplink laser is a beacon beside it, 5 kW through 1 m
+            sun_keep_out_deg=3.0,
+            transmit_cap_bps=2e6,
+            acquisition_s=200.0,
+        ),
+        # a 1 m station as at Table Mountain or Teide; 20 W is a usual amplifier (our choice)
+        Terminal(name="optical-ground", aperture_m=1.0, power_w=20.0, acquisition_s=60.0),
+        # DSOC's flight transceiver: 22 cm, 4 W; interplanetary acquisition takes 200 s on average
+        Terminal(name="deep-space", aperture_m=0.22, power_w=4.0, acquisition_s=200.0),
+        # what a raised lunar site or a large relay could carry (our choice), caps as DSOC
+        Terminal(
+            name="trunk",
+            aperture_m=0.22,
+            power_w=4.0,
+            sun_keep_out_deg=5.0,
+            acquisition_s=60.0,
+        ),
+        # O2O on Orion: 10 cm, 260 Mbit/s down and 20 Mbit/s up; 1 W
+        Terminal(
+            name="lunar",
+            aperture_m=0.10,
+            power_w=1.0,
+            sun_keep_out_deg=5.0,
+            transmit_cap_bps=260e6,
+            receive_cap_bps=20e6,
+            acquisition_s=45.0,
+        ),
+        # Starlink class: known by its rate and range, not by a link budget
+        Terminal(
+            name="inter-satellite",
+            aperture_m=0.08,
+            power_w=1.0,
+            sun_keep_out_deg=2.0,
+            transmit_cap_bps=100e9,
+            receive_cap_bps=100e9,
+            acquisition_s=30.0,
+            rate_table=((5_400.0, 100e9),),
+        ),
+    )
+    return {terminal.name: terminal for terminal in all_}
+
+
+PRESETS: Final[Mapping[str, Terminal]] = MappingProxyType(_presets())
+"""Terminals by type, after published designs; change one with `dataclasses.replace`."""

@@ -1,0 +1,242 @@
+"""What keeps two ends from seeing each other: horizons, bodies in the way, the Sun near the line.
+
+Everything is tested at the instant when the photon is there: the transmitter's horizon when it
+leaves, the receiver's when it arrives, each against the direction in that end's own moving frame
+(aberration moves an edge by up to 1.4 s); a body in the way stands where it is when the photon passes
+it (the Moon moves 38 km while light crosses from the Earth). Bodies are spheres; their air bends and
+takes no light here. A site's own body is its horizon, never an occluder; the horizon is a mask over
+the local horizontal plane: constant, or by azimuth.
+
+A terminal must not look near the Sun, and each end has its own limit: from Mars, the Earth passes
+near the Sun at opposition too.
+
+`clearance` puts it all into one number for each photon, positive where all limits are kept. Its terms
+have different units (sine of elevation, radii of the occluder, radians), so only its sign and its
+zeros mean anything; `windows` needs no more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from dtn.errors import InvalidValue
+from topology.constants import SPEED_OF_LIGHT_KM_S
+from topology.geometry import Sightline, arriving, departing, dot, norm, sightline
+from topology.paths import FloatArray, Path, State
+
+_FAR = 1.0
+"""Clearances are cut off here: beyond, nobody asks how far inside its limits a link is."""
+
+
+@dataclass(frozen=True, slots=True)
+class HorizonMask:
+    """The lowest elevation a site can look at, by azimuth: straight lines between the points.
+
+    Args:
+        azimuth_deg: from north by east, in [0, 360), rising.
+        elevation_deg: the lowest free elevation there.
+
+    Raises:
+        InvalidValue: no points, not rising, or outside the sky.
+    """
+
+    azimuth_deg: tuple[float, ...]
+    elevation_deg: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        azimuths = self.azimuth_deg
+        if not azimuths or len(azimuths) != len(self.elevation_deg):
+            raise InvalidValue("horizon_mask", azimuths, "give one elevation for each azimuth")
+        rising = all(a < b for a, b in pairwise(azimuths))
+        if not rising or azimuths[0] < 0 or azimuths[-1] >= 360:
+            raise InvalidValue("azimuth_deg", azimuths, "must rise within [0, 360)")
+        for elevation in self.elevation_deg:
+            _check_elevation("elevation_deg", elevation)
+
+    def at(self, azimuth_rad: FloatArray) -> FloatArray:
+        """Lowest free elevation at azimuths, radians."""
+        lowest: FloatArray = np.interp(
+            np.degrees(azimuth_rad), self.azimuth_deg, self.elevation_deg, period=360.0
+        )
+        return np.radians(lowest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """One end of a link: where it is and where it may look.
+
+    Args:
+        path: its path (a `Track` where speed matters).
+        mask: the lowest elevation of a site, degrees, or by azimuth; nothing in space.
+        sun_keep_out_deg: the smallest angle between partner and Sun that its terminal bears; 0 = any.
+
+    Raises:
+        InvalidValue: an angle outside its range.
+    """
+
+    path: Path
+    mask: float | HorizonMask = 0.0
+    sun_keep_out_deg: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.mask, HorizonMask):
+            _check_elevation("mask_deg", self.mask)
+        if not 0 <= self.sun_keep_out_deg < 180:
+            raise InvalidValue("sun_keep_out_deg", self.sun_keep_out_deg, "give 0 to 180 degrees")
+
+
+class Occluder(NamedTuple):
+    """A sphere that hides what is behind it."""
+
+    name: str
+    path: Path
+    radius_km: float
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What may stand in the way of every link of a scenario.
+
+    Args:
+        occluders: spheres that hide what is behind them.
+        sun: the path of the Sun, for the keep-out angles; None: no angle is tested.
+    """
+
+    occluders: tuple[Occluder, ...] = ()
+    sun: Path | None = None
+
+
+def elevation_rad(path: Path, t_s: FloatArray, direction: FloatArray) -> FloatArray | None:
+    """Elevation of unit directions above a site's horizontal plane, shape (N,); None in space."""
+    up = path.up(t_s)
+    return None if up is None else np.arcsin(np.clip(dot(up, direction), -1.0, 1.0))
+
+
+def sun_angle_rad(state: State, sun: Path, t_s: FloatArray, direction: FloatArray) -> FloatArray:
+    """Angle between unit directions and the Sun as the moving observer sees it, shape (N,)."""
+    now = sun.state(t_s)
+    to_sun = now.position_km - state.position_km
+    # the Sun moves 13 m/s: a straight line over its light time is enough
+    to_sun = to_sun - now.velocity_km_s * (norm(to_sun) / SPEED_OF_LIGHT_KM_S)
+    to_sun = to_sun + state.velocity_km_s * (norm(to_sun) / SPEED_OF_LIGHT_KM_S)
+    to_sun = to_sun / norm(to_sun)
+    # half the chord: exact for small angles, where the arc cosine is not
+    angle: FloatArray = 2 * np.arcsin(np.minimum(norm(direction - to_sun) / 2, 1.0))
+    return angle
+
+
+def clearance(a: End, b: End, around: Surroundings, t_s: FloatArray) -> FloatArray:
+    """How far photons that leave A at t_s for B are inside all limits; positive: A can transmit to B.
+
+    Args:
+        a: who transmits.
+        b: who receives.
+        around: occluders and Sun.
+        t_s: transmission times, shape (N,).
+
+    Returns:
+        The least of all terms, at most 1, shape (N,): see the module.
+    """
+    if not t_s.size:
+        return np.empty(0)
+    line = sightline(a.path, b.path, t_s)
+    worst = np.full(t_s.shape, _FAR)
+    ends = (
+        (a, t_s, line.source, departing(line)),
+        (b, t_s + line.owlt_s, line.destination, arriving(line)),
+    )
+    for end, at_s, _, direction in ends:
+        if end.path.body is not None:
+            worst = np.minimum(worst, _above_mask(end, at_s, direction))
+    # below a horizon nothing else matters, and the sign is what counts
+    open_ = np.flatnonzero(_neighbourhood(worst > 0))
+    if not open_.size:
+        return worst
+    if open_.size < t_s.size:
+        line = _take(line, open_)
+    rest = worst[open_]
+    for occluder in around.occluders:
+        if occluder.name not in (a.path.body, b.path.body):
+            rest = np.minimum(rest, _past(occluder, line))
+    for end, at_s, state, direction in ends:
+        if around.sun is not None and end.sun_keep_out_deg > 0:
+            seen = State(state.position_km[:, open_], state.velocity_km_s[:, open_])
+            angle = sun_angle_rad(seen, around.sun, at_s[open_], direction[:, open_])
+            rest = np.minimum(rest, angle - math.radians(end.sun_keep_out_deg))
+    worst[open_] = rest
+    return worst
+
+
+def visible(a: End, b: End, around: Surroundings, t_s: FloatArray) -> Sequence[bool]:
+    """Whether A can transmit to B at t_s."""
+    seen: list[bool] = (clearance(a, b, around, np.atleast_1d(t_s)) >= 0).tolist()
+    return seen
+
+
+def _above_mask(end: End, t_s: FloatArray, direction: FloatArray) -> FloatArray:
+    """Sine of the elevation less that of the mask."""
+    if isinstance(end.mask, HorizonMask):
+        axes = end.path.horizon_axes(t_s)
+        assert axes is not None
+        east, north, up = (dot(axis, direction) for axis in axes)
+        above: FloatArray = up - np.sin(end.mask.at(np.arctan2(east, north)))
+        return above
+    up_axis = end.path.up(t_s)
+    assert up_axis is not None
+    return dot(up_axis, direction) - math.sin(math.radians(end.mask))
+
+
+def _past(occluder: Occluder, line: Sightline) -> FloatArray:
+    """Distance of the occluder's surface from the photon's way when it passes, in radii.
+
+    The photon passes the occluder's centre at t + s owlt, s in [0, 1]; the occluder's place there
+    decides s again, and one round is enough: s moves by (v/c)^2.
+    """
+    middle_s = line.t_s + 0.5 * line.owlt_s
+    state = occluder.path.state(middle_s)
+    relative = state.position_km - line.source.position_km
+    squared = line.range_km**2
+    along = np.clip(dot(relative, line.path_km) / squared, 0.0, 1.0)
+    if float(np.max(line.owlt_s)) < 10.0:
+        # bodies fall 3e-3 km at most off the straight line in 5 s
+        relative = relative + state.velocity_km_s * ((along - 0.5) * line.owlt_s)
+    else:
+        passed = occluder.path.state(line.t_s + along * line.owlt_s)
+        relative = passed.position_km - line.source.position_km
+    along = np.clip(dot(relative, line.path_km) / squared, 0.0, 1.0)
+    missed_km = norm(relative - line.path_km * along)
+    return missed_km / occluder.radius_km - 1.0
+
+
+def _neighbourhood(flags: np.ndarray) -> np.ndarray:
+    """The flags, and the places next to them."""
+    near = flags.copy()
+    near[1:] |= flags[:-1]
+    near[:-1] |= flags[1:]
+    return near
+
+
+def _take(line: Sightline, places: np.ndarray) -> Sightline:
+    source, destination = (
+        State(state.position_km[:, places], state.velocity_km_s[:, places])
+        for state in (line.source, line.destination)
+    )
+    return Sightline(
+        line.t_s[places],
+        line.owlt_s[places],
+        source,
+        destination,
+        line.path_km[:, places],
+        line.range_km[places],
+    )
+
+
+def _check_elevation(key: str, degrees: float) -> None:
+    if not -90 <= degrees < 90:
+        raise InvalidValue(key, degrees, "give an elevation of -90 to 90 degrees")

@@ -1,0 +1,204 @@
+"""When A can transmit to B: intervals of the transmitter's time, their edges found to a millisecond.
+
+A grid in the receiver's time would give windows of the receiver's time; a contact is in the
+transmitter's, so everything here is asked at transmission times. Receive windows are these, shifted by
+the light time of their edges (`received`).
+
+Method: `visibility.clearance` on an even grid, as fine as the faster end's samples; then its zeros in
+the intervals where the sign changes (Chandrupatla's bracketing, vectorised over all of them).
+Between two grid points with the same sign a smooth function leaves the chord by an eighth of the second
+difference, a kink (two limits that cross) by a half at most. Where the values are that near to zero,
+the interval is cut in eight and looked at again, down to 0.1 s: so a window much shorter than the grid
+is found, and one shorter than 0.1 s may be missed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from topology.geometry import light_time, light_time_received
+from topology.paths import FloatArray
+from topology.visibility import End, Surroundings, clearance
+
+Window = tuple[float, float]
+"""First and last moment, seconds from the scenario's start, in the transmitter's time."""
+
+EDGE_S = 1e-3
+"""Edges are found to this."""
+SHORTEST_S = 0.1
+"""Windows and gaps shorter than this may be missed."""
+
+_PIECES = 8
+_SLOWEST_GRID_S = 600.0
+_LONGEST_LIGHT_S = 20_000.0  # to Neptune and some way on
+_FEWEST_CELLS = 8
+
+
+def windows(
+    a: End,
+    b: End,
+    around: Surroundings,
+    start_s: float,
+    end_s: float,
+    *,
+    grid_s: float | None = None,
+) -> list[Window]:
+    """When A can transmit to B in [start_s, end_s] of A's time, and B is there to receive.
+
+    Args:
+        a: who transmits.
+        b: who receives.
+        around: occluders and Sun.
+        start_s: first transmission time.
+        end_s: last transmission time.
+        grid_s: the grid's step; by default that of the faster end's samples, at most 600 s.
+
+    Returns:
+        Disjoint closed intervals, in order. One that begins at start_s may have begun earlier.
+    """
+    first_s, last_s = _shared_span(a, b, start_s, end_s)
+    if last_s <= first_s:
+        return []
+    step_s = grid_s or min(_step_s(a), _step_s(b))
+    cells = max(_FEWEST_CELLS, math.ceil((last_s - first_s) / step_s))
+    t_s = np.linspace(first_s, last_s, cells + 1)
+
+    def margin(at_s: FloatArray) -> FloatArray:
+        return clearance(a, b, around, at_s)
+
+    values = margin(t_s)
+    edges = zeros(margin, t_s, values)
+    return _between(edges, bool(values[0] >= 0), first_s, last_s)
+
+
+def received(a: End, b: End, sent: list[Window]) -> list[Window]:
+    """The same windows in the receiver's time: each edge shifted by its own light time."""
+    edges = np.array([edge for window in sent for edge in window])
+    shifted = (edges + light_time(a.path, b.path, edges)).tolist() if sent else []
+    return list(zip(shifted[::2], shifted[1::2], strict=True))
+
+
+def zeros(
+    function: Callable[[FloatArray], FloatArray], t_s: FloatArray, values: FloatArray
+) -> FloatArray:
+    """Where a function of time changes sign, found from its values on an even grid, in order.
+
+    Args:
+        function: takes times of shape (N,).
+        t_s: the even grid, at least two points.
+        values: the function there. Zero counts as positive.
+    """
+    lows, highs, low_values, high_values = [], [], [], []
+    times, here = t_s[np.newaxis, :], values[np.newaxis, :]
+    while times.size:
+        changes = (here[:, 1:] >= 0) != (here[:, :-1] >= 0)
+        row, column = np.nonzero(changes)
+        lows.append(times[row, column])
+        highs.append(times[row, column + 1])
+        low_values.append(here[row, column])
+        high_values.append(here[row, column + 1])
+        row, column = np.nonzero(~changes & _may_hide_a_zero(here))
+        first, last = times[row, column], times[row, column + 1]
+        if not first.size or float(np.max(last - first)) <= SHORTEST_S:
+            break
+        parts = np.linspace(first, last, _PIECES + 1, axis=1)
+        inner = function(parts[:, 1:-1].ravel()).reshape(first.size, _PIECES - 1)
+        here = np.column_stack((here[row, column], inner, here[row, column + 1]))
+        times = parts
+    found = _roots(
+        function,
+        np.concatenate(lows),
+        np.concatenate(highs),
+        np.concatenate(low_values),
+        np.concatenate(high_values),
+    )
+    return np.sort(found)
+
+
+def _may_hide_a_zero(values: FloatArray) -> np.ndarray:
+    """Cells of rows of even samples whose ends are nearer to zero than the function may bend."""
+    bend = np.zeros(values.shape)
+    if values.shape[1] > 2:
+        bend[:, 1:-1] = np.abs(values[:, 2:] - 2 * values[:, 1:-1] + values[:, :-2])
+        bend[:, 0], bend[:, -1] = bend[:, 1], bend[:, -2]
+    nearest = np.minimum(np.abs(values[:, 1:]), np.abs(values[:, :-1]))
+    hidden: np.ndarray = nearest <= np.maximum(bend[:, 1:], bend[:, :-1]) / 2
+    return hidden
+
+
+def _roots(
+    function: Callable[[FloatArray], FloatArray],
+    low_s: FloatArray,
+    high_s: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+) -> FloatArray:
+    """One zero in each bracket, to EDGE_S: inverse quadratic steps where they are safe, else halves.
+
+    Source: Chandrupatla, Advances in Engineering Software 28 (1997) 145.
+    """
+    roots = np.empty(low_s.shape)
+    places = np.arange(low_s.size)
+    a, b, fa, fb = high_s, low_s, high, low  # b is the newest, the zero lies between a and b
+    fraction = np.full(low_s.shape, 0.5)
+    while places.size:
+        t = a + fraction * (b - a)
+        ft = function(t)
+        same = (ft >= 0) == (fa >= 0)
+        c, fc = np.where(same, a, b), np.where(same, fa, fb)
+        b, fb = np.where(same, b, a), np.where(same, fb, fa)
+        a, fa = t, ft
+        width = np.abs(b - a)
+        best = np.where(np.abs(fa) < np.abs(fb), a, b)
+        done = (width <= EDGE_S) | (ft == 0)
+        roots[places[done]] = best[done]
+        left = ~done
+        places = places[left]
+        a, b, c, fa, fb, fc = (x[left] for x in (a, b, c, fa, fb, fc))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            xi = (a - b) / (c - b)
+            phi = (fa - fb) / (fc - fb)
+            safe = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi)
+            alpha = (c - a) / (b - a)
+            jump = fa / (fb - fa) * fc / (fb - fc) + alpha * fa / (fc - fa) * fb / (fc - fb)
+        fraction = np.where(safe & np.isfinite(jump), jump, 0.5)
+        closest = np.minimum(0.4 * EDGE_S / width[left], 0.5)
+        fraction = np.clip(fraction, closest, 1 - closest)
+    return roots
+
+
+def _shared_span(a: End, b: End, start_s: float, end_s: float) -> Window:
+    """The transmission times at which A is there, and B when the photon arrives."""
+    first_s, last_s = max(start_s, a.path.span_s[0]), min(end_s, a.path.span_s[1])
+    born_s, gone_s = b.path.span_s
+    if last_s <= first_s or gone_s <= first_s or born_s >= last_s + _LONGEST_LIGHT_S:
+        return first_s, first_s
+    if born_s > first_s:
+        first_s = max(first_s, _leaves_to_meet(a, b, born_s))
+    if gone_s < last_s + _LONGEST_LIGHT_S:
+        last_s = min(last_s, _leaves_to_meet(a, b, gone_s))
+    return first_s, last_s
+
+
+def _leaves_to_meet(a: End, b: End, arrives_s: float) -> float:
+    """When a photon must leave A to arrive at B at arrives_s."""
+    return arrives_s - float(light_time_received(a.path, b.path, np.array([arrives_s]))[0])
+
+
+def _step_s(end: End) -> float:
+    step_s: float = getattr(end.path, "step_s", _SLOWEST_GRID_S)
+    return min(step_s, _SLOWEST_GRID_S)
+
+
+def _between(edges: FloatArray, open_at_first: bool, first_s: float, last_s: float) -> list[Window]:
+    """Windows from the moments at which visibility changes."""
+    moments = [float(edge) for edge in edges]
+    if open_at_first:
+        moments.insert(0, first_s)
+    if len(moments) % 2:
+        moments.append(last_s)
+    pairs = zip(moments[::2], moments[1::2], strict=True)
+    return [(start, end) for start, end in pairs if end > start]
