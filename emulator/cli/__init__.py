@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import typer
 
 from dtn.errors import BadInput, StrategyFault
-from emulator.cli import scenario_commands
+from emulator.cli import scenario_commands, sky_commands
 from emulator.cli.output import print_faults
 
 app = typer.Typer(
@@ -26,6 +26,12 @@ app = typer.Typer(
 EXAMPLES = (
     (scenario_commands.validate, "lightlag validate scenarios/moonbase-alpha.toml"),
     (scenario_commands.new, "lightlag new my-network.toml"),
+    (sky_commands.windows, "lightlag windows scenarios/moonbase-alpha.toml teide moonbase-alpha"),
+    (
+        sky_commands.light_time,
+        "lightlag light-time scenarios/moonbase-alpha.toml teide mars-orbiter"
+        " --at 2026-12-02T00:00:00Z",
+    ),
     (scenario_commands.schema, "lightlag schema > scenario.schema.json"),
 )
 """Every command with the example that its help shows; its second word is the command's name."""

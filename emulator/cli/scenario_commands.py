@@ -10,11 +10,9 @@ import typer
 
 from dtn.errors import BadInput, Fault
 from emulator import scenario as scenarios
-from emulator.cli.output import print_json, stdout, write_whole
+from emulator.cli.options import JsonOption, ScenarioFile
+from emulator.cli.output import print_json, write_whole
 from emulator.scenario.checks import strategy_faults
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
-ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
 
 
 def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
@@ -39,11 +37,10 @@ def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
             }
         )
         return
-    stdout().print(
+    typer.echo(
         f"{scenario} is good: {len(loaded.nodes)} nodes and {launches} launches, "
         f"{len(loaded.traffic)} flows of traffic, {loaded.duration_s / 86400:g} days from "
-        f"{loaded.start:%Y-%m-%d %H:%M} UTC",
-        highlight=False,
+        f"{loaded.start:%Y-%m-%d %H:%M} UTC"
     )
 
 
@@ -62,7 +59,7 @@ def new(
         raise BadInput(Fault(str(file), "", "", f"make the folder {file.parent} first"))
     template = resources.files("emulator.scenario").joinpath("template.toml")
     write_whole(file, template.read_text(encoding="utf-8"))
-    stdout().print(f"wrote {file}; try: lightlag run {file}", highlight=False)
+    typer.echo(f"wrote {file}; try: lightlag run {file}")
 
 
 def schema() -> None:

@@ -6,17 +6,12 @@ A check only looks at what pydantic has already accepted, so it may trust types 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
-from dtn.errors import BadInput, Fault
-from dtn.routing.strategy import load_strategy
+from dtn.errors import BadInput, Fault, InvalidValue
 from emulator.scenario.faults import did_you_mean, shown
 from emulator.scenario.tables import Scenario
-
-KERNEL_FIRST = datetime(2026, 1, 2, tzinfo=UTC)
-KERNEL_LAST = datetime(2036, 12, 31, tzinfo=UTC)
-"""The dates that the shipped kernel covers, less a day at each end for light time."""
+from topology.ephemeris import FIRST_UTC, LAST_UTC
 
 Found = tuple[str, object, str]
 """Key path, value, mend."""
@@ -44,6 +39,9 @@ def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
 
 def strategy_faults(scenario: Scenario) -> tuple[Fault, ...]:
     """Whether the strategy exists; imports it if it is a file."""
+    import dtn.routing.strategies  # noqa: F401  # registers those that come with Lightlag
+    from dtn.routing.strategy import load_strategy
+
     try:
         load_strategy(scenario.routing.strategy, f"{scenario.file}: routing")
     except BadInput as bad:
@@ -52,10 +50,10 @@ def strategy_faults(scenario: Scenario) -> tuple[Fault, ...]:
 
 
 def _dates(scenario: Scenario) -> Iterator[Found]:
-    span = f"the ephemeris covers {KERNEL_FIRST:%Y-%m-%d} to {KERNEL_LAST:%Y-%m-%d}"
-    if not KERNEL_FIRST <= scenario.start <= KERNEL_LAST:
+    span = f"the ephemeris covers {FIRST_UTC:%Y-%m-%d} to {LAST_UTC:%Y-%m-%d}"
+    if not FIRST_UTC <= scenario.start <= LAST_UTC:
         yield "start", scenario.start, f"choose another date: {span}"
-    elif scenario.duration_s > (KERNEL_LAST - scenario.start).total_seconds():
+    elif scenario.duration_s > (LAST_UTC - scenario.start).total_seconds():
         yield (
             "duration",
             f"{scenario.duration_s / 86400:g}d",
@@ -63,7 +61,7 @@ def _dates(scenario: Scenario) -> Iterator[Found]:
         )
     for place, node in enumerate(scenario.nodes):
         epoch = node.orbit.epoch if node.orbit else None
-        if epoch is not None and not KERNEL_FIRST <= epoch <= KERNEL_LAST:
+        if epoch is not None and not FIRST_UTC <= epoch <= LAST_UTC:
             yield (
                 f"{_node(place, node.name)}.orbit.epoch",
                 epoch,
@@ -115,6 +113,11 @@ def _twice(
 
 
 def _terminals(scenario: Scenario) -> Iterator[Found]:
+    for name, table in scenario.terminals.items():
+        try:
+            table.laser(name)
+        except InvalidValue as bad:
+            yield f"terminals.{name}.{bad.key}", bad.value, bad.mend
     lists = [(_node(place, node.name), node.terminals) for place, node in enumerate(scenario.nodes)]
     lists += [
         (f'mass_driver[{place}] "{driver.name}".satellites', driver.satellites.terminals)

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from emulator.scenario import presets
 from emulator.scenario.quantities import Bytes, Moment, PositiveSeconds, Utc
+from topology import laser
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$", max_length=63)]
 NodeNumber = Annotated[int, Field(ge=1, le=2**32 - 1)]
@@ -77,11 +78,31 @@ class Orbit(Table):
 
 
 class Terminal(Table):
-    """A laser terminal; both ends of a link count in its budget."""
+    """A laser terminal (see `topology.laser.Terminal`); both ends of a link count in its budget."""
+
+    model_config = ConfigDict(json_schema_extra={"required": []})  # a preset may bring the rest
 
     aperture_m: Positive
     power_w: Positive
-    sun_keep_out_deg: float = Field(default=3.0, ge=0, le=90)
+    sun_keep_out_deg: float = Field(default=3.0, ge=0, lt=180)
+    obscuration_m: float = Field(default=0.0, ge=0)
+    wavelength_m: Positive = 1550e-9
+    transmit_loss_db: float = Field(default=-5.0, le=0)
+    receive_loss_db: float = Field(default=-5.0, le=0)
+    detector_efficiency: float = Field(default=0.70, gt=0, le=1)
+    bits_per_photon: Positive = 2.0
+    transmit_cap_bps: Positive = 266.7e6
+    receive_cap_bps: Positive = 266.7e6
+    acquisition_s: float = Field(default=60.0, ge=0)
+    rate_table: tuple[tuple[float, float], ...] = ()
+
+    def laser(self, name: str) -> laser.Terminal:
+        """The terminal as the link budget knows it.
+
+        Raises:
+            InvalidValue: its values do not go together.
+        """
+        return laser.Terminal(name=name, **self.model_dump())
 
 
 class Routing(Table):
@@ -98,7 +119,8 @@ class Node(Table):
     role: Role
     site: Site | None = None
     orbit: Orbit | None = None
-    mask_deg: float = Field(default=0.0, ge=0, lt=90)
+    mask_deg: float = Field(default=0.0, ge=-90, lt=90)
+    horizon_mask: str | None = None
     terminals: tuple[str, ...] = ()
     store_bytes: Bytes = Field(default=10**10, alias="store")
 

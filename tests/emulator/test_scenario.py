@@ -79,7 +79,7 @@ BAD = [
     ('to = "teide"', 'to = "tiede"', 'traffic[0] "telemetry".to', "tiede", 'did you mean "teide"'),
     ('from = "base"', 'from = "ai-*"', 'traffic[0] "telemetry".from', "ai-*", "no such node"),
     ("2026-12-01T00:00:00Z", "2026-12-01T00:00:00", "start", "2026-12-01", "time zone"),
-    ("2026-12-01T00:00:00Z", "2051-12-01T00:00:00Z", "start", "2051-12-01", "2026-01-02 to 2036"),
+    ("2026-12-01T00:00:00Z", "2051-12-01T00:00:00Z", "start", "2051-12-01", "2026-01-01 to 2037"),
     ('"1d"', '"9999d"', "duration", "9999d", "end sooner"),
     ("format = 1", "format = = 1", "line 1, column 10", "format = = 1", "no TOML"),
     ("[[traffic]]", "[trafic]", "trafic", "", 'did you mean "traffic"'),

@@ -1,0 +1,87 @@
+"""Commands about the sky: windows, light-time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dtn.errors import BadInput, Fault
+from emulator import scenario as scenarios
+from emulator.cli.options import JsonOption, ScenarioFile
+from emulator.cli.output import print_json, stdout
+
+NodeA = Annotated[str, typer.Argument(metavar="A", help="A node or body.")]
+NodeB = Annotated[str, typer.Argument(metavar="B", help="Another node or body.")]
+
+
+def windows(scenario: ScenarioFile, a: NodeA, b: NodeB, json: JsonOption = False) -> None:
+    """When A can transmit to B: horizons, bodies in the way and the Sun; no weather, no pointing.
+
+    Times are A's, seconds from the scenario's start; a window is open for what A sends in it.
+    """
+    from emulator.sky import ScenarioSky
+
+    loaded = scenarios.load(scenario)
+    with ScenarioSky(loaded) as sky:
+        found = sky.windows(a, b)
+        if json:
+            print_json([[start_s, end_s] for start_s, end_s in found])
+            return
+        table = Table("from (UTC)", "to (UTC)", "start_s", "end_s", "hours", title=f"{a} to {b}")
+        for start_s, end_s in found:
+            begin, end = sky.sky.utc(start_s), sky.sky.utc(end_s)
+            table.add_row(
+                f"{begin:%Y-%m-%d %H:%M:%S}",
+                f"{end:%Y-%m-%d %H:%M:%S}",
+                f"{start_s:.3f}",
+                f"{end_s:.3f}",
+                f"{(end_s - start_s) / 3600:.2f}",
+            )
+    open_s = sum(end_s - start_s for start_s, end_s in found)
+    stdout().print(table)
+    stdout().print(f"{len(found)} windows, open {open_s / loaded.duration_s:.1%} of the time")
+
+
+def light_time(
+    scenario: ScenarioFile,
+    a: NodeA,
+    b: NodeB,
+    at: Annotated[list[str], typer.Option("--at", metavar="UTC", help="A date; may be repeated.")],
+    json: JsonOption = False,
+) -> None:
+    """One-way light time, range and data rate between two nodes or bodies at given dates.
+
+    transmit_s: of what A sends then. receive_s: of what A receives then. geometric_s: the distance
+    then over the speed of light. rate_bps: from A to B, if they see each other.
+    """
+    from emulator.sky import ScenarioSky
+
+    dates = [_utc(text) for text in at]
+    with ScenarioSky(scenarios.load(scenario)) as sky:
+        rows = sky.light_times(a, b, dates)
+    if json:
+        print_json([{**row._asdict(), "at": _iso(row.at)} for row in rows])
+        return
+    columns = ("at (UTC)", "transmit_s", "receive_s", "geometric_s", "range_km", "rate_bps")
+    table = Table(*columns, title=f"{a} to {b}")
+    for row in rows:
+        rate = "-" if row.rate_bps is None else f"{row.rate_bps:.6g}"
+        light = (f"{s:.9f}" for s in (row.transmit_s, row.receive_s, row.geometric_s))
+        table.add_row(_iso(row.at), *light, f"{row.range_km:.3f}", rate)
+    stdout().print(table)
+
+
+def _utc(text: str) -> datetime:
+    try:
+        date = datetime.fromisoformat(text)
+    except ValueError:
+        mend = "write a UTC date such as 2026-12-02T06:30:00Z"
+        raise BadInput(Fault("", "--at", text, mend)) from None
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+
+
+def _iso(date: datetime) -> str:
+    return date.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,191 @@
+"""A scenario's sky: where its nodes are, and when light goes from one to another.
+
+The scenario's tables become paths, terminals and planned nodes of `topology`; nodes and bodies
+answer by name. A node is sampled once and asked many times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import product
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from dtn.errors import BadInput, Fault, InvalidValue
+from emulator import horizon_mask
+from emulator.scenario import Node, Scenario, Site
+from emulator.scenario.faults import did_you_mean
+from topology.bodies import BODIES
+from topology.constants import SPEED_OF_LIGHT_KM_S
+from topology.ephemeris import Sky
+from topology.geometry import geometric_s, light_time, light_time_received
+from topology.laser import Terminal, rate_bps
+from topology.network import PlannedNode, surroundings
+from topology.paths import Path
+from topology.sites import site
+from topology.track import track
+from topology.visibility import End, HorizonMask
+from topology.windows import Window, windows
+
+
+class LightTime(NamedTuple):
+    """Light between A and B at one date.
+
+    Args:
+        at: the date, UTC.
+        transmit_s: one-way light time of what A sends then.
+        receive_s: one-way light time of what A receives then.
+        geometric_s: the distance then over the speed of light.
+        range_km: how far the light that A sends then travels.
+        rate_bps: data rate from A to B then, visibility granted; None: an end has no terminal.
+    """
+
+    at: datetime
+    transmit_s: float
+    receive_s: float
+    geometric_s: float
+    range_km: float
+    rate_bps: float | None
+
+
+class ScenarioSky:
+    """Everything that a scenario's dates and tables say about places and light.
+
+    Raises:
+        BadInput: the scenario leaves the kernels.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.sky = Sky(scenario.start, scenario.duration_s)
+        self._paths: dict[str, Path] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.sky.close()
+
+    def path(self, name: str) -> Path:
+        """The path of a node or of a body.
+
+        Raises:
+            BadInput: there is no such node or body, or it is nowhere.
+        """
+        if name not in self._paths:
+            self._paths[name] = self._make_path(name)
+        return self._paths[name]
+
+    def terminals(self, name: str) -> tuple[Terminal, ...]:
+        """The laser terminals of a node; none for a body."""
+        names: tuple[str, ...] = ()
+        for node in self.scenario.nodes:
+            if node.name == name:
+                names = node.terminals
+        for launch in self.scenario.launches():
+            if launch.name == name:
+                names = launch.driver.satellites.terminals
+        return tuple(self.scenario.terminals[kind].laser(kind) for kind in names)
+
+    def light_times(self, a: str, b: str, dates: Iterable[datetime]) -> list[LightTime]:
+        """Light between two nodes or bodies at dates.
+
+        Raises:
+            BadInput: no such node or body, or it is not there at that date.
+        """
+        return [self._light_time(a, b, at) for at in dates]
+
+    def windows(self, a: str, b: str) -> list[Window]:
+        """When A can transmit to B: geometry and Sun, before weather and pointing.
+
+        Raises:
+            BadInput: no such node or body.
+        """
+        end_s = self.scenario.duration_s
+        around = surroundings(self.sky, *self.sky.span_s)
+        return windows(self._end(a), self._end(b), around, 0.0, end_s)
+
+    def planned_nodes(self) -> tuple[PlannedNode, ...]:
+        """Every node that has a laser terminal, launched satellites included."""
+        masks = {node.name: self._mask(node) for node in self.scenario.nodes}
+        stations = {node.name for node in self.scenario.nodes if node.role == "earth-station"}
+        return tuple(
+            PlannedNode(
+                name=name,
+                path=self.path(name),
+                terminals=terminals,
+                mask=masks.get(name, 0.0),
+                gateway=name in stations,
+            )
+            for name in self.scenario.ipn_numbers()
+            if (terminals := self.terminals(name))
+        )
+
+    def _light_time(self, a: str, b: str, at: datetime) -> LightTime:
+        source, destination = self.path(a), self.path(b)
+        t_s = np.array([self.sky.seconds(at)])
+        self._check_there(a, source, at, float(t_s[0]))
+        self._check_there(b, destination, at, float(t_s[0]))
+        sent_s = light_time(source, destination, t_s)
+        range_km = sent_s * SPEED_OF_LIGHT_KM_S
+        pairs = product(self.terminals(a), self.terminals(b))
+        rates = [float(rate_bps(mine, theirs, range_km)[0]) for mine, theirs in pairs]
+        return LightTime(
+            at,
+            float(sent_s[0]),
+            float(light_time_received(destination, source, t_s)[0]),
+            float(geometric_s(source, destination, t_s)[0]),
+            float(range_km[0]),
+            max(rates, default=None),
+        )
+
+    def _check_there(self, name: str, path: Path, at: datetime, t_s: float) -> None:
+        first_s, last_s = path.span_s
+        if not first_s <= t_s <= last_s:
+            mend = f"{name} is there from {self.sky.utc(first_s):%Y-%m-%dT%H:%M:%SZ} to "
+            mend += f"{self.sky.utc(last_s):%Y-%m-%dT%H:%M:%SZ}: choose a date between"
+            raise BadInput(Fault(str(self.scenario.file), "--at", at.isoformat(), mend))
+
+    def _end(self, name: str) -> End:
+        keep_out = [terminal.sun_keep_out_deg for terminal in self.terminals(name)]
+        node = next((node for node in self.scenario.nodes if node.name == name), None)
+        return End(
+            path=track(self.path(name), *self.sky.span_s),
+            mask=self._mask(node) if node else 0.0,
+            sun_keep_out_deg=min(keep_out, default=0.0),
+        )
+
+    def _mask(self, node: Node) -> float | HorizonMask:
+        if node.horizon_mask is None:
+            return node.mask_deg
+        return horizon_mask.load(self.scenario.file.parent / node.horizon_mask)
+
+    def _make_path(self, name: str) -> Path:
+        for place, node in enumerate(self.scenario.nodes):
+            if node.name == name:
+                return self._node_path(node, f'nodes[{place}] "{name}"')
+        if name in BODIES:
+            return self.sky.body(name)
+        known = [*self.scenario.ipn_numbers(), *BODIES]
+        mend = f"no such node or body: {did_you_mean(name, known)}"
+        raise BadInput(Fault(str(self.scenario.file), "", f'"{name}"', mend))
+
+    def _node_path(self, node: Node, key: str) -> Path:
+        try:
+            if node.site is not None:
+                return self._site(node.site)
+        except InvalidValue as bad:
+            file = str(self.scenario.file)
+            raise BadInput(Fault(file, f"{key}.{bad.key}", str(bad.value), bad.mend)) from None
+        raise BadInput(Fault(str(self.scenario.file), key, "", "this node is at no place"))
+
+    def _site(self, place: Site) -> Path:
+        return site(self.sky, place.body, place.latitude_deg, place.longitude_deg, place.height_m)
