@@ -1,0 +1,1 @@
+"""Channels carry frames between nodes: in process, over MQTT, over sockets."""

@@ -1,0 +1,130 @@
+"""Links: when a planned contact really is open, told to its transmitting node.
+
+The plan says when a link can be; a fault cuts it, and a node that is down has none. Both ends of a
+contact are physics: a transmitter does not learn that its receiver is down, so such a contact stays
+open and its frames are lost.
+
+Where a contact ends and another begins at one moment, the end comes first. Faults may overlap: a
+link is open again when the last reason against it is gone.
+"""
+
+from __future__ import annotations
+
+from dtn.contact_plan import ContactPlan
+from nodes.node import Node
+from nodes.timers import Timers
+
+NOT_YET_LAUNCHED = "not yet launched"
+
+_END, _START = 0, 1
+
+
+class Links:
+    """The links of the nodes of this process.
+
+    Args:
+        plan: the contacts as they are planned.
+        timers: the loop.
+    """
+
+    def __init__(self, plan: ContactPlan, timers: Timers) -> None:
+        self._contacts = plan.contacts
+        self._timers = timers
+        self._nodes: dict[str, Node] = {}
+        self._planned: dict[str, set[int]] = {}
+        self._open: set[int] = set()
+        self._cuts: dict[tuple[str, str], list[str]] = {}
+        self._absent: dict[str, list[str]] = {}
+        self._boundaries: list[tuple[float, int, int]] = []
+        self._next = 0
+
+    def add(self, node: Node, joins_s: float = 0.0) -> None:
+        """Take charge of a node, which joins the network at `joins_s`."""
+        self._nodes[node.name] = node
+        self._planned[node.name] = set()
+        self._absent[node.name] = [NOT_YET_LAUNCHED]
+        self._timers.schedule(joins_s, self.join, node.name, NOT_YET_LAUNCHED)
+
+    def start(self) -> None:
+        """Follow the plan from now on."""
+        now_s = self._timers.time()
+        for number, contact in enumerate(self._contacts):
+            if contact.source in self._nodes and contact.end_s > now_s:
+                self._boundaries.append((contact.start_s, _START, number))
+                self._boundaries.append((contact.end_s, _END, number))
+        self._boundaries.sort()
+        self._schedule_next()
+
+    # -- faults
+
+    def cut(self, source: str, destination: str, reason: str) -> None:
+        """Cut the link in this direction."""
+        self._cuts.setdefault((source, destination), []).append(reason)
+        self._update(source, reason)
+
+    def restore(self, source: str, destination: str, reason: str) -> None:
+        """Take back one cut for this reason."""
+        self._cuts[source, destination].remove(reason)
+        self._update(source, "")
+
+    def leave(self, name: str, reason: str) -> None:
+        """The node goes down: its links first, then itself."""
+        reasons = self._absent[name]
+        reasons.append(reason)
+        node = self._nodes[name]
+        if node.is_up:
+            self._update(name, reason)
+            node.go_down(self._timers.time(), reason)
+
+    def join(self, name: str, reason: str) -> None:
+        """Take back one reason for which the node is down; it comes up with the last."""
+        reasons = self._absent[name]
+        reasons.remove(reason)
+        if not reasons:
+            self._nodes[name].go_up(self._timers.time())
+            self._update(name, "")
+
+    # -- the plan
+
+    def _schedule_next(self) -> None:
+        if self._next < len(self._boundaries):
+            self._timers.schedule(self._boundaries[self._next][0], self._at_boundary)
+
+    def _at_boundary(self) -> None:
+        now_s = self._timers.time()
+        boundaries = self._boundaries
+        while self._next < len(boundaries) and boundaries[self._next][0] <= now_s:
+            _, kind, number = boundaries[self._next]
+            self._next += 1
+            source = self._contacts[number].source
+            if kind == _END:
+                self._planned[source].discard(number)
+                if number in self._open:
+                    self._open.remove(number)
+                    self._nodes[source].contact_ended(number, now_s)
+            else:
+                self._planned[source].add(number)
+                if self._is_possible(number):
+                    self._open.add(number)
+                    self._nodes[source].contact_started(number, now_s)
+        self._schedule_next()
+
+    def _is_possible(self, number: int) -> bool:
+        contact = self._contacts[number]
+        cut = self._cuts.get((contact.source, contact.destination))
+        return not cut and not self._absent[contact.source]
+
+    def _update(self, source: str, reason: str) -> None:
+        """A fault came or went at this transmitter: open and close what follows from it."""
+        node = self._nodes.get(source)
+        if node is None:
+            return  # a link between nodes of other processes
+        now_s = self._timers.time()
+        for number in sorted(self._planned[source]):
+            possible = self._is_possible(number)
+            if possible and number not in self._open:
+                self._open.add(number)
+                node.contact_started(number, now_s)
+            elif not possible and number in self._open:
+                self._open.remove(number)
+                node.contact_ended(number, now_s, reason)

@@ -1,0 +1,198 @@
+"""Node: the shell around one bundle protocol agent; it carries out what the agent says.
+
+The agent is a machine without clock or sockets: each verb returns outputs. The node works them off
+in order; what that brings about joins the end of the same list, so nothing recurses and the order
+of events is that of causes. `now_s` is always the due time of what happened, never a reading.
+
+One timer stands for all of the agent's deadlines. It is never called off: when it meets a deadline
+that has moved, it is set anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from dtn.bpa import Agent, TransmissionRequest
+from dtn.bpa.outputs import Deliver, Output, Release, Store, Transmit
+from dtn.bundle import Bundle
+from dtn.contact_plan import ContactPlan
+from dtn.events import BundleHeld, Event, NodeDown, NodeUp
+from dtn.store import Store as BundleStore
+from nodes.channel.channel import Channel
+from nodes.convergence.whole_bundle import WholeBundle
+from nodes.timers import Timers
+
+CONTACT_ENDED = "contact ended"
+"""Why a transfer failed that the planned end of its contact cut short."""
+
+
+class Application(Protocol):
+    """What is registered for a service of a node."""
+
+    @property
+    def service(self) -> str:
+        """The service part of its endpoint."""
+
+    def deliver(self, bundle: Bundle, now_s: float) -> None:
+        """A bundle for this service came."""
+
+
+class Node:
+    """One node of the network; down until `go_up`.
+
+    Args:
+        name: its name, as in the contact plan.
+        agent: its bundle protocol agent.
+        store: where its bundles rest; survives going down.
+        plan: the contacts, for the convergence layer.
+        timers: the loop.
+        channel: carries frames to and from other nodes.
+        record: takes events.
+        octets: whether links carry octets, not Bundles.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        agent: Agent,
+        store: BundleStore,
+        plan: ContactPlan,
+        timers: Timers,
+        channel: Channel,
+        record: Callable[[Event], object],
+        *,
+        octets: bool = False,
+    ) -> None:
+        self.name = name
+        self.agent = agent
+        self.timers = timers
+        self.is_up = False
+        self._store = store
+        self._channel = channel
+        self._record = record
+        self._convergence = WholeBundle(name, self, plan, timers, channel, octets=octets)
+        self._applications: dict[str, Application] = {}
+        self._work: deque[Output] = deque()
+        self._working = False
+        self._armed_s = math.inf
+
+    # -- applications
+
+    def register(self, application: Application) -> None:
+        """Deliver to this application what is for its service (RFC 9171 §5.7)."""
+        self._applications[application.service] = application
+        now_s = self.timers.time()
+        self._carry(self.agent.registered(application.service, True, now_s), now_s)
+
+    def send(self, request: TransmissionRequest) -> None:
+        """Transmit on an application's behalf (RFC 9171 §5.2); a node that is down asks nothing."""
+        if self.is_up:
+            now_s = self.timers.time()
+            self._carry(self.agent.transmit(request, now_s), now_s)
+
+    # -- the environment: power and links
+
+    def go_up(self, now_s: float) -> None:
+        """Join the network, with the store as it was left."""
+        self.is_up = True
+        self._record(NodeUp(now_s, self.name))
+        self._channel.attach(self.name, self._convergence.receive)
+        overdue = self.agent.next_timer() <= now_s
+        self._carry(self.agent.on_timer(now_s) if overdue else (), now_s)
+
+    def go_down(self, now_s: float, reason: str) -> None:
+        """Leave the network; its contacts must have ended."""
+        self._channel.detach(self.name)
+        self._record(NodeDown(now_s, self.name, reason))
+        self.is_up = False
+
+    def contact_started(self, contact: int, now_s: float) -> None:
+        """The link of this contact is up."""
+        self._carry(self.agent.contact_started(contact, now_s), now_s)
+
+    def contact_ended(self, contact: int, now_s: float, reason: str = "scheduled") -> None:
+        """The link of this contact is down."""
+        cut_short = self._convergence.close(contact, now_s)
+        self._carry(self.agent.contact_ended(contact, now_s, reason), now_s)
+        if cut_short is not None:
+            why = CONTACT_ENDED if reason == "scheduled" else reason
+            self._carry(self.agent.transfer_failed(cut_short.transfer, why, now_s), now_s)
+
+    def end(self, now_s: float) -> None:
+        """The run is over: say what is still held."""
+        for bundle_id in self.agent.held():
+            self._record(BundleHeld(now_s, self.name, bundle_id))
+
+    # -- the convergence layer
+
+    def transfer_finished(self, transfer: int, now_s: float) -> None:
+        """Nothing more is owed to this transfer."""
+        self._carry(self.agent.transfer_finished(transfer, now_s), now_s)
+
+    def link_ready(self, neighbour: str, now_s: float) -> None:
+        """Another bundle can be taken for this neighbour."""
+        self._carry(self.agent.link_ready(neighbour, now_s), now_s)
+
+    def received(
+        self,
+        content: bytes | Bundle,
+        previous: str,
+        now_s: float,
+        size_bytes: int,
+        light_s: float,
+    ) -> None:
+        """A bundle came in whole from a neighbour, as octets or as itself."""
+        if isinstance(content, Bundle):
+            outputs = self.agent.receive(content, previous, now_s, size_bytes, light_s)
+        else:
+            outputs = self.agent.receive_octets(content, previous, now_s, light_s)
+        self._carry(outputs, now_s)
+
+    # -- carrying out
+
+    def _carry(self, outputs: Iterable[Output], now_s: float) -> None:
+        """Work off the outputs and what they bring about, then set the timer."""
+        work = self._work
+        work.extend(outputs)
+        if self._working:
+            return  # the list is being worked off below us
+        self._working = True
+        try:
+            while work:
+                self._carry_out(work.popleft(), now_s)
+        finally:
+            self._working = False
+        self._arm()
+
+    def _carry_out(self, output: Output, now_s: float) -> None:
+        if isinstance(output, Store):
+            self._store.put(output.ref, output.bundle)
+            self._work.extend(self.agent.stored(output.ref, now_s))
+        elif isinstance(output, Transmit):
+            self._convergence.transmit(output, now_s)
+        elif isinstance(output, Release):
+            self._store.forget(output.ref)
+        elif isinstance(output, Deliver):
+            self._applications[output.service].deliver(output.bundle, now_s)
+        else:
+            self._record(output)
+
+    def _arm(self) -> None:
+        due_s = self.agent.next_timer()
+        if due_s < self._armed_s:
+            self._armed_s = due_s
+            self.timers.schedule(due_s, self._on_timer, due_s)
+
+    def _on_timer(self, due_s: float) -> None:
+        if due_s != self._armed_s:
+            return  # an earlier deadline came between and set its own
+        self._armed_s = math.inf
+        if not self.is_up:
+            return
+        if self.agent.next_timer() <= due_s:
+            self._carry(self.agent.on_timer(due_s), due_s)
+        else:
+            self._arm()
