@@ -1,0 +1,10 @@
+"""Applications: what sources bundles and what they are for."""
+
+from nodes.applications.file import File
+from nodes.applications.flow import Flow
+from nodes.applications.moments import periodic, poisson
+from nodes.applications.ping import Echo, Ping
+from nodes.applications.receiver import Receiver
+from nodes.applications.telemetry import Telemetry
+
+__all__ = ["Echo", "File", "Flow", "Ping", "Receiver", "Telemetry", "periodic", "poisson"]
