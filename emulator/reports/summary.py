@@ -1,0 +1,152 @@
+"""The summary of a run: the numbers of summary.json."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import TypedDict
+
+import polars as pl
+
+from emulator.log import LogHeader
+from emulator.reports.breakdown import Parts
+from emulator.reports.bundles import PART_COLUMNS
+from emulator.reports.fates import FATES, Fate
+from emulator.reports.history import History
+from emulator.reports.latency import Spread, spread
+
+Breakdown = dict[str, float]
+"""Mean seconds of a delivered bundle's latency by cause; they add up to the mean latency."""
+
+
+class Flow(TypedDict):
+    """One flow's share of a summary: all bundles of one flow between two nodes."""
+
+    flow: str
+    source: str
+    destination: str
+    bundles: dict[str, int]
+    latency_s: Spread
+    ideal_latency_s: Spread
+    breakdown_s: Breakdown
+
+
+class Loss(TypedDict):
+    """So many bundles had this fate for this cause."""
+
+    fate: str
+    cause: str
+    bundles: int
+
+
+class Summary(TypedDict):
+    """What summary.json says; durations in seconds, percentiles over delivered bundles.
+
+    `bundles` counts original application bundles, `sourced` being the sum of the other four;
+    `administrative` counts status reports, apart. `hops` are receptions at nodes new to the bundle,
+    `transmissions` all that were started, so their ratio tells what copies and failures cost.
+    """
+
+    scenario: str
+    scenario_sha256: str
+    seed: int
+    strategy: str
+    rate: float | str
+    start_utc: str
+    duration_s: float
+    bundles: dict[str, int]
+    latency_s: Spread
+    ideal_latency_s: Spread
+    breakdown_s: Breakdown
+    flows: list[Flow]
+    losses: list[Loss]
+    hops: int
+    transmissions: int
+    administrative: int
+    late_frames: int
+    worst_late_s: float
+    events: int
+    wall_s: float
+    command: str
+    version: str
+
+
+def summarise(
+    header: LogHeader,
+    history: History,
+    fates: Mapping[str, Fate],
+    table: pl.DataFrame,
+    *,
+    wall_s: float,
+    command: str,
+) -> Summary:
+    """The summary of one run.
+
+    Args:
+        header: of its log.
+        history: its events.
+        fates: of its bundles.
+        table: its bundle table.
+        wall_s: how long it took on this machine, seconds.
+        command: how to run it again.
+    """
+    causes = Counter((fate.name, fate.cause) for fate in fates.values())
+    causes = Counter({key: n for key, n in causes.items() if key[0] != "delivered"})
+    flows = table.partition_by("flow", "source", "destination", maintain_order=True)
+    return Summary(
+        scenario=header.scenario,
+        scenario_sha256=header.scenario_sha256,
+        seed=header.seed,
+        strategy=header.strategy,
+        rate="max" if math.isinf(header.rate) else header.rate,
+        start_utc=header.start_utc,
+        duration_s=header.duration_s,
+        bundles=_counts(table),
+        latency_s=spread(_delivered(table, "latency_s")),
+        ideal_latency_s=spread(_delivered(table, "ideal_latency_s")),
+        breakdown_s=_breakdown(table),
+        flows=[_flow(rows) for rows in flows],
+        losses=[
+            Loss(fate=fate, cause=cause, bundles=count)
+            for (fate, cause), count in sorted(causes.items(), key=lambda item: (-item[1], item[0]))
+        ],
+        hops=history.hops,
+        transmissions=history.transmissions,
+        administrative=len(history.sourced) - len(fates),
+        late_frames=history.late_frames,
+        worst_late_s=history.worst_late_s,
+        events=history.events,
+        wall_s=round(wall_s, 3),
+        command=command,
+        version=header.version,
+    )
+
+
+def _counts(table: pl.DataFrame) -> dict[str, int]:
+    counts = Counter(table["fate"].to_list())
+    return {"sourced": len(table)} | {fate: counts[fate] for fate in FATES}
+
+
+def _delivered(table: pl.DataFrame, column: str) -> list[float]:
+    return table[column].drop_nulls().to_list()
+
+
+def _breakdown(table: pl.DataFrame) -> Breakdown:
+    means = (table[column].drop_nulls().mean() for column in PART_COLUMNS)
+    return {
+        part: float(mean) if isinstance(mean, float) else 0.0
+        for part, mean in zip(Parts._fields, means, strict=True)
+    }
+
+
+def _flow(rows: pl.DataFrame) -> Flow:
+    return Flow(
+        flow=str(rows["flow"][0]),
+        source=str(rows["source"][0]),
+        destination=str(rows["destination"][0]),
+        bundles=_counts(rows),
+        latency_s=spread(_delivered(rows, "latency_s")),
+        ideal_latency_s=spread(_delivered(rows, "ideal_latency_s")),
+        breakdown_s=_breakdown(rows),
+    )

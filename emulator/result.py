@@ -1,0 +1,126 @@
+"""Result: one run with all that can be said about it, in memory or in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+
+from dtn.contact_plan import ContactPlan
+from dtn.errors import BadInput, Fault
+from dtn.events import Event
+from emulator.files import replace_text
+from emulator.log import FILE_NAME, LogHeader, read_log, write_log
+from emulator.reports.breakdown import Journey, journeys
+from emulator.reports.bundles import bundle_table
+from emulator.reports.fates import fates
+from emulator.reports.history import History, history_of
+from emulator.reports.html import report_page
+from emulator.reports.ideal import ideal_latencies
+from emulator.reports.summary import Summary, summarise
+
+SUMMARY, BUNDLES, PLAN, PAGE = "summary.json", "bundles.csv", "contact_plan.json", "report.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of a run.
+
+    Args:
+        header: what was run.
+        plan: the contact plan, as it was planned.
+        log: every event, in order.
+        history: the events grouped by bundle and link.
+        journeys: how each delivered bundle travelled.
+        bundles: one row a bundle, see `emulator.reports.bundles.bundle_table`.
+        summary: the numbers of summary.json.
+    """
+
+    header: LogHeader
+    plan: ContactPlan
+    log: Sequence[Event] = field(repr=False)
+    history: History = field(repr=False)
+    journeys: dict[str, Journey] = field(repr=False)
+    bundles: pl.DataFrame = field(repr=False)
+    summary: Summary
+
+    @classmethod
+    def of(
+        cls,
+        header: LogHeader,
+        log: Sequence[Event],
+        plan: ContactPlan,
+        *,
+        wall_s: float = 0.0,
+        command: str = "",
+    ) -> Self:
+        """Work out everything from the events of a run and its contact plan."""
+        history = history_of(log)
+        fates_ = fates(history)
+        journeys_ = {b: j for b, j in journeys(history, plan).items() if b in fates_}
+        table = bundle_table(history, fates_, journeys_, ideal_latencies(history, plan, journeys_))
+        summary = summarise(header, history, fates_, table, wall_s=wall_s, command=command)
+        return cls(
+            header=header,
+            plan=plan,
+            log=log,
+            history=history,
+            journeys=journeys_,
+            bundles=table,
+            summary=summary,
+        )
+
+    @cached_property
+    def events(self) -> pl.DataFrame:
+        """The log as a table: one row an event, a column for each field that any event has."""
+        rows = [{"event": type(event).__name__, **event._asdict()} for event in self.log]
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    def write(self, folder: Path) -> None:
+        """Write the folder of a run: log, summary, bundles, contact plan and report page.
+
+        Each file is whole or is not there; files of an earlier run are replaced.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        write_log(folder / FILE_NAME, self.header, self.log)
+        self.plan.save(folder / PLAN)
+        replace_text(folder / BUNDLES, self.bundles.write_csv())
+        replace_text(folder / SUMMARY, json.dumps(self.summary, indent=2) + "\n")
+        replace_text(folder / PAGE, self.page())
+
+    def page(self) -> str:
+        """The report page, one HTML document that needs nothing else."""
+        return report_page(self.summary, self.plan, self.history, self.bundles)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a folder that `write` made; everything is worked out again from the log.
+
+        Raises:
+            BadInput: no such folder, or files that are cut short or do not belong together.
+        """
+        log = read_log(folder / FILE_NAME)
+        said = _json_object(folder / SUMMARY)
+        return cls.of(
+            log.header,
+            log.events,
+            ContactPlan.load(folder / PLAN),
+            wall_s=float(said.get("wall_s", 0.0)),
+            command=str(said.get("command", "")),
+        )
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        mend = f"cannot be read ({fault}); give a folder made by lightlag run"
+        raise BadInput(Fault(str(path), "", "", mend)) from None
+    if not isinstance(said, dict):
+        raise BadInput(Fault(str(path), "", "", "is no summary; run the scenario again"))
+    return said
