@@ -143,9 +143,12 @@ def clearance(a: End, b: End, around: Surroundings, t_s: FloatArray) -> FloatArr
     Returns:
         The least of all terms, at most 1, shape (N,): see the module.
     """
-    if not t_s.size:
-        return np.empty(0)
-    line = sightline(a.path, b.path, t_s)
+    return clearance_along(sightline(a.path, b.path, t_s), a, b, around)
+
+
+def clearance_along(line: Sightline, a: End, b: End, around: Surroundings) -> FloatArray:
+    """`clearance` for photons whose flight is known already."""
+    t_s = line.t_s
     worst = np.full(t_s.shape, _FAR)
     ends = (
         (a, t_s, line.source, departing(line)),

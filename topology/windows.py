@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from topology.geometry import light_time, light_time_received
+from topology.geometry import light_time, light_time_received, sightline
 from topology.paths import FloatArray
-from topology.visibility import End, Surroundings, clearance
+from topology.visibility import End, Surroundings, clearance, clearance_along
 
 Window = tuple[float, float]
 """First and last moment, seconds from the scenario's start, in the transmitter's time."""
@@ -35,6 +36,30 @@ _PIECES = 8
 _SLOWEST_GRID_S = 600.0
 _LONGEST_LIGHT_S = 20_000.0  # to Neptune and some way on
 _FEWEST_CELLS = 8
+
+
+class Passage(NamedTuple):
+    """When one end can transmit to the other, and how long light takes meanwhile.
+
+    Attributes:
+        windows: disjoint closed intervals of the transmitter's time, in order.
+        start_s: first epoch of the grid of light times.
+        step_s: the grid's step.
+        owlt_s: light time of photons that leave at the grid's epochs, shape (N,); straight lines
+            between them are right to 50 us.
+    """
+
+    windows: tuple[Window, ...]
+    start_s: float
+    step_s: float
+    owlt_s: FloatArray
+
+    def owlt_at(self, t_s: float) -> float:
+        """About the light time of a photon that leaves at t_s, within 50 us."""
+        place = (t_s - self.start_s) / self.step_s
+        cell = min(max(int(place), 0), self.owlt_s.size - 2)
+        first, second = self.owlt_s[cell], self.owlt_s[cell + 1]
+        return float(first + (second - first) * (place - cell))
 
 
 def windows(
@@ -59,19 +84,31 @@ def windows(
     Returns:
         Disjoint closed intervals, in order. One that begins at start_s may have begun earlier.
     """
+    found = passage(a, b, around, start_s, end_s, grid_s=grid_s)
+    return list(found.windows) if found else []
+
+
+def passage(
+    a: End,
+    b: End,
+    around: Surroundings,
+    start_s: float,
+    end_s: float,
+    *,
+    grid_s: float | None = None,
+) -> Passage | None:
+    """`windows` with the light times found on the way; None if A and B never share a moment."""
     first_s, last_s = _shared_span(a, b, start_s, end_s)
     if last_s <= first_s:
-        return []
+        return None
     step_s = grid_s or min(_step_s(a), _step_s(b))
     cells = max(_FEWEST_CELLS, math.ceil((last_s - first_s) / step_s))
     t_s = np.linspace(first_s, last_s, cells + 1)
-
-    def margin(at_s: FloatArray) -> FloatArray:
-        return clearance(a, b, around, at_s)
-
-    values = margin(t_s)
-    edges = zeros(margin, t_s, values)
-    return _between(edges, bool(values[0] >= 0), first_s, last_s)
+    line = sightline(a.path, b.path, t_s)
+    values = clearance_along(line, a, b, around)
+    edges = zeros(lambda at_s: clearance(a, b, around, at_s), t_s, values)
+    opened = _between(edges, bool(values[0] >= 0), first_s, last_s)
+    return Passage(tuple(opened), first_s, (last_s - first_s) / cells, line.owlt_s)
 
 
 def received(a: End, b: End, sent: list[Window]) -> list[Window]:

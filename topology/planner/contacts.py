@@ -1,0 +1,146 @@
+"""Contacts from sessions: both directions, each with its own rate and light time.
+
+Light time is given as evenly spaced samples, the fewest with which straight lines between them are right
+to 1 us: half-way between samples a line is off by an eighth of the second derivative times the step
+squared, so a first look at the middles says how many are needed, and a second one checks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from dtn.contact_plan import Contact
+from topology.constants import SPEED_OF_LIGHT_KM_S
+from topology.geometry import light_time
+from topology.laser import Terminal, rate_bps
+from topology.network import PlannedNode
+from topology.paths import FloatArray
+from topology.planner.links import Link, window_at
+from topology.planner.sessions import GUARD_S, Session
+from topology.visibility import End
+
+OWLT_TOLERANCE_S = 1e-6
+RATE_TOLERANCE = 0.01
+SHORTEST_CONTACT_S = 10.0
+
+_AIM_S = 0.8 * OWLT_TOLERANCE_S
+_FIRST_STEP_S = 1200.0
+
+
+class _Piece(NamedTuple):
+    """A contact before it has samples."""
+
+    start_s: float
+    end_s: float
+    sender: Terminal
+    receiver: Terminal
+
+
+def contacts(nodes: Sequence[PlannedNode], sessions: Iterable[Session]) -> Iterator[Contact]:
+    """The contacts of all sessions, sampled one way of one link at a time."""
+    pieces: dict[tuple[int, int], list[_Piece]] = {}
+    known: dict[int, Link] = {}
+    for session in sessions:
+        known[id(session.link)] = session.link
+        for way in (0, 1):
+            sender, receiver = _terminals(nodes, session, way)
+            for start_s, end_s in _open(session, way):
+                piece = _Piece(start_s, end_s, sender, receiver)
+                pieces.setdefault((id(session.link), way), []).append(piece)
+    for (key, way), of_way in pieces.items():
+        link = known[key]
+        a, b = link.nodes if way == 0 else link.nodes[::-1]
+        ends = link.ends if way == 0 else link.ends[::-1]
+        for piece, owlt_s in zip(of_way, _light_times(ends, of_way), strict=True):
+            yield Contact(
+                source=nodes[a].name,
+                destination=nodes[b].name,
+                start_s=piece.start_s,
+                end_s=piece.end_s,
+                rate_bps=_rates(piece, owlt_s),
+                owlt_s=_plain(owlt_s),
+            )
+
+
+def _open(session: Session, way: int) -> Iterator[tuple[float, float]]:
+    """When data can be transmitted one way in a session, transmitter's time."""
+    link, pairing = session.link, session.pairing
+    passed = link.ways[way]
+    if way == pairing.leader:
+        first_s, last_s = session.start_s + pairing.acquisition_s, session.end_s
+    else:
+        lit_s = session.start_s + link.ways[pairing.leader].owlt_at(session.start_s)
+        first_s, last_s = lit_s + pairing.acquisition_s, session.end_s
+        for _ in range(4):
+            last_s = session.end_s - GUARD_S - passed.owlt_at(last_s)
+    opened = link.windows(way, pairing.longest_owlt_s)
+    t_s = first_s
+    while (window := window_at(opened, t_s)) is not None and window[0] < last_s:
+        start_s, end_s = max(t_s, window[0]), min(last_s, window[1])
+        if end_s - start_s >= SHORTEST_CONTACT_S:
+            yield start_s, end_s
+        t_s = window[1]
+
+
+def _terminals(
+    nodes: Sequence[PlannedNode], session: Session, way: int
+) -> tuple[Terminal, Terminal]:
+    """Sender's and receiver's terminal of one way."""
+    pair = [
+        nodes[node].terminals[place]
+        for node, place in zip(session.link.nodes, session.pairing.places, strict=True)
+    ]
+    return pair[way], pair[1 - way]
+
+
+def _light_times(ends: tuple[End, End], pieces: Sequence[_Piece]) -> list[FloatArray]:
+    """Evenly spaced light times of each piece, ends included, the fewest that suffice."""
+    cells = [max(1, round((piece.end_s - piece.start_s) / _FIRST_STEP_S)) for piece in pieces]
+    found: list[FloatArray | None] = [None] * len(pieces)
+    waiting = list(range(len(pieces)))
+    while waiting:
+        # each piece at its samples and at the middles between them
+        times = [np.linspace(pieces[p].start_s, pieces[p].end_s, 2 * cells[p] + 1) for p in waiting]
+        owlt_s = light_time(ends[0].path, ends[1].path, np.concatenate(times))
+        parts = np.split(owlt_s, np.cumsum([part.size for part in times])[:-1])
+        left = []
+        for p, part in zip(waiting, parts, strict=True):
+            samples, middles = part[::2], part[1::2]
+            error_s = float(np.abs(middles - (samples[:-1] + samples[1:]) / 2).max())
+            if error_s <= _AIM_S:
+                found[p] = samples
+                continue
+            cells[p] = max(cells[p] + 1, math.ceil(cells[p] * math.sqrt(error_s / _AIM_S)))
+            left.append(p)
+        waiting = left
+    return [samples for samples in found if samples is not None]
+
+
+def _plain(samples: FloatArray) -> float | tuple[float, ...]:
+    """A number where it is as good as the samples."""
+    middle = (float(samples.max()) + float(samples.min())) / 2
+    if float(samples.max()) - middle <= _AIM_S / 4:
+        return middle
+    return tuple(samples.tolist())
+
+
+def _rates(piece: _Piece, owlt_s: FloatArray) -> float | tuple[float, ...]:
+    """Rates of a piece: a number, or the fewest samples whose straight lines are right to 1 %."""
+    exact = rate_bps(piece.sender, piece.receiver, owlt_s * SPEED_OF_LIGHT_KM_S)
+    low, high = float(exact.min()), float(exact.max())
+    if high - low <= RATE_TOLERANCE * low:
+        return (high + low) / 2 if high > low else low
+    place = np.linspace(0.0, 1.0, owlt_s.size)
+    cells = 1
+    while True:
+        at = np.linspace(0.0, 1.0, cells + 1)
+        light_s = np.interp(at, place, owlt_s)
+        samples = rate_bps(piece.sender, piece.receiver, light_s * SPEED_OF_LIGHT_KM_S)
+        error = np.abs(np.interp(place, at, samples) - exact) / exact
+        if float(error.max()) <= RATE_TOLERANCE or cells >= 4 * owlt_s.size:
+            return tuple(samples.tolist())
+        cells += 1 if cells < 4 else cells // 2
