@@ -31,7 +31,7 @@ import selectors
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor
 from contextvars import Context
 from heapq import heapify, heappop, heappush
@@ -40,6 +40,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, TypeVarTuple, Unpack
 
 from dtn.errors import InvalidValue, LightlagError
+from emulator.lateness import Lateness
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -65,31 +66,6 @@ Entry = tuple[float, int, Callable[..., object] | None, tuple[Any, ...]]
 
 class DeadlockError(LightlagError):
     """Virtual time has nothing left to wait for, yet the awaited future is not done."""
-
-
-class Lateness:
-    """How late entries ran, in real seconds: counts in buckets an eighth of an octave wide."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.max_s = 0.0
-        self._buckets = [0] * 320
-
-    def note(self, late_s: float) -> None:
-        """Count one entry."""
-        self.count += 1
-        self.max_s = max(self.max_s, late_s)
-        bucket = int(8 * math.log2(1 + max(late_s, 0.0) * 1e6))
-        self._buckets[min(bucket, len(self._buckets) - 1)] += 1
-
-    def quantile_s(self, q: float) -> float:
-        """The lateness that a fraction q of the entries did not exceed; at most 10 % too high."""
-        passed = 0
-        for bucket, entries in enumerate(self._buckets):
-            passed += entries
-            if entries and passed >= q * self.count:
-                return min((2 ** ((bucket + 1) / 8) - 1) / 1e6, self.max_s)
-        return 0.0
 
 
 class EmulatedLoop(asyncio.SelectorEventLoop):
@@ -377,6 +353,26 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
 
     # -- failing and closing
 
+    def create_task(
+        self,
+        coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        *,
+        name: object = None,
+        context: Context | None = None,
+    ) -> asyncio.Task[T]:
+        """As asyncio's; a failure that nobody waits for ends a `run` when it happens."""
+        task = super().create_task(coro, name=name, context=context)
+        task.add_done_callback(self._look_at_task)
+        return task
+
+    def _look_at_task(self, task: asyncio.Task[Any]) -> None:
+        if self._bounded and not task.cancelled() and _is_unseen(task):
+            self.call_soon(self._end_for, task)  # after those who wait for it
+
+    def _end_for(self, task: asyncio.Task[Any]) -> None:
+        if _is_unseen(task):
+            self.call_exception_handler({"message": "a task failed", "exception": task.exception()})
+
     def default_exception_handler(self, context: dict[str, Any]) -> None:
         """End the `run`, which raises the uncaught failure; elsewhere log it as asyncio does."""
         failure = context.get("exception")
@@ -412,6 +408,11 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
 
 def _is_cancelled_timer(handle: asyncio.Handle) -> bool:
     return handle.cancelled() and isinstance(handle, asyncio.TimerHandle)
+
+
+def _is_unseen(task: asyncio.Task[Any]) -> bool:
+    """Whether the task failed and nobody has asked how."""
+    return bool(task._log_traceback)  # asyncio's own
 
 
 def _check_rate(rate: float) -> None:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtn.errors import InvalidValue
-from emulator.clock import DeadlockError, EmulatedLoop, Lateness
+from emulator.clock import DeadlockError, EmulatedLoop
+from emulator.lateness import Lateness
 
 VIRTUAL = math.inf
 FAST = 1e6
@@ -180,6 +181,22 @@ def test_a_failure_in_a_callback_ends_the_run_and_is_raised(way):
         assert loop.time() == 1.0
 
 
+def test_a_failure_that_another_task_takes_care_of_does_not_end_the_run():
+    async def failing():
+        await asyncio.sleep(1.0)
+        _fail()
+
+    async def careful():
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.create_task(failing())
+        await asyncio.sleep(1.0)
+
+    with EmulatedLoop() as loop:
+        task = loop.create_task(careful())
+        assert loop.run() == 2.0
+        assert task.result() is None
+
+
 def test_tasks_left_at_the_end_are_cancelled_without_time_moving_on():
     ended = []
 
@@ -320,17 +337,40 @@ def test_virtual_time_cannot_be_left():
         loop.set_rate(1.0)
 
 
-@pytest.mark.parametrize("rate", [VIRTUAL, 1.0])
+@pytest.mark.parametrize("rate", [VIRTUAL, FAST])
 def test_an_interrupt_ends_the_run_at_once_and_leaves_a_loop_that_closes(rate):
-    def again():
-        loop.schedule(loop.time() + 1e-4, again)
-
     with EmulatedLoop(rate) as loop:
-        again()
-        threading.Timer(0.02, os.kill, args=(os.getpid(), signal.SIGINT)).start()
+        loop.schedule(1.0, signal.raise_signal, signal.SIGINT)
+        loop.schedule(2.0, pytest.fail, "went on")
         with pytest.raises(KeyboardInterrupt):
             loop.run()
+        assert loop.time() == 1.0
     assert loop.is_closed()
+
+
+def test_an_interrupt_ends_a_wait_in_real_time():
+    with EmulatedLoop(rate=1.0) as loop:
+        loop.schedule(60.0, pytest.fail, "waited to the end")
+        threading.Timer(0.02, os.kill, args=(os.getpid(), signal.SIGINT)).start()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            loop.run()
+        assert time.monotonic() - began < 5.0
+
+
+def test_a_runner_ends_on_an_interrupt_as_with_any_other_loop():
+    ended = []
+
+    async def main():
+        try:
+            asyncio.get_running_loop().call_later(1.0, signal.raise_signal, signal.SIGINT)
+            await asyncio.sleep(60.0)
+        finally:
+            ended.append(asyncio.get_running_loop().time())
+
+    with pytest.raises(KeyboardInterrupt), asyncio.Runner(loop_factory=EmulatedLoop) as runner:
+        runner.run(main())
+    assert ended == [1.0]
 
 
 def test_quantiles_of_lateness_are_within_a_tenth_of_the_truth():
