@@ -6,7 +6,8 @@ answer by name. A node is sampled once and asked many times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import product
 from types import TracebackType
@@ -14,18 +15,25 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, Fault, InvalidValue
 from emulator import horizon_mask
-from emulator.scenario import Node, Scenario, Site
+from emulator.scenario import Launch, Node, Orbit, Scenario, Site
 from emulator.scenario.faults import did_you_mean
 from topology.bodies import BODIES
 from topology.constants import SPEED_OF_LIGHT_KM_S
+from topology.dynamics import DeepSpace
 from topology.ephemeris import Sky
 from topology.geometry import geometric_s, light_time, light_time_received
 from topology.laser import Terminal, rate_bps
+from topology.mass_driver import Muzzle
+from topology.mass_driver import launch as launch_path
+from topology.mass_driver import report as launch_report
 from topology.network import PlannedNode, surroundings
+from topology.orbits import TleOrbit, orbit_from_elements, orbit_from_state
 from topology.paths import Path
-from topology.sites import site
+from topology.planner import PlanOptions, plan_contacts
+from topology.sites import moon_site, site
 from topology.track import track
 from topology.visibility import End, HorizonMask
 from topology.windows import Window, windows
@@ -62,6 +70,7 @@ class ScenarioSky:
         self.scenario = scenario
         self.sky = Sky(scenario.start, scenario.duration_s)
         self._paths: dict[str, Path] = {}
+        self._deep_space: DeepSpace | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +121,31 @@ class ScenarioSky:
         end_s = self.scenario.duration_s
         around = surroundings(self.sky, *self.sky.span_s)
         return windows(self._end(a), self._end(b), around, 0.0, end_s)
+
+    def plan(self, progress: Callable[[str, float], object] | None = None) -> ContactPlan:
+        """The contact plan: laser links as the planner points them, and links that are always there.
+
+        Args:
+            progress: told what is being done, and which part of it is done, 0 to 1.
+
+        Raises:
+            BadInput: a node that cannot be where it is said to be.
+        """
+        scenario = self.scenario
+
+        def told(what: str, part: float) -> None:
+            if progress is not None:
+                progress(what, part)
+
+        lasers = plan_contacts(
+            self.planned_nodes(),
+            surroundings(self.sky, *self.sky.span_s),
+            scenario.duration_s,
+            options=PlanOptions(**scenario.planner.model_dump()),
+            progress=told,
+        )
+        contacts = (*lasers.contacts, *self._fixed_contacts())
+        return ContactPlan(contacts, scenario.start, scenario.ipn_numbers())
 
     def planned_nodes(self) -> tuple[PlannedNode, ...]:
         """Every node that has a laser terminal, launched satellites included."""
@@ -174,18 +208,73 @@ class ScenarioSky:
                 return self._node_path(node, f'nodes[{place}] "{name}"')
         if name in BODIES:
             return self.sky.body(name)
+        for launch in self.scenario.launches():
+            if launch.name == name:
+                return self._launched(launch)
         known = [*self.scenario.ipn_numbers(), *BODIES]
         mend = f"no such node or body: {did_you_mean(name, known)}"
         raise BadInput(Fault(str(self.scenario.file), "", f'"{name}"', mend))
 
     def _node_path(self, node: Node, key: str) -> Path:
-        try:
-            if node.site is not None:
+        if node.site is not None:
+            with self._named(f"{key}.site"):
                 return self._site(node.site)
-        except InvalidValue as bad:
-            file = str(self.scenario.file)
-            raise BadInput(Fault(file, f"{key}.{bad.key}", str(bad.value), bad.mend)) from None
+        if node.orbit is not None:
+            with self._named(f"{key}.orbit"):
+                return self._orbit(node.orbit)
         raise BadInput(Fault(str(self.scenario.file), key, "", "this node is at no place"))
 
     def _site(self, place: Site) -> Path:
         return site(self.sky, place.body, place.latitude_deg, place.longitude_deg, place.height_m)
+
+    def _launched(self, launch: Launch) -> Path:
+        """The path of a launched satellite; it has to last as long as the scenario."""
+        driver = launch.driver
+        key = f'mass_driver "{driver.name}"'
+        with self._named(key):
+            place = driver.site
+            muzzle = Muzzle(
+                azimuth_deg=driver.azimuth_deg,
+                elevation_deg=driver.elevation_deg,
+                speed_m_s=driver.muzzle_speed_m_s,
+            )
+            ground = moon_site(self.sky, place.latitude_deg, place.longitude_deg, place.height_m)
+            if self._deep_space is None:
+                self._deep_space = DeepSpace(self.sky, *self.sky.span_s)
+            path = launch_path(self._deep_space, ground, muzzle, launch.t_s, self.sky.span_s[1])
+        if path.span_s[1] < self.scenario.duration_s:
+            verdict = launch_report(self.sky, path, muzzle).verdict
+            mend = f"{launch.name} {verdict}: change speed, azimuth or elevation"
+            speed = f"{driver.muzzle_speed_m_s:g}"
+            raise BadInput(Fault(str(self.scenario.file), f"{key}.muzzle_speed_m_s", speed, mend))
+        return path
+
+    def _fixed_contacts(self) -> Iterator[Contact]:
+        """The links that are always there, both ways."""
+        for link in self.scenario.links:
+            a, b = link.between
+            for source, destination in ((a, b), (b, a)):
+                end_s = self.scenario.duration_s
+                yield Contact(source, destination, 0.0, end_s, link.rate_bps, link.owlt_s)
+
+    @contextmanager
+    def _named(self, key: str) -> Iterator[None]:
+        """Say where in the file a value is that cannot stand."""
+        try:
+            yield
+        except InvalidValue as bad:
+            file = str(self.scenario.file)
+            raise BadInput(Fault(file, f"{key}.{bad.key}", str(bad.value), bad.mend)) from None
+
+    def _orbit(self, orbit: Orbit) -> Path:
+        if orbit.tle is not None:
+            return TleOrbit(self.sky, *orbit.tle)
+        assert orbit.epoch is not None
+        if orbit.elements is not None:
+            elements = orbit.elements.model_dump()
+            return orbit_from_elements(self.sky, orbit.body, orbit.epoch, **elements)
+        assert orbit.position_km is not None
+        assert orbit.velocity_km_s is not None
+        return orbit_from_state(
+            self.sky, orbit.body, orbit.epoch, orbit.position_km, orbit.velocity_km_s
+        )

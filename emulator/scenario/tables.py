@@ -111,6 +111,18 @@ class Routing(Table):
     strategy: str = "sabr"
 
 
+class Planner(Table):
+    """How the contact plan is made: `fair` shares terminals out, `all` gives every window a contact.
+
+    The rest is as in `topology.planner.PlanOptions`.
+    """
+
+    designer: Literal["fair", "all"] = "fair"
+    session_s: PositiveSeconds = Field(default=1800.0, alias="session")
+    deep_session_s: PositiveSeconds = Field(default=14400.0, alias="deep_session")
+    least_rate_bps: Positive = 1e3
+
+
 class Node(Table):
     """One node of the network. `role` fills in what is not written (see presets)."""
 
@@ -178,14 +190,19 @@ class MassDriver(Table):
 
 
 class Traffic(Table):
-    """Bundles that an application sources. Names may be patterns ("ai-*"); every pair is served."""
+    """Bundles that an application sources. Names may be patterns ("ai-*"); every pair is served.
+
+    `chunk` is the payload of a file's bundles; `period` is a Poisson process's mean interval.
+    """
 
     name: Name
     application: Literal["telemetry", "file", "ping"]
     source: str | tuple[str, ...] = Field(alias="from")
     destination: str | tuple[str, ...] = Field(alias="to")
     size_bytes: Bytes = Field(alias="size")
+    chunk_bytes: Bytes = Field(default=10**6, alias="chunk")
     period_s: PositiveSeconds = Field(alias="period")
+    process: Literal["periodic", "poisson"] = "periodic"
     first: Moment = 0.0
     until: Moment | None = None
     lifetime_s: PositiveSeconds = Field(alias="lifetime")
@@ -226,6 +243,7 @@ class Scenario(Table):
     duration_s: PositiveSeconds = Field(alias="duration")
     seed: int = Field(default=1, ge=0)
     routing: Routing = Routing()
+    planner: Planner = Planner()
     terminals: dict[Name, Terminal] = Field(default_factory=dict)
     nodes: tuple[Node, ...]
     links: tuple[Link, ...] = ()

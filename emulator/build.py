@@ -1,0 +1,141 @@
+"""The composition root: the one place that names the concrete classes of a running network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import dtn.routing.strategies  # noqa: F401  # registers those that come with Lightlag
+from dtn.bpa import Agent, AgentOptions, TransmissionRequest
+from dtn.eid import IpnEid, NodeKey
+from dtn.events import Event
+from dtn.routing import load_strategy
+from dtn.routing.engine import RoutingEngine
+from dtn.store import MemoryStore
+from emulator.bundle_list import Demand
+from emulator.clock import EmulatedLoop
+from emulator.setup import PRIORITIES, Setup, Stream
+from nodes.applications import Echo, File, Flow, Ping, Receiver, Telemetry, periodic, poisson
+from nodes.applications.ping import ECHO_SERVICE
+from nodes.channel.local import LocalChannel
+from nodes.faults import schedule_outages
+from nodes.links import Links
+from nodes.node import Node
+from nodes.seeding import generator, synthetic_octets
+
+DTN_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+UNDATED_START = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a plan without a date starts, for creation timestamps: zero would mean no clock (§4.2.7)."""
+DEMAND_SERVICE = "1"
+"""Where the bundles of a bundle list come from and go to."""
+
+
+class Network:
+    """All nodes of a setup on one loop, with links, applications and faults, ready to run.
+
+    Args:
+        setup: what is to be run.
+        loop: the clock.
+        record: takes events.
+
+    Raises:
+        BadInput: there is no such strategy.
+    """
+
+    def __init__(self, setup: Setup, loop: EmulatedLoop, record: Callable[[Event], object]) -> None:
+        self._setup = setup
+        self._loop = loop
+        self._numbers = {member.name: member.ipn for member in setup.members}
+        self._channel = LocalChannel(loop, record)
+        self.strategy = load_strategy(setup.strategy, setup.source)
+        self.nodes = {node.name: node for node in self._make_nodes(record)}
+        links = Links(setup.plan, loop)
+        for member in setup.members:
+            links.add(self.nodes[member.name], member.joins_s)
+        links.start()
+        schedule_outages(setup.outages, links, loop)
+        self._start_applications()
+
+    def end(self, now_s: float) -> None:
+        """The run is over: nodes and channel say what they still hold."""
+        for node in self.nodes.values():
+            node.end(now_s)
+        self._channel.end(now_s)
+
+    def _make_nodes(self, record: Callable[[Event], object]) -> Iterator[Node]:
+        setup = self._setup
+        names: dict[NodeKey, str] = {number: name for name, number in self._numbers.items()}
+        start_dtn_ms = round(((setup.start or UNDATED_START) - DTN_EPOCH).total_seconds() * 1000)
+        for member in setup.members:
+            options = AgentOptions(
+                node_id=IpnEid(0, member.ipn, 0),
+                names=names,
+                start_dtn_ms=start_dtn_ms,
+                store_bytes=member.store_bytes,
+            )
+            rng = generator(setup.seed, "routing", member.name)
+            routing = RoutingEngine(member.name, setup.plan, self.strategy, rng)
+            agent = Agent(member.name, options, routing)
+            yield Node(
+                member.name, agent, MemoryStore(), setup.plan, self._loop, self._channel, record
+            )
+
+    def _start_applications(self) -> None:
+        for node in self.nodes.values():
+            node.register(Echo(node))
+        receivers = dict.fromkeys(
+            (stream.destination, stream.service)
+            for stream in self._setup.streams
+            if stream.traffic.application != "ping"
+        )
+        receivers |= dict.fromkeys((d.destination, DEMAND_SERVICE) for d in self._setup.demands)
+        for name, service in receivers:
+            self.nodes[name].register(Receiver(service))
+        for stream in self._setup.streams:
+            self._application(stream).start()
+        for demand in self._setup.demands:
+            self._loop.schedule(demand.created_s, self._meet, demand)
+
+    def _application(self, stream: Stream) -> Telemetry | File | Ping:
+        traffic = stream.traffic
+        node = self.nodes[stream.source]
+        is_ping = traffic.application == "ping"
+        service = ECHO_SERVICE if is_ping else stream.service
+        flow = Flow(
+            name=traffic.name,
+            service=stream.service,
+            destination=IpnEid(0, self._numbers[stream.destination], int(service)),
+            lifetime_s=traffic.lifetime_s,
+            priority=PRIORITIES[traffic.priority],
+        )
+        moments = self._moments(stream)
+        match traffic.application:
+            case "telemetry":
+                return Telemetry(node, flow, traffic.size_bytes, moments)
+            case "file":
+                return File(node, flow, traffic.size_bytes, moments, traffic.chunk_bytes)
+            case "ping":
+                return Ping(node, flow, traffic.size_bytes, moments)
+
+    def _moments(self, stream: Stream) -> Iterator[float]:
+        until_s = min(stream.until_s, self._setup.duration_s)
+        period_s = stream.traffic.period_s
+        if stream.traffic.process == "periodic":
+            return periodic(stream.first_s, period_s, until_s)
+        names = (stream.traffic.name, stream.source, stream.destination)
+        return poisson(
+            stream.first_s, period_s, generator(self._setup.seed, "traffic", *names), until_s
+        )
+
+    def _meet(self, demand: Demand) -> None:
+        """Source one bundle of a bundle list."""
+        self.nodes[demand.source].send(
+            TransmissionRequest(
+                service=DEMAND_SERVICE,
+                destination=IpnEid(0, self._numbers[demand.destination], int(DEMAND_SERVICE)),
+                payload=synthetic_octets(demand.size_bytes, demand.flow),
+                lifetime_s=demand.lifetime_s,
+                priority=demand.priority,
+                flow=demand.flow,
+            )
+        )

@@ -1,0 +1,160 @@
+"""Run a scenario, or a contact plan with a bundle list, from beginning to end.
+
+result = emulator.run("scenarios/earth-moon.toml", strategy="epidemic", out="runs/epidemic")
+result.bundles.filter(pl.col("latency_s") > 3600)
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from dtn.errors import BadInput, Fault, InvalidValue
+from dtn.events import Event
+from emulator.build import Network
+from emulator.clock import EmulatedLoop
+from emulator.log import LogHeader
+from emulator.result import Result
+from emulator.scenario import Scenario, load, parse_duration_s
+from emulator.setup import Setup, changed, from_scenario
+
+Progress = Callable[[str, float], object]
+"""Told what is being done ("windows", "sessions", "run", "report") and how far it is, 0 to 1."""
+
+
+def run(
+    scenario: Scenario | Setup | str | Path,
+    *,
+    rate: float | str = math.inf,
+    seed: int | None = None,
+    until: float | str | None = None,
+    strategy: str | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Run a scenario to its end.
+
+    Args:
+        scenario: a scenario file, a loaded scenario, or a `Setup` made from files.
+        rate: emulated seconds in a real one; inf or "max" as fast as possible, 1 in real time.
+        seed: instead of the scenario's.
+        until: stop then: seconds from the start, or text such as "10d".
+        strategy: instead of the scenario's: a name, or `my_file.py:function`.
+        out: folder to write events.jsonl, summary.json, bundles.csv, contact_plan.json and
+            report.html to.
+        progress: told how far it is.
+
+    Returns:
+        The result; equal arguments give equal events, to the octet.
+
+    Raises:
+        BadInput: something that was given cannot be used.
+        StrategyFault: the strategy broke a rule.
+    """
+    began_s = time.perf_counter()
+    tell = progress or (lambda what, part: None)
+    speed = _rate(rate)
+    until_s = _until(until)
+    if isinstance(scenario, str | Path):
+        scenario = load(scenario)
+    setup = from_scenario(scenario, tell) if isinstance(scenario, Scenario) else scenario
+    setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
+    folder = _folder(out)
+    log: list[Event] = []
+    strategy_name = _fly(setup, speed, log, tell)
+    header = LogHeader(
+        scenario=setup.name,
+        scenario_sha256=setup.sha256,
+        seed=setup.seed,
+        strategy=strategy_name,
+        rate=speed,
+        version=version("lightlag"),
+        duration_s=setup.duration_s,
+        start_utc=setup.start.isoformat() if setup.start else "",
+    )
+    tell("report", 0.0)
+    wall_s = time.perf_counter() - began_s
+    command = _command(setup, speed, seed, until, strategy, out)
+    result = Result.of(header, log, setup.plan, wall_s=wall_s, command=command)
+    if folder is not None:
+        result.write(folder)
+    tell("report", 1.0)
+    return result
+
+
+def _fly(setup: Setup, rate: float, log: list[Event], tell: Progress) -> str:
+    """Let it happen; the strategy's name comes back, the events are in the log."""
+
+    def on_progress(now_s: float) -> None:
+        tell("run", min(now_s / setup.duration_s, 1.0))
+
+    with EmulatedLoop(rate, on_progress=on_progress) as loop:
+        network = Network(setup, loop, log.append)
+        ended_s = loop.run(setup.duration_s)
+        network.end(min(ended_s, setup.duration_s))
+    return network.strategy.name
+
+
+def _rate(rate: float | str) -> float:
+    if rate == "max":
+        return math.inf
+    try:
+        number = float(rate)
+    except ValueError:
+        number = math.nan
+    if not number > 0:
+        mend = "write max, 1 for real time, or another positive number"
+        raise BadInput(Fault("", "--rate", str(rate), mend))
+    return number
+
+
+def _until(until: float | str | None) -> float | None:
+    try:
+        seconds = parse_duration_s(until) if isinstance(until, str) else until
+        if seconds is not None and not seconds > 0:
+            raise InvalidValue("until", until, "must be longer than nothing")
+    except InvalidValue as bad:
+        raise BadInput(Fault("", "--until", str(until), bad.mend)) from None
+    except ValueError as bad:
+        raise BadInput(Fault("", "--until", str(until), str(bad))) from None
+    return seconds
+
+
+def _folder(out: str | Path | None) -> Path | None:
+    """The folder to write to, made before anything runs: a month of work must have a place."""
+    if out is None:
+        return None
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        mend = f"cannot be made ({fault.strerror}): name another folder"
+        raise BadInput(Fault(str(folder), "--out", "", mend)) from None
+    return folder
+
+
+def _command(
+    setup: Setup,
+    rate: float,
+    seed: int | None,
+    until: float | str | None,
+    strategy: str | None,
+    out: str | Path | None,
+) -> str:
+    """The command that does the same again."""
+    words = ["lightlag", "run", *setup.source.split("\n")]
+    if rate != math.inf:
+        words += ["--rate", f"{rate:g}"]
+    if seed is not None:
+        words += ["--seed", str(seed)]
+    if until is not None:
+        words += ["--until", until if isinstance(until, str) else f"{until}s"]
+    if strategy is not None:
+        words += ["--strategy", strategy]
+    if out is not None:
+        words += ["--out", str(out)]
+    return shlex.join(words)

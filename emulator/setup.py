@@ -1,0 +1,213 @@
+"""Setup: everything that a run needs to know, whether from a scenario or from files of the user's.
+
+A scenario's tables, patterns and dates are resolved here: who is there and from when, who sends what
+to whom, what fails when. After this nobody asks the scenario any more, and no ephemeris is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+from dtn.contact_plan import ContactPlan
+from emulator import bundle_list
+from emulator.bundle_list import Demand
+from emulator.scenario import Scenario, Traffic
+from nodes.faults import LinkOutage, NodeOutage
+
+PRIORITIES = {"bulk": 0, "normal": 1, "expedited": 2}
+FIRST_SERVICE = 10
+"""Services of flows are numbered from here in the order of the scenario; 7 is the echo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A node of the network.
+
+    Args:
+        name: its name.
+        ipn: its node number.
+        store_bytes: quota of its store.
+        joins_s: when it joins; a launched satellite's launch.
+    """
+
+    name: str
+    ipn: int
+    store_bytes: float = math.inf
+    joins_s: float = 0.0
+
+
+class Stream(NamedTuple):
+    """One pair of nodes of a flow of traffic: what the application sends from when until when."""
+
+    traffic: Traffic
+    service: str
+    source: str
+    destination: str
+    first_s: float
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What is to be run.
+
+    Args:
+        name: the scenario's name.
+        sha256: hexadecimal digest of the files it comes from.
+        start: the instant that seconds count from; None where there is no date.
+        duration_s: how long it lasts.
+        seed: where all randomness comes from.
+        strategy: the routing strategy, by name or `my_file.py:function`.
+        plan: the contacts.
+        members: the nodes, in order.
+        streams: traffic of applications.
+        demands: traffic as single bundles.
+        outages: what fails.
+        source: the words of the command line that name the files, a line each.
+    """
+
+    name: str
+    sha256: str
+    start: datetime | None
+    duration_s: float
+    seed: int
+    strategy: str
+    plan: ContactPlan
+    members: tuple[Member, ...]
+    streams: tuple[Stream, ...] = ()
+    demands: tuple[Demand, ...] = ()
+    outages: tuple[NodeOutage | LinkOutage, ...] = ()
+    source: str = ""
+
+
+def from_scenario(
+    scenario: Scenario, progress: Callable[[str, float], object] | None = None
+) -> Setup:
+    """Plan the contacts of a scenario and resolve its tables.
+
+    Raises:
+        BadInput: a path or a link that cannot be.
+    """
+    from emulator.sky import ScenarioSky
+
+    with ScenarioSky(scenario) as sky:
+        plan = sky.plan(progress)
+    members = tuple(_members(scenario))
+    return Setup(
+        name=scenario.name,
+        sha256=_digest(scenario.file),
+        start=scenario.start,
+        duration_s=scenario.duration_s,
+        seed=scenario.seed,
+        strategy=_strategy_beside(scenario),
+        plan=plan,
+        members=members,
+        streams=tuple(_streams(scenario, {member.name: member.joins_s for member in members})),
+        outages=tuple(_outages(scenario)),
+        source=str(scenario.file),
+    )
+
+
+def from_files(plan_file: Path, traffic_file: Path) -> Setup:
+    """A contact plan and a bundle list of the user's: no ephemerides, every node there from 0.
+
+    The run lasts until the last contact has ended and its light has arrived.
+
+    Raises:
+        BadInput: every fault of a file.
+    """
+    plan = ContactPlan.load(plan_file)
+    demands = bundle_list.load(traffic_file, plan.nodes)
+    ends_s = [contact.end_s + contact.owlt_at(contact.end_s) for contact in plan.contacts]
+    ends_s += [demand.created_s + demand.lifetime_s for demand in demands]
+    return Setup(
+        name=plan_file.stem,
+        sha256=_digest(plan_file, traffic_file),
+        start=plan.start_utc,
+        duration_s=max(ends_s),
+        seed=1,
+        strategy="sabr",
+        plan=plan,
+        members=tuple(_numbered(plan)),
+        demands=demands,
+        source="\n".join(("--plan", str(plan_file), "--traffic", str(traffic_file))),
+    )
+
+
+def _members(scenario: Scenario) -> Iterator[Member]:
+    for node in scenario.nodes:
+        yield Member(name=node.name, ipn=node.ipn, store_bytes=node.store_bytes)
+    for launch in scenario.launches():
+        quota = launch.driver.satellites.store_bytes
+        yield Member(name=launch.name, ipn=launch.ipn, store_bytes=quota, joins_s=launch.t_s)
+
+
+def _numbered(plan: ContactPlan) -> Iterator[Member]:
+    """The nodes of a plan; those without a number get the next free one, in order of name."""
+    taken = set(plan.ipn_numbers.values())
+    free = (number for number in range(1, 2**32) if number not in taken)
+    for name in plan.nodes:
+        number = plan.ipn_numbers.get(name)
+        yield Member(name=name, ipn=next(free) if number is None else number)
+
+
+def _streams(scenario: Scenario, joins_s: dict[str, float]) -> Iterator[Stream]:
+    for place, traffic in enumerate(scenario.traffic):
+        until = scenario.duration_s if traffic.until is None else scenario.seconds(traffic.until)
+        for source in _matching(traffic.source, joins_s):
+            for destination in _matching(traffic.destination, joins_s):
+                if source != destination:
+                    first_s = max(
+                        scenario.seconds(traffic.first), joins_s[source], joins_s[destination]
+                    )
+                    service = str(FIRST_SERVICE + place)
+                    yield Stream(traffic, service, source, destination, first_s, until)
+
+
+def _matching(given: str | tuple[str, ...], names: dict[str, float]) -> list[str]:
+    patterns = (given,) if isinstance(given, str) else given
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def _outages(scenario: Scenario) -> Iterator[NodeOutage | LinkOutage]:
+    for outage in scenario.faults:
+        at_s = scenario.seconds(outage.at)
+        if outage.node is not None:
+            yield NodeOutage(node=outage.node, at_s=at_s, for_s=outage.for_s)
+        elif outage.link is not None:
+            yield LinkOutage(between=outage.link, at_s=at_s, for_s=outage.for_s)
+
+
+def _strategy_beside(scenario: Scenario) -> str:
+    """A strategy's file is looked for where the command runs, then beside the scenario."""
+    path, colon, function = scenario.routing.strategy.rpartition(":")
+    beside = scenario.file.parent / path
+    if colon and not Path(path).is_file() and beside.is_file():
+        return f"{beside}:{function}"
+    return scenario.routing.strategy
+
+
+def _digest(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def changed(
+    setup: Setup, *, seed: int | None, strategy: str | None, until_s: float | None
+) -> Setup:
+    """The same with what the command line says otherwise."""
+    return replace(
+        setup,
+        seed=setup.seed if seed is None else seed,
+        strategy=setup.strategy if strategy is None else strategy,
+        duration_s=setup.duration_s if until_s is None else min(until_s, setup.duration_s),
+    )
