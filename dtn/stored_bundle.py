@@ -37,6 +37,7 @@ class StoredBundle:
         "size_bytes",
         "source",
         "tokens",
+        "visited",
     )
 
     def __init__(
@@ -55,6 +56,7 @@ class StoredBundle:
         critical: bool = False,
         hops: int = 0,
         tokens: int = 0,
+        visited: frozenset[str] = frozenset(),
     ) -> None:
         self.ref = ref
         self.bundle = bundle
@@ -70,6 +72,7 @@ class StoredBundle:
         self.critical = critical
         self.hops = hops
         self.tokens = tokens
+        self.visited = visited
         self.failed_with: str | None = None
         self.queued: list[Queued] = []
         self.sending = 0

@@ -17,11 +17,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from dtn.administrative_record import Reason
 from dtn.bpa.blocks import BundleBuilder, Facts, read_facts
 from dtn.bpa.deadlines import Deadlines, Purpose
 from dtn.bpa.delivery import Delivery
 from dtn.bpa.outputs import Output, Release, Store, Transmit
-from dtn.bpa.request import AgentOptions, Reason, TransmissionRequest
+from dtn.bpa.request import AgentOptions, TransmissionRequest
 from dtn.bpa.status_report import report_on
 from dtn.bundle import Bundle, BundleFlag
 from dtn.codec import decode
@@ -261,6 +262,9 @@ class Agent:
             facts.priority,
             facts.critical,
             facts.hops,
+            visited=frozenset(
+                name for node in facts.visited if (name := self.options.names.get(node))
+            ),
         )
 
     def _set_lifetime(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from dtn.bpa.request import AgentOptions, TransmissionRequest
+from dtn.bpa.route_record import ROUTE_RECORD, decode_route_record, encode_route_record
 from dtn.bundle import (
     BlockFlag,
     BlockType,
@@ -40,6 +41,7 @@ KNOWN_BLOCKS = frozenset(
         BlockType.BUNDLE_AGE,
         BlockType.HOP_COUNT,
         BlockType.QUALITY_OF_SERVICE,
+        ROUTE_RECORD,
     }
 )
 """Block types that this agent processes; others are handled by their flags (§5.6 step 4)."""
@@ -47,6 +49,7 @@ KNOWN_BLOCKS = frozenset(
 HOP_COUNT_NUMBER = 2
 QOS_NUMBER = 3
 AGE_NUMBER = 4
+ROUTE_RECORD_NUMBER = 5
 NORMAL_PRIORITY = 1
 
 
@@ -60,6 +63,7 @@ class Facts(NamedTuple):
     hops: int
     hop_limit: int
     age_ms: int | None
+    visited: tuple[int, ...]
     delete_unsupported: bool
     discard_unsupported: bool
 
@@ -68,6 +72,7 @@ def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
     """Read them. Node names are empty for nodes that nobody here knows."""
     primary = bundle.primary
     priority, critical, hops, hop_limit, age_ms = NORMAL_PRIORITY, False, 0, 255, None
+    visited: tuple[int, ...] = ()
     delete = discard = False
     for block in bundle.blocks:
         kind = block.type
@@ -80,6 +85,8 @@ def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
             priority, critical = service.priority, service.critical
         elif kind == BlockType.BUNDLE_AGE:
             age_ms = decode_bundle_age(block.data)
+        elif kind == ROUTE_RECORD:
+            visited = decode_route_record(block.data)
         elif kind not in KNOWN_BLOCKS:
             delete = delete or bool(block.flags & BlockFlag.DELETE_BUNDLE_IF_UNPROCESSED)
             discard = discard or bool(block.flags & BlockFlag.DISCARD_IF_UNPROCESSED)
@@ -92,6 +99,7 @@ def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
         hops,
         hop_limit,
         age_ms,
+        visited,
         delete,
         discard,
     )
@@ -102,6 +110,7 @@ class BundleBuilder:
 
     def __init__(self, options: AgentOptions) -> None:
         self._options = options
+        self._node = options.node_id.node or 0
         self._previous_node = encode_previous_node(options.node_id)
         self._last_time_ms = -1
         self._sequence = 0
@@ -140,6 +149,9 @@ class BundleBuilder:
             blocks.append(
                 CanonicalBlock(BlockType.BUNDLE_AGE, AGE_NUMBER, BlockFlag.REPLICATE, 0, age)
             )
+        if options.route_record:
+            nobody = encode_route_record(())
+            blocks.append(CanonicalBlock(ROUTE_RECORD, ROUTE_RECORD_NUMBER, 0, 0, nobody))
         payload = CanonicalBlock(BlockType.PAYLOAD, 1, 0, options.crc_type, request.payload)
         return Bundle(primary, (*blocks, payload))
 
@@ -165,6 +177,9 @@ class BundleBuilder:
                 aged = True
                 age_ms = round((now_s - record.created_s) * 1000)
                 changed.append(_replaced(block, encode_bundle_age(max(age_ms, 0))))
+            elif kind == ROUTE_RECORD:
+                visited = (*decode_route_record(block.data), self._node)
+                changed.append(_replaced(block, encode_route_record(visited)))
             else:
                 changed.append(block)
         number = previous.number if previous else free_number(bundle.blocks)

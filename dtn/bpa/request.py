@@ -5,27 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 from dtn.bundle import CrcType
 from dtn.eid import Eid, IpnEid, NodeKey
-
-
-class Reason(IntEnum):
-    """Status report reason codes (RFC 9171 §6.1.1, figure 4; RFC 9172 §11.2)."""
-
-    NO_INFORMATION = 0
-    LIFETIME_EXPIRED = 1
-    FORWARDED_UNIDIRECTIONAL = 2
-    TRANSMISSION_CANCELED = 3
-    DEPLETED_STORAGE = 4
-    DESTINATION_UNAVAILABLE = 5
-    NO_ROUTE = 6
-    NO_TIMELY_CONTACT = 7
-    BLOCK_UNINTELLIGIBLE = 8
-    HOP_LIMIT_EXCEEDED = 9
-    TRAFFIC_PARED = 10
-    BLOCK_UNSUPPORTED = 11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +49,7 @@ class AgentOptions:
         crc_type: on the primary and payload blocks of bundles sourced here.
         clock_trusted: False: bundles leave with creation time 0 and a bundle age block (§4.4.2).
         status_reports: whether requested status reports are made; off by default (§5.1).
+        route_record: whether bundles sourced here carry one (dtn.bpa.route_record).
         store_bytes: quota of the store.
     """
 
@@ -77,4 +60,5 @@ class AgentOptions:
     crc_type: int = CrcType.CRC32C
     clock_trusted: bool = True
     status_reports: bool = False
+    route_record: bool = True
     store_bytes: float = math.inf

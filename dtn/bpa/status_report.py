@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from dtn.administrative_record import StatusAssertion, StatusReport, encode
+from dtn.administrative_record import encode, report_about
 from dtn.bpa.request import TransmissionRequest
 from dtn.bundle import BundleFlag
 from dtn.stored_bundle import StoredBundle
-
-ASSERTIONS = (
-    BundleFlag.REPORT_RECEPTION,
-    BundleFlag.REPORT_FORWARDING,
-    BundleFlag.REPORT_DELIVERY,
-    BundleFlag.REPORT_DELETION,
-)
-"""The order in which a status report makes its four assertions."""
 
 
 def report_on(
@@ -23,18 +15,18 @@ def report_on(
 
     Never about an administrative record, a bundle from nobody, or to nobody (§4.2.3, §5.1).
     """
-    primary = record.bundle.primary
-    if record.bundle.is_administrative or primary.source.is_null or primary.report_to.is_null:
+    bundle = record.bundle
+    primary = bundle.primary
+    if bundle.is_administrative or primary.source.is_null or primary.report_to.is_null:
         return None
-    timed = bool(primary.flags & BundleFlag.STATUS_TIME_REQUESTED)
-    time_ms = start_dtn_ms + int(now_s * 1000) if timed else None
-    report = StatusReport(
-        *(
-            StatusAssertion(True, time_ms) if asserted == flag else StatusAssertion(False)
-            for asserted in ASSERTIONS
-        ),
-        reason=int(reason),
-        subject=record.bundle.id,
+    report = report_about(
+        bundle,
+        start_dtn_ms + int(now_s * 1000),
+        received=flag == BundleFlag.REPORT_RECEPTION,
+        forwarded=flag == BundleFlag.REPORT_FORWARDING,
+        delivered=flag == BundleFlag.REPORT_DELIVERY,
+        deleted=flag == BundleFlag.REPORT_DELETION,
+        reason=reason,
     )
     return TransmissionRequest(
         service="0",

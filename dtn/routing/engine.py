@@ -155,7 +155,9 @@ class RoutingEngine:
         if link.contact is None:
             insort(self._open, link.name)
         link.open(number, contact)
-        self._cut.discard(number)
+        if number in self._cut:
+            self._cut.discard(number)
+            self._view.something_got_better()
         return link
 
     def contact_ended(self, number: int, cut: bool) -> LinkQueue:
@@ -226,6 +228,8 @@ class RoutingEngine:
 
     def _book(self, entry: Queued, amount_bytes: float) -> None:
         """Charge (or refund) every contact of the route, at every priority up to the bundle's (§3.2.8.1.2)."""
+        if amount_bytes < 0:
+            self._view.something_got_better()
         numbers = entry.route.numbers if entry.route else (entry.contact,)
         for number in numbers:
             booked = self._booked.get(number)

@@ -57,19 +57,28 @@ class PlanIndex:
     Args:
         plan: the plan.
         owlt_margin: light times are reckoned longer by this fraction (SABR §2.4.2).
+
+    Attributes:
+        contacts: the plan's contacts, by number.
+        timed: the same with the margin on their light times: what arrivals are reckoned with.
+        names: names of the nodes, in the order of SABR's last key.
+        ids: place of each name in that order.
+        out: pairs that begin at a node, by node.
+        into: pairs that end at a node, by node.
     """
 
     def __init__(self, plan: ContactPlan, owlt_margin: float = 0.0) -> None:
+        self.plan = plan
         self.contacts: tuple[Contact, ...] = plan.contacts
         order = sorted(plan.nodes, key=lambda name: (plan.ipn_numbers.get(name, math.inf), name))
         self.names: tuple[str, ...] = tuple(order)
         self.ids: dict[str, int] = {name: number for number, name in enumerate(order)}
         self.timed: tuple[Contact, ...] = self.contacts
         if owlt_margin:
-            self.timed = tuple(_slower(contact, 1 + owlt_margin) for contact in self.contacts)
+            self.timed = tuple([_slower(contact, 1 + owlt_margin) for contact in self.contacts])
         rows: dict[tuple[int, int], list[int]] = {}
         ids = self.ids
-        for number, contact in enumerate(self.timed):
+        for number, contact in enumerate(self.contacts):
             key = (ids[contact.source], ids[contact.destination])
             rows.setdefault(key, []).append(number)
         self.out: tuple[list[Pair], ...] = tuple([] for _ in order)
@@ -78,6 +87,10 @@ class PlanIndex:
             pair = _pair(destination, self.timed, numbers)
             self.out[source].append(pair)
             self.into[destination].append(pair._replace(node=source))
+
+    def with_margin(self, owlt_margin: float) -> PlanIndex:
+        """The same plan with a margin on its light times, built once."""
+        return index_of(self.plan, owlt_margin)
 
 
 def index_of(plan: ContactPlan, owlt_margin: float = 0.0) -> PlanIndex:

@@ -113,6 +113,9 @@ class BundleView(Protocol):
         """Hops it has made so far."""
 
     @property
+    def visited(self) -> frozenset[str]:
+        """Nodes that have had it, as far as its route record tells."""
+    @property
     def tokens(self) -> int:
         """Copies this node may still make, for strategies that count copies."""
 

@@ -52,20 +52,44 @@ class NodeView:
         """The strategy's own memory at this node."""
         return self._engine.memory
 
+    def something_got_better(self) -> None:
+        """A booking was refunded or a contact came back: routes found before may not be the best any more."""
+        self._cache.flush()
+
     def routes(self, bundle: BundleView, k: int = 1) -> Sequence[Route]:
-        """Up to k candidate routes, best first (SABR §3.2.8.1); the previous hop only after a failure (§3.2.5.2)."""
+        """Up to k candidate routes, best first (SABR §3.2.8.1).
+
+        The previous hop is excluded unless the bundle came back from a failure (§3.2.5.2); nodes that have had the
+        bundle are avoided while there is another way.
+        """
         back = bundle.came_from
         excluded = frozenset() if back is None or bundle.failed_with else frozenset((back,))
+        routes = self._candidates(bundle, k, excluded, frozenset(), self._cache)
+        visited = bundle.visited - {self.node}
+        if not visited or not any(_touches(route, visited) for route in routes):
+            return routes
+        return self._candidates(bundle, k, excluded, visited, None) or routes
+
+    def _candidates(
+        self,
+        bundle: BundleView,
+        k: int,
+        excluded: frozenset[str],
+        avoided: frozenset[str],
+        cache: RouteCache | None,
+    ) -> list[Route]:
+        engine = self._engine
         found = candidates(
-            index_of(self._engine.plan),
-            self._engine,
+            index_of(engine.plan),
+            engine,
             bundle,
             self.node,
             self.now_s,
-            options=self._engine.options,
+            options=engine.options,
             excluded=excluded,
             k=k,
-            cache=self._cache,
+            cache=cache,
+            avoided=avoided,
         )
         return [candidate.route for candidate in found if candidate.rejected is None]
 
@@ -80,3 +104,7 @@ class NodeView:
     def residual_bytes(self, contact: int, priority: int = 0) -> float:
         """Volume of a contact that this node has not booked at this priority or above."""
         return self._engine.residual_bytes(contact, priority)
+
+
+def _touches(route: Route, nodes: frozenset[str]) -> bool:
+    return any(contact.destination in nodes for contact in route.contacts)

@@ -51,6 +51,7 @@ class Network:
         self.waiting_stores: list[tuple[str, int]] = []
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
+        self._armed: dict[str, float] = {}
         for name, agent in self.agents.items():
             self.do(name, agent.registered("1", True, 0.0))
         for number, contact in enumerate(self.plan.contacts):
@@ -100,9 +101,14 @@ class Network:
                     pass
                 case _:
                     self.events.append(output)
-        if agent.next_timer() < 1e9:
-            due = agent.next_timer()
-            self.at(due, lambda: self.do(name, agent.on_timer(self.now_s)))
+        due = agent.next_timer()
+        if due < self._armed.get(name, 1e9):
+            self._armed[name] = due
+            self.at(due, lambda: self._timer(name))
+
+    def _timer(self, name: str) -> None:
+        self._armed.pop(name, None)
+        self.do(name, self.agents[name].on_timer(self.now_s))
 
     def _schedule(self, number: int, contact: Contact) -> None:
         agent = self.agents[contact.source]

@@ -1,0 +1,253 @@
+"""Query: the labels of one search over a contact plan, and what a node knows that narrows it.
+
+Dijkstra's algorithm over *nodes*, one label each: the earliest moment the whole bundle can be there
+(CCSDS 734.3-B-1 §3.2.4.1 with the bundle's size). One label is enough because nothing beats light:
+within a contact who sends sooner arrives no later, and between contacts a bundle may always wait
+for the better one. A contact takes a bundle whole or not at all; both its ends belong to it, within
+TIME_TOLERANCE_S. Light times that jump between contacts are no exception to this, only to the habit
+of taking the first contact that is open: the search looks on as long as a later contact could still
+win (`Pair.floor_s`).
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Set
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from dtn.contact_plan import TIME_TOLERANCE_S
+from dtn.routing.index import Pair, PlanIndex
+from dtn.routing.route import Route
+
+INF = math.inf
+TOLERANCE = TIME_TOLERANCE_S
+
+
+class Knowledge(NamedTuple):
+    """What narrows a search; the default knows nothing and narrows nothing.
+
+    Args:
+        excluded: nodes that the route must not enter first.
+        banned: contacts (by number) that must not be the first one.
+        avoided: nodes that the route must not touch at all.
+        residual_bytes: volume left of a contact, by number; a contact with less than the bundle's
+            size is skipped.
+        backlog_bytes: what is queued to a neighbour, by name, ahead of the bundle; it delays the
+            first hop.
+        deadline_s: arrivals after this are no use.
+        closed_ends: whether transmission may begin at the very end of a contact (a bundle of size 0
+            can).
+    """
+
+    excluded: Set[str] = frozenset()
+    banned: Set[int] = frozenset()
+    avoided: Set[int] = frozenset()
+    residual_bytes: Callable[[int], float] | None = None
+    backlog_bytes: Callable[[str], float] | None = None
+    deadline_s: float = INF
+    closed_ends: bool = True
+
+
+NOTHING = Knowledge()
+
+
+class Hop(NamedTuple):
+    """One way over the first contact.
+
+    When its last bit is there, over which contact, when its first bit left.
+    """
+
+    arrival_s: float
+    number: int
+    departure_s: float
+
+
+class Query:
+    """One question to an index, and the labels found so far.
+
+    Attributes:
+        arrival_s: earliest arrival of the whole bundle, by node; inf where it is not known.
+        via: number of the contact it arrives over.
+        settled: whether arrival_s is final, by node.
+        first: the best way over each first hop, by node; None if the origin is a node like any
+            other.
+    """
+
+    __slots__ = (
+        "arrival_s",
+        "at_s",
+        "first",
+        "index",
+        "known",
+        "settled",
+        "size_bytes",
+        "source",
+        "target",
+        "via",
+    )
+
+    def __init__(
+        self,
+        index: PlanIndex,
+        source: int,
+        target: int,
+        at_s: float,
+        size_bytes: float,
+        known: Knowledge = NOTHING,
+    ) -> None:
+        self.index = index
+        self.source = source
+        self.target = target
+        self.at_s = at_s
+        self.size_bytes = size_bytes
+        self.known = known
+        self.first: dict[int, Hop] | None = None
+        nodes = len(index.names)
+        self.arrival_s = [INF] * nodes
+        self.via = [-1] * nodes
+        self.settled = bytearray(nodes)
+
+    def earliest(self) -> list[int]:
+        """Numbers of the contacts of a route that arrives soonest; none if there is no route."""
+        arrival, via = self.arrival_s, self.via
+        arrival[self.source] = self.at_s
+        if self.known is NOTHING:
+            self._spread([(self.at_s, self.source)])
+        else:
+            self.settled[self.source] = 1
+            for node in self.known.avoided:
+                self.settled[node] = 1
+            self.first = self._first_hops()
+            heap = []
+            for node, hop in self.first.items():
+                arrival[node] = hop.arrival_s
+                via[node] = hop.number
+                heap.append((hop.arrival_s, node))
+            heap.sort()
+            self._spread(heap)
+        if arrival[self.target] == INF:
+            return []
+        numbers = []
+        node = self.target
+        ids, contacts = self.index.ids, self.index.contacts
+        while node != self.source:
+            numbers.append(via[node])
+            node = ids[contacts[via[node]].source]
+        numbers.reverse()
+        return numbers
+
+    def _spread(self, heap: list[tuple[float, int]]) -> None:
+        """Dijkstra from the labels in the heap until the target is settled.
+
+        The hot loop: no calls, few attributes.
+        """
+        arrival, via, settled = self.arrival_s, self.via, self.settled
+        out, target, size = self.index.out, self.target, self.size_bytes
+        residual = self.known.residual_bytes
+        early = TOLERANCE if self.known.closed_ends else -TOLERANCE
+        limit = min(self.known.deadline_s, arrival[target]) + TOLERANCE
+        while heap:
+            t, u = heappop(heap)
+            if settled[u]:
+                continue
+            settled[u] = 1
+            if u == target:
+                return
+            for v, least, ends, starts, byte_s, owlts, floor, _, varying, numbers in out[u]:
+                if settled[v]:
+                    continue
+                best = arrival[v]
+                if best > limit:
+                    best = limit
+                if t + least >= best:
+                    continue
+                i = bisect_left(ends, t - early)
+                while floor[i] < best:
+                    last = starts[i]
+                    if last < t:
+                        last = t
+                    last += size * byte_s[i]
+                    there = last + owlts[i]
+                    if there < best and last <= ends[i] + TOLERANCE:
+                        if (contact := varying[i]) is not None:
+                            there = contact.arrival_s(max(starts[i], t), size)
+                        if there < best and (residual is None or residual(numbers[i]) >= size):
+                            best = arrival[v] = there
+                            via[v] = numbers[i]
+                            heappush(heap, (there, v))
+                            if v == target:
+                                limit = there + TOLERANCE
+                    i += 1
+
+    def _first_hops(self) -> dict[int, Hop]:
+        """The soonest arrival at each node over one contact, with all that is known."""
+        first: dict[int, Hop] = {}
+        for pair in self.index.out[self.source]:
+            best = self.first_hop(pair)
+            if best is not None:
+                first[pair.node] = best
+        return first
+
+    def first_hop(self, pair: Pair, least_end_s: float = -INF) -> Hop | None:
+        """The soonest arrival over a pair from the origin, over contacts that end no sooner."""
+        if pair.node in self.known.avoided or self.index.names[pair.node] in self.known.excluded:
+            return None
+        banned, latest = self.known.banned, self.known.deadline_s + TOLERANCE
+        best: Hop | None = None
+        for place, hop in self._hops_over(pair):
+            if (
+                hop.number not in banned
+                and hop.arrival_s < latest
+                and pair.ends_s[place] >= least_end_s
+                and (best is None or hop.arrival_s < best.arrival_s)
+            ):
+                best = hop
+            if best is not None and pair.floor_s[place + 1] >= best.arrival_s and pair.apart:
+                break
+        return best
+
+    def _hops_over(self, pair: Pair) -> Iterator[tuple[int, Hop]]:
+        """Each contact of a pair that takes the bundle, behind what is queued (§3.2.6.2)."""
+        known, at_s, size = self.known, self.at_s, self.size_bytes
+        early = TOLERANCE if known.closed_ends else -TOLERANCE
+        places: Iterable[int] = range(bisect_left(pair.ends_s, at_s - early), len(pair.ends_s))
+        if not pair.apart:
+            places = sorted(places, key=pair.starts_s.__getitem__)
+        backlog = 0.0
+        if known.backlog_bytes is not None:
+            backlog = known.backlog_bytes(self.index.names[pair.node])
+        relief = same_start = 0.0
+        group_s = -INF
+        for place in places:
+            number = pair.numbers[place]
+            contact = self.index.timed[number]
+            departure = max(contact.start_s, at_s)
+            if backlog > 0:
+                if contact.start_s > group_s:
+                    relief, same_start, group_s = relief + same_start, 0.0, contact.start_s
+                if relief < backlog:
+                    departure = contact.last_bit_s(departure, backlog - relief)
+                same_start += contact.volume_bytes(at_s)
+            there = contact.arrival_s(departure, size)
+            if there < INF and (
+                known.residual_bytes is None or known.residual_bytes(number) >= size
+            ):
+                yield place, Hop(there, number, departure)
+
+    def route(self, numbers: list[int]) -> Route:
+        """The route over these contacts, with its times."""
+        contacts, timed = self.index.contacts, self.index.timed
+        head = timed[numbers[0]]
+        departure = max(self.at_s, head.start_s)
+        if self.known.backlog_bytes is not None:
+            entry = self.index.ids[head.destination]
+            pair = next(pair for pair in self.index.out[self.source] if pair.node == entry)
+            hops = (hop for _, hop in self._hops_over(pair) if hop.number == numbers[0])
+            departure = next(hops).departure_s
+        t = departure
+        for number in numbers:
+            contact = timed[number]
+            t = contact.arrival_s(max(t, contact.start_s), self.size_bytes)
+        return Route(tuple([contacts[n] for n in numbers]), tuple(numbers), departure, t)

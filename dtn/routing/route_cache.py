@@ -1,0 +1,130 @@
+"""RouteCache: the routes a node found earlier, for as long as they are still the best.
+
+Between two decisions a route can only get worse: time goes on, bookings take volume, queues grow.
+So a route whose projected arrival is still what it was when it was found is still the best by all
+keys: those it was ahead of have not come nearer. Each cached route is reckoned anew, from now and
+with the present volumes, and stands if its arrival is the same. (A route stays best until its first
+hop starts; a booking ends only routes that use the contact.)
+
+What makes routes *better* needs `flush`: a booking refunded, a queue that lost a bundle other than
+by sending it, a contact added, lengthened or restored. A list is bound to its plan's index; another
+plan makes new lists.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Protocol
+
+from dtn.routing.candidate import Volumes, earliest_opportunity
+from dtn.routing.index import PlanIndex
+from dtn.routing.query import TOLERANCE
+from dtn.routing.route import Route
+
+MOST_LISTS = 4096
+"""Lists kept; a node whose bundles are all of different sizes starts afresh after so many."""
+
+
+class Decision(Protocol):
+    """What is asked, of which plan, with what knowledge."""
+
+    @property
+    def index(self) -> PlanIndex:
+        """The plan."""
+
+    @property
+    def volumes(self) -> Volumes:
+        """The node's queues and bookings."""
+
+    @property
+    def target(self) -> int:
+        """Where to."""
+
+    @property
+    def now_s(self) -> float:
+        """The present."""
+
+    @property
+    def evc_bytes(self) -> float:
+        """Estimated volume consumption of the bundle."""
+
+    @property
+    def priority(self) -> int:
+        """Its priority."""
+
+    @property
+    def excluded(self) -> Set[str]:
+        """Neighbours not to be used."""
+
+    def complete(self, k: int, deadline_s: float) -> list[Route]:
+        """The k best routes, searched for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    index: PlanIndex
+    found_s: float
+    routes: list[Route]
+
+
+class RouteCache:
+    """Route lists of one node, per destination, volume consumption, priority, exclusions and k.
+
+    Attributes:
+        found: how many decisions the cache answered.
+        searched: how many needed a search.
+    """
+
+    def __init__(self) -> None:
+        self._lists: dict[tuple[int, float, int, Set[str], int], _Listed] = {}
+        self.found = 0
+        self.searched = 0
+
+    def flush(self) -> None:
+        """Forget all lists: something got better."""
+        self._lists.clear()
+
+    def routes(self, decision: Decision, k: int) -> list[Route]:
+        """The k best routes whenever they arrive, from the cache where it still holds."""
+        key = (
+            decision.target,
+            decision.evc_bytes,
+            decision.priority,
+            frozenset(decision.excluded),
+            k,
+        )
+        listed = self._lists.get(key)
+        if listed and listed.index is decision.index and listed.found_s <= decision.now_s:
+            routes = [_unchanged(decision, route) for route in listed.routes]
+            held = [route for route in routes if route is not None]
+            if len(held) == len(routes):
+                self.found += 1
+                return held
+        found = decision.complete(k, math.inf)
+        if len(self._lists) >= MOST_LISTS:
+            self.flush()
+        self._lists[key] = _Listed(decision.index, decision.now_s, found)
+        self.searched += 1
+        return found
+
+
+def _unchanged(decision: Decision, route: Route) -> Route | None:
+    """The route as it departs now, if it still arrives when it did; else None."""
+    timed, volumes, evc = decision.index.timed, decision.volumes, decision.evc_bytes
+    first = timed[route.numbers[0]]
+    departure = earliest_opportunity(
+        decision.index, first, volumes, decision.priority, decision.now_s
+    )
+    t = departure
+    for number in route.numbers:
+        if volumes.residual_bytes(number, decision.priority) < evc:
+            return None
+        contact = timed[number]
+        t = contact.arrival_s(max(contact.start_s, t), evc)
+    if abs(t - route.delivery_s) > TOLERANCE:
+        return None
+    if departure == route.departure_s:
+        return route
+    return Route(route.contacts, route.numbers, departure, route.delivery_s)
