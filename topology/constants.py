@@ -38,12 +38,15 @@ RADIUS_JUPITER_KM: Final = 71_492.0  # equatorial, 1 bar
 RADIUS_SATURN_KM: Final = 60_268.0  # equatorial, 1 bar
 
 # Gravity harmonics, unnormalised, with the reference radius they belong to.
-MOON_J2: Final = 2.032_13e-4  # GRAIL GRGM660PRIM: C20 = -9.0880835e-5 * sqrt(5), principal axes
-MOON_C22: Final = 2.2382e-5  # GRAIL: 3.4674e-5 * sqrt(5/12), principal axes
+# Moon: GRAIL, GL0660B (Konopliv et al., JGR Planets 118, 2013), in the principal axes.
+MOON_J2: Final = 2.032_157e-4  # C20 = -9.088_08e-5 * sqrt(5)
+MOON_C22: Final = 2.238_18e-5  # C22 = 3.467_38e-5 * sqrt(5/12)
 MOON_GRAVITY_RADIUS_KM: Final = 1_738.0
-EARTH_J2: Final = 1.082_626_68e-3  # EGM96/EGM2008, zero tide 1.0826e-3
+# Earth: EGM96 (Lemoine et al., NASA/TP-1998-206861), tide-free.
+EARTH_J2: Final = 1.082_626_68e-3  # C20 = -4.841_653_7e-4 * sqrt(5)
 EARTH_GRAVITY_RADIUS_KM: Final = 6_378.136_3
-MARS_J2: Final = 1.956_61e-3  # MRO120F: C20 = -8.7502e-4 * sqrt(5), tide included
+# Mars: MRO120D (Konopliv, Park and Folkner, Icarus 274, 2016).
+MARS_J2: Final = 1.956_61e-3  # C20 = -8.750_2e-4 * sqrt(5)
 MARS_GRAVITY_RADIUS_KM: Final = 3_396.0
 
 # Sunlight pushes: 1361 W/m^2 at 1 AU (Kopp and Lean, GRL 38, 2011) over c, in N/m^2.

@@ -81,6 +81,13 @@ class Sky:
         start: the scenario's start, an aware datetime.
         duration_s: its length.
 
+    Attributes:
+        start_utc: the scenario's start.
+        duration_s: its length.
+        span_s: the scenario with an hour of margin, where orientations and sites are known.
+        kernel_span_s: where bodies are known.
+        epochs: skyfield's times of seconds from the start.
+
     Raises:
         BadInput: the start has no time zone, the duration is not positive, or the kernels do not
             cover them.
@@ -93,7 +100,7 @@ class Sky:
         self.start_utc = start.astimezone(UTC)
         self.duration_s = duration_s
         self.span_s = (-LIGHT_TIME_MARGIN_S, duration_s + LIGHT_TIME_MARGIN_S)
-        self._epochs = Epochs(timescale, float(begin.whole), float(begin.tdb_fraction))
+        self.epochs = Epochs(timescale, float(begin.whole), float(begin.tdb_fraction))
         self._spk = SPK(DAF(io.BytesIO((KERNELS / "de421_2026_2036.bsp").read_bytes())))
         self.kernel_span_s = (
             self.seconds(FIRST_UTC) - LIGHT_TIME_MARGIN_S,
@@ -118,9 +125,9 @@ class Sky:
 
     def seconds(self, utc: datetime) -> float:
         """TDB seconds from the scenario's start to an aware datetime."""
-        time = self._epochs.timescale.from_datetime(utc)
-        days = (float(time.whole) - self._epochs.whole_jd) + (
-            float(time.tdb_fraction) - self._epochs.fraction_jd
+        time = self.epochs.timescale.from_datetime(utc)
+        days = (float(time.whole) - self.epochs.whole_jd) + (
+            float(time.tdb_fraction) - self.epochs.fraction_jd
         )
         return days * DAY_S
 
@@ -139,6 +146,9 @@ class Sky:
 
     def orientation(self, name: str) -> Orientation:
         """How the Earth, the Moon or Mars is turned, inside the scenario's span and its margin.
+
+        "moon" means the mean-Earth axes of maps and sites; "moon-principal" the axes of inertia, in
+        which the gravity field is written.
 
         Raises:
             InvalidValue: the orientation of that body is not known.
@@ -163,11 +173,9 @@ class Sky:
             )
         position = np.zeros((3, t_s.size))
         velocity = np.zeros((3, t_s.size))
-        fraction = self._epochs.fraction_jd + t_s / DAY_S
+        fraction = self.epochs.fraction_jd + t_s / DAY_S
         for pair in segments:
-            offset, rate = self._spk[pair].compute_and_differentiate(
-                self._epochs.whole_jd, fraction
-            )
+            offset, rate = self._spk[pair].compute_and_differentiate(self.epochs.whole_jd, fraction)
             position += offset
             velocity += rate
         return State(position, velocity / DAY_S)
@@ -175,11 +183,13 @@ class Sky:
     def _make_orientation(self, name: str) -> Orientation:
         match name:
             case "earth":
-                return EarthOrientation(self._epochs, self.span_s)
+                return EarthOrientation(self.epochs, self.span_s)
             case "moon":
-                return MoonOrientation(self._epochs, _lunar_frame("MOON_ME_DE421"))
+                return MoonOrientation(self.epochs, _lunar_frame("MOON_ME_DE421"))
+            case "moon-principal":
+                return MoonOrientation(self.epochs, _lunar_frame("MOON_PA_DE421"))
             case "mars":
-                return MarsOrientation(self._epochs)
+                return MarsOrientation(self.epochs)
             case _:
                 raise InvalidValue("body", name, "sites stand on one of: earth, moon, mars")
 

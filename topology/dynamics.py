@@ -1,0 +1,318 @@
+"""What pulls on a spacecraft, and its path integrated under that pull.
+
+Two force models, both for a massless craft among bodies that move as DE421 says:
+
+- `acceleration_around` one body, about its centre: its own gravity with J2 (and C22 for the Moon, in the principal
+  axes of DE421), other bodies as point masses by the difference of their pull on craft and centre.
+- `DeepSpace`, about the solar-system barycentre: Sun and planets as point masses, and sunlight. Light pushes
+  with 1/r^2 away from the Sun, so it is a weaker Sun, exactly; shadows are left out.
+
+The bodies come from a table of cubic Hermite polynomials at one-hour steps (5e-5 km), because the ephemeris
+itself would cost 25 times the integration. Integration: scipy's DOP853 (Hairer, Norsett and Wanner, order 8),
+kept as Chebyshev polynomials. Relativity (a metre a day at the Moon, less beyond) and tides are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.integrate import DOP853
+
+from dtn.errors import InvalidValue
+from topology import constants as c
+from topology.bodies import body_named
+from topology.chebyshev import ChebyshevPieces
+from topology.ephemeris import BodyPath, Sky
+from topology.paths import FloatArray, State
+from topology.steps import Steps
+
+TABLE_STEP_S = 3600.0
+STORAGE_TOLERANCE_KM = 1e-3
+
+Acceleration = Callable[[float, FloatArray], FloatArray]
+
+
+class Table:
+    """Columns over time as cubic Hermite polynomials on an even grid, read one epoch at a time.
+
+    Args:
+        start_s: time of the first grid point.
+        step_s: the grid's step.
+        values: the columns at the grid points, shape (K, M).
+        slopes: their rates per second.
+    """
+
+    def __init__(
+        self, start_s: float, step_s: float, values: FloatArray, slopes: FloatArray
+    ) -> None:
+        self.start_s = start_s
+        self._per_step = 1.0 / step_s
+        rise = values[:, 1:] - values[:, :-1]
+        m0, m1 = slopes[:, :-1] * step_s, slopes[:, 1:] * step_s
+        cubics = np.array([values[:, :-1], m0, 3.0 * rise - 2.0 * m0 - m1, m0 + m1 - 2.0 * rise])
+        self._cubics = np.ascontiguousarray(cubics.transpose(2, 0, 1))  # (M - 1, 4, K)
+        self._last = self._cubics.shape[0] - 1
+
+    def at(self, t_s: float) -> FloatArray:
+        """The columns at one epoch, shape (K,)."""
+        place = (t_s - self.start_s) * self._per_step
+        left = min(max(int(place), 0), self._last)
+        x = place - left
+        square = x * x
+        columns: FloatArray = np.array((1.0, x, square, square * x)).dot(self._cubics[left])
+        return columns
+
+
+def grid_s(start_s: float, end_s: float, step_s: float = TABLE_STEP_S) -> FloatArray:
+    """An even grid that covers start_s to end_s in steps of at most step_s."""
+    return np.linspace(start_s, end_s, max(2, math.ceil((end_s - start_s) / step_s) + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A body's gravity: point mass, J2 along its axis, C22 along its prime meridian.
+
+    Args:
+        gm_km3_s2: gravitational parameter.
+        radius_km: reference radius of the harmonics.
+        j2: unnormalised.
+        c22: unnormalised; S22, C21 and S21 are zero in principal axes.
+    """
+
+    gm_km3_s2: float
+    radius_km: float
+    j2: float
+    c22: float = 0.0
+
+
+FIELDS = {
+    "earth": Field(c.GM_EARTH_KM3_S2, c.EARTH_GRAVITY_RADIUS_KM, c.EARTH_J2),
+    "moon": Field(c.GM_MOON_KM3_S2, c.MOON_GRAVITY_RADIUS_KM, c.MOON_J2, c.MOON_C22),
+    "mars": Field(c.GM_MARS_KM3_S2, c.MARS_GRAVITY_RADIUS_KM, c.MARS_J2),
+}
+PERTURBERS = {"earth": ("moon", "sun"), "moon": ("earth", "sun"), "mars": ("sun",)}
+
+
+def acceleration_around(sky: Sky, body: str, start_s: float, end_s: float) -> Acceleration:
+    """The force model about the centre of the Earth, the Moon or Mars, valid from start_s to end_s.
+
+    Raises:
+        InvalidValue: no such force model.
+    """
+    if body not in FIELDS:
+        raise InvalidValue("body", body, f"orbits go round one of: {', '.join(FIELDS)}")
+    field = FIELDS[body]
+    masses = [body_named(name).gm_km3_s2 for name in PERTURBERS[body]]
+    table = _relative_table(sky, body, PERTURBERS[body], start_s, end_s)
+    gm = field.gm_km3_s2
+    oblate = 1.5 * gm * field.j2 * field.radius_km**2
+    oval = 3.0 * gm * field.c22 * field.radius_km**2
+    sqrt = math.sqrt
+
+    def acceleration(t_s: float, state: FloatArray) -> FloatArray:
+        # Plain floats: three times as fast as arrays of three.
+        x, y, z, vx, vy, vz = state.tolist()
+        columns = table.at(t_s).tolist()
+        xx, xy, xz, yx, yy, yz, zx, zy, zz = columns[:9]  # the body's axes
+        r2 = x * x + y * y + z * z
+        r = sqrt(r2)
+        r5 = r2 * r2 * r
+        u, v, w = xx * x + xy * y + xz * z, yx * x + yy * y + yz * z, zx * x + zy * y + zz * z
+        # J2: -3/2 GM J2 R^2/r^5 [(1 - 5 w^2/r^2) r + 2 w z^]; C22: 3 GM C22 R^2 grad((u^2 - v^2)/r^5)
+        radial = -gm / (r2 * r) - (oblate * (1.0 - 5.0 * w * w / r2)) / r5
+        radial -= 5.0 * oval * (u * u - v * v) / (r5 * r2)
+        along_x, along_y, along_z = (
+            2.0 * oval * u / r5,
+            -2.0 * oval * v / r5,
+            -2.0 * oblate * w / r5,
+        )
+        ax = radial * x + along_x * xx + along_y * yx + along_z * zx
+        ay = radial * y + along_x * xy + along_y * yy + along_z * zy
+        az = radial * z + along_x * xz + along_y * yz + along_z * zz
+        at = 9
+        for mass in masses:
+            px, py, pz = columns[at : at + 3]
+            at += 3
+            dx, dy, dz = px - x, py - y, pz - z
+            d2 = dx * dx + dy * dy + dz * dz
+            p2 = px * px + py * py + pz * pz
+            direct, indirect = mass / (d2 * sqrt(d2)), mass / (p2 * sqrt(p2))
+            ax += direct * dx - indirect * px
+            ay += direct * dy - indirect * py
+            az += direct * dz - indirect * pz
+        return np.array((vx, vy, vz, ax, ay, az))
+
+    return acceleration
+
+
+def _relative_table(
+    sky: Sky, body: str, perturbers: Sequence[str], start_s: float, end_s: float
+) -> Table:
+    """The body's axes (9 columns) and where its perturbers are from it (3 columns each)."""
+    nodes_s = grid_s(start_s, end_s)
+    centre = sky.body(body).state(nodes_s)
+    if body == "moon":
+        turned = sky.orientation("moon-principal").rotation(nodes_s)
+        axes, rates = turned.matrix.reshape(9, -1), turned.rate.reshape(9, -1)
+    else:
+        # Round about their axis as modelled: one axis for all epochs, Earth's drifts 20" a year.
+        middle_s = np.array([np.clip(0.5 * (start_s + end_s), *sky.span_s)])
+        fixed = sky.orientation(body).rotation(middle_s).matrix.reshape(9, 1)
+        axes = np.repeat(fixed, nodes_s.size, axis=1)
+        rates = np.zeros_like(axes)
+    values, slopes = [axes], [rates]
+    for name in perturbers:
+        state = sky.body(name).state(nodes_s)
+        values.append(state.position_km - centre.position_km)
+        slopes.append(state.velocity_km_s - centre.velocity_km_s)
+    step_s = float(nodes_s[1] - nodes_s[0])
+    return Table(float(nodes_s[0]), step_s, np.concatenate(values), np.concatenate(slopes))
+
+
+DEEP_SPACE_BODIES = ("sun", "mercury", "venus", "earth", "moon", "mars", "jupiter", "saturn")
+
+
+class DeepSpace:
+    """Sun, Moon and planets as point masses about the solar-system barycentre, from a table.
+
+    One table serves every craft of a scenario.
+
+    Args:
+        sky: the ephemerides.
+        start_s: first epoch.
+        end_s: last epoch.
+    """
+
+    def __init__(self, sky: Sky, start_s: float, end_s: float) -> None:
+        nodes_s = grid_s(start_s, end_s)
+        states = [sky.body(name).state(nodes_s) for name in DEEP_SPACE_BODIES]
+        self.span_s = (start_s, end_s)
+        self._table = Table(
+            start_s,
+            float(nodes_s[1] - nodes_s[0]),
+            np.concatenate([state.position_km for state in states]),
+            np.concatenate([state.velocity_km_s for state in states]),
+        )
+        self._masses = np.array([body_named(name).gm_km3_s2 for name in DEEP_SPACE_BODIES])
+
+    def away_km(self, t_s: float, position_km: FloatArray) -> FloatArray:
+        """Distances from `DEEP_SPACE_BODIES`, shape (8,), at one epoch."""
+        away = self._table.at(t_s).reshape(-1, 3) - position_km
+        distances: FloatArray = np.linalg.norm(away, axis=1)
+        return distances
+
+    def acceleration(self, light_push_m2_kg: float) -> Acceleration:
+        """The force model for a craft with that reflectivity coefficient times area over mass."""
+        masses = self._masses.copy()
+        # N/m^2 at 1 AU * m^2/kg = m/s^2; times AU^2 is the GM by which the Sun is lighter
+        masses[0] -= c.SOLAR_PRESSURE_N_M2 * light_push_m2_kg * 1e-3 * c.AU_KM**2
+        table, count, sum_of_three = self._table, len(DEEP_SPACE_BODIES), np.ones(3)
+        rates = np.empty(6)
+
+        def acceleration(t_s: float, state: FloatArray) -> FloatArray:
+            away = table.at(t_s).reshape(count, 3) - state[:3]
+            square = (away * away) @ sum_of_three
+            rates[:3] = state[3:]
+            rates[3:] = (masses / (square * np.sqrt(square))) @ away
+            return rates.copy()
+
+        return acceleration
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """An integrated path: Chebyshev polynomials about a body's centre, or about the barycentre.
+
+    Args:
+        pieces: the polynomials.
+        centre: the path of the body they are about; None for the solar-system barycentre.
+    """
+
+    pieces: ChebyshevPieces
+    centre: BodyPath | None
+
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """What was integrated."""
+        return self.pieces.span_s
+
+    @property
+    def body(self) -> str | None:
+        """None: a spacecraft stands on no surface."""
+        return None
+
+    def state(self, t_s: FloatArray) -> State:
+        """Position and velocity about the solar-system barycentre."""
+        own = self.pieces.state(t_s)
+        if self.centre is None:
+            return own
+        centre = self.centre.state(t_s)
+        return State(own.position_km + centre.position_km, own.velocity_km_s + centre.velocity_km_s)
+
+    def up(self, t_s: FloatArray) -> FloatArray | None:
+        """None: a spacecraft has no horizon."""
+        return None
+
+    def horizon_axes(self, t_s: FloatArray) -> FloatArray | None:
+        """None: a spacecraft has no horizon."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """How finely a path is integrated, per step: relative, and absolute in km and km/s."""
+
+    relative: float = 1e-12
+    position_km: float = 1e-7
+    velocity_km_s: float = 1e-10
+
+
+class Integration:
+    """A path integrated from one epoch to another, either way, with DOP853.
+
+    Args:
+        acceleration: gives the rates of (position, velocity), shape (6,).
+        start_s: epoch of the state given.
+        state: position, km, and velocity, km/s, shape (6,).
+        end_s: where to stop; before start_s to go back in time.
+        tolerances: of each step.
+        stop: asked after each step whether to end there.
+
+    Attributes:
+        end_s: the last epoch reached.
+        evaluations: of the acceleration.
+        steps: gives the positions in between.
+    """
+
+    def __init__(
+        self,
+        acceleration: Acceleration,
+        start_s: float,
+        state: FloatArray,
+        end_s: float,
+        tolerances: Tolerances,
+        stop: Callable[[float, FloatArray], bool] = lambda t_s, state: False,
+    ) -> None:
+        # atol may be an array, whatever scipy-stubs say
+        absolute: Any = np.repeat([tolerances.position_km, tolerances.velocity_km_s], 3)
+        solver = DOP853(
+            acceleration, start_s, state, end_s, rtol=tolerances.relative, atol=absolute
+        )
+        epochs, states, rates = [start_s], [solver.y], [solver.f]
+        while solver.status == "running":
+            message = solver.step()
+            if message is not None:
+                raise InvalidValue("trajectory", epochs[-1], f"cannot be integrated: {message}")
+            epochs.append(solver.t)
+            states.append(solver.y)
+            rates.append(solver.f)
+            if stop(solver.t, solver.y):
+                break
+        self.end_s = float(epochs[-1])
+        self.evaluations = solver.nfev
+        order = slice(None, None, 1 if end_s > start_s else -1)
+        self.steps = Steps(*(np.array(each)[order] for each in (epochs, states, rates)))
