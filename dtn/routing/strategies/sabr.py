@@ -1,4 +1,4 @@
-"""sabr: the best candidate route of CCSDS 734.3-B-1 section 3.2; critical bundles go to every neighbour with a route."""
+"""sabr: the best candidate route of CCSDS 734.3-B-1 §3.2; critical bundles go to every neighbour with a route."""
 
 from __future__ import annotations
 
