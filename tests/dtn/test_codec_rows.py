@@ -230,11 +230,14 @@ def test_every_endpoint_field_of_the_primary_block_is_an_endpoint(
         [2, [0, 5]],
         [2, [2**32 - 1, 1]],
         [2, [1, 1, 1]],
-    ]
-    + [[3, 7], [3, [1, 2]], [3, "imc"], [2**64 - 1, b"x"]],
+        [3, 7],
+        [3, [1, 2]],
+        [3, "imc"],
+        [2**64 - 1, b"x"],
+    ],
 )
 def test_every_kind_of_endpoint_in_every_field_costs_at_most_the_bundle(
-    place: int, value: object
+    place: int, value: list[object]
 ) -> None:
     octets = with_primary(**{f"f{place}": value})
     assert encode(decode(octets, rules=False)) == octets

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtn.bundle import BlockType, CanonicalBlock
-from dtn.eid import Eid, parse_eid
+from dtn.eid import Eid
 from dtn.errors import InvalidValue, MalformedBundle
 from dtn.extension_blocks import (
     HopCount,
@@ -64,9 +64,17 @@ def test_the_least_quality_of_service_block_reads_as_ion_sends_it() -> None:
     assert encode_quality_of_service(QualityOfService(2, True, 254, 7)).hex() == "84010218fe07"
 
 
-@given(
-    st.builds(QualityOfService, *[st.integers(0, 9), st.booleans()], *[st.integers(0, 2**40)] * 2)
+qualities = st.builds(
+    QualityOfService,
+    priority=st.integers(0, 9),
+    critical=st.booleans(),
+    ordinal=st.integers(0, 2**40),
+    label=st.integers(0, 2**64 - 1),
+    other_flags=st.sampled_from((0, 2, 8, 2**40)),
 )
+
+
+@given(qualities)
 def test_a_quality_of_service_comes_back(quality: QualityOfService) -> None:
     assert decode_quality_of_service(encode_quality_of_service(quality)) == quality
 
@@ -108,4 +116,3 @@ def test_security_targets_are_read_and_unreadable_ones_add_none() -> None:
     )
     assert security_targets(bundle, BlockType.BLOCK_INTEGRITY) == {0, 100}
     assert security_targets(bundle, BlockType.BLOCK_CONFIDENTIALITY) == frozenset()
-    assert parse_eid("ipn:1.1") is not None
