@@ -204,8 +204,13 @@ class Query:
                 and (best is None or hop.arrival_s < best.arrival_s)
             ):
                 best = hop
-            if best is not None and pair.floor_s[place + 1] >= best.arrival_s and pair.apart:
-                break
+            if best is not None:
+                # contacts that overlap come in the order of their starts, not of their ends
+                later_s = pair.floor_s[place + 1]
+                if not pair.apart:
+                    later_s = pair.starts_s[place] + pair.least_owlt_s
+                if later_s >= best.arrival_s:
+                    break
         return best
 
     def _hops_over(self, pair: Pair) -> Iterator[tuple[int, Hop]]:
