@@ -11,8 +11,8 @@ equal times are first-in first-out; stock asyncio fires equal deadlines in heap 
 The present is the due time of the entry that runs, at every rate. A machine that is late therefore
 delays the story and does not change it: the same callbacks run in the same order at the same
 emulated times in virtual, scaled and real time. How late they were is measured (`lateness`). What
-comes from outside (a socket, another thread) happens at the reading of the clock when it is
-noticed.
+comes from outside (a socket, another thread) happens at the reading of the clock when it is noticed
+or, where the loop is late, before what comes next: a late loop is not deaf.
 
 Time counts from 0 and `_clock_resolution` is 1e-6: stock loops hang past 2**24 s, where
 t + 1e-9 == t. Waiting: epoll is late by a thousandth of what it waits for and rounds up to
@@ -171,7 +171,7 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         patience_s = 0.0 if virtual or self._stopping else self._patience_s()
         self._process_events(self._selector.select(patience_s))
         while self._inbox:
-            self._push_handle(max(self.reading_s(), self._now_s), self._inbox.popleft())
+            self._push_handle(self._outside_s(), self._inbox.popleft())
         ran = self._run_due(self._until_s if virtual else min(self.reading_s(), self._until_s))
         if self._on_progress is not None and time.monotonic() >= self._progress_due:
             self._report_progress()
@@ -277,16 +277,6 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         self._push_handle(when, handle)
         return handle
 
-    def call_later(
-        self,
-        delay: float,
-        callback: Callable[[Unpack[Ts]], object],
-        *args: *Ts,
-        context: Context | None = None,
-    ) -> asyncio.TimerHandle:
-        """As asyncio's, counted from the present."""
-        return self.call_at(self._now_s + delay, callback, *args, context=context)
-
     def call_soon(
         self,
         callback: Callable[[Unpack[Ts]], object],
@@ -305,7 +295,7 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.Handle:
-        """As asyncio's: runs at the reading of the clock when the loop notices it."""
+        """As asyncio's: runs when the loop notices it, however late the loop is."""
         self._check_closed()
         handle = asyncio.Handle(callback, args, self, context)
         self._inbox.append(handle)
@@ -325,7 +315,12 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
     def _add_callback(self, handle: asyncio.Handle) -> None:
         """Take in a socket that is ready, or a signal (asyncio calls this)."""
         if not handle.cancelled():
-            self._push_handle(max(self.reading_s(), self._now_s), handle)
+            self._push_handle(self._outside_s(), handle)
+
+    def _outside_s(self) -> float:
+        """When something from outside happens: now, or next where the loop is late, never last."""
+        reading_s = self.reading_s()
+        return max(min(reading_s, self._heap[0][0]) if self._heap else reading_s, self._now_s)
 
     def _push_handle(self, when_s: float, handle: asyncio.Handle) -> None:
         heappush(self._heap, (when_s, next(self._sequence), None, (handle,)))

@@ -318,6 +318,20 @@ def test_another_thread_brings_work_to_a_run_that_expects_the_outside():
     assert 10 < seen[0] <= 100
 
 
+@pytest.mark.parametrize("rate", [VIRTUAL, 1e9])
+def test_a_loop_that_cannot_keep_up_still_hears_the_outside(rate):
+    def endless():
+        time.sleep(1e-5)
+        loop.schedule(loop.time() + 1.0, endless)
+
+    with EmulatedLoop(rate) as loop:
+        endless()
+        stranger = threading.Timer(0.02, loop.call_soon_threadsafe, args=(loop.stop,))
+        stranger.start()
+        assert loop.run() < 1e6
+        stranger.join()
+
+
 def test_the_rate_can_change_and_the_clock_pause_in_mid_run():
     with EmulatedLoop(rate=1000) as loop:
         loop.schedule(10.0, loop.set_rate, 0.0)

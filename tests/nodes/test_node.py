@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_network import LIGHT_S, SmallNetwork, contact
 
@@ -23,6 +23,7 @@ from dtn.events import (
     TransferFinished,
     TransferStarted,
 )
+from dtn.routing import earliest_arrival
 from nodes.applications import Telemetry, periodic
 from nodes.faults import LinkOutage, NodeOutage, schedule_outages
 
@@ -190,8 +191,47 @@ def test_the_end_of_a_run_says_what_is_held_and_what_is_in_flight():
     ]
 
 
-def _story(seed, **options):
-    """A random network with random traffic and faults; its events."""
+def test_overlapping_contacts_with_one_neighbour_carry_a_transfer_each():
+    network = SmallNetwork([contact("a", "b", 0, 100), contact("a", "b", 2, 50)])
+    network.send(0.0, "a", "b", bytes(5000))
+    network.send(0.0, "a", "b", bytes(5000))
+    network.send(0.0, "a", "b", bytes(5000))
+    network.run()
+    assert [event.contact for event in network.of(TransferStarted)] == [0, 1, 1]
+    assert network.times(TransferStarted)[1] == 2.0
+    assert network.times(TransferStarted)[2] == network.times(TransferFinished)[1]
+    assert len(network.of(BundleDelivered)) == 3
+
+
+def test_a_contact_under_way_at_the_start_opens_then_and_one_that_is_over_never():
+    network = SmallNetwork([contact("a", "b", -50, -10), contact("a", "b", -5, 10)])
+    network.run()
+    assert [(e.t_s, e.contact) for e in network.of(ContactStarted)] == [(0.0, 1)]
+    assert [(e.t_s, e.contact) for e in network.of(ContactEnded)] == [(10.0, 1)]
+
+
+def test_sabr_delivers_a_lone_bundle_at_the_earliest_arrival_over_the_plan():
+    contacts = [
+        contact("a", "b", 0, 50, owlt_s=(2.0, 3.0)),
+        contact("b", "c", 30, 150, rate_bps=(800.0, 8000.0), owlt_s=(600.0, 500.0)),
+        contact("a", "c", 700, 800),
+    ]
+    network = SmallNetwork(contacts, strategy="sabr")
+    network.send(4.0, "a", "c", bytes(300))
+    network.run()
+    # a bundle grows a little on its way (previous node, route record)
+    smallest, largest = (
+        earliest_arrival(network.plan, "a", "c", 4.0, event.size_bytes)
+        for event in network.of(TransferStarted)
+    )
+    assert smallest.hops == largest.hops == 2
+    (delivered_s,) = network.times(BundleDelivered)
+    assert smallest.delivery_s <= delivered_s <= largest.delivery_s
+    assert largest.delivery_s - smallest.delivery_s < 0.1
+
+
+def _network(seed, **options):
+    """A random network with random traffic and faults."""
     rng = random.Random(seed)
     names = "abcd"
     contacts = []
@@ -219,12 +259,37 @@ def _story(seed, **options):
                 flow = network.flow(destination, lifetime_s=200.0, priority=rng.randrange(3))
                 moments = periodic(rng.uniform(0, 20), 40.0, 300.0)
                 Telemetry(network.nodes[source], flow, rng.randrange(1, 9000), moments).start()
-    return network.run(until_s=500.0).events
+    return network
 
 
+def _story(seed, **options):
+    return _network(seed, **options).run(until_s=500.0).events
+
+
+@settings(max_examples=20)
 @given(st.integers(0, 10**6))
 def test_octets_and_bundles_on_the_links_give_equal_events(seed):
     assert _story(seed, octets=True) == _story(seed, octets=False)
+
+
+def test_no_bundle_is_faster_than_the_ideal_of_the_plan():
+    story = _story(4)
+    sourced = {e.bundle: e for e in story if type(e) is BundleSourced}
+    smallest = {}
+    for event in story:
+        if type(event) is TransferStarted:
+            smallest[event.bundle] = min(
+                smallest.get(event.bundle, event.size_bytes), event.size_bytes
+            )
+    delivered = [event for event in story if type(event) is BundleDelivered]
+    assert len(delivered) > 50
+    network = _network(4).run(until_s=0.0)
+    for event in delivered:
+        origin = sourced[event.bundle]
+        route = earliest_arrival(
+            network.plan, origin.node, event.node, origin.t_s, smallest[event.bundle]
+        )
+        assert event.t_s >= route.delivery_s - 1e-6 * route.hops
 
 
 def test_events_come_in_order_of_time_and_every_run_gives_the_same():
