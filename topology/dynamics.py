@@ -4,7 +4,7 @@ Two force models, both for a massless craft among bodies that move as DE421 says
 
 - `acceleration_around` one body, about its centre: its own gravity with J2 (and C22 for the Moon, in the principal
   axes of DE421), other bodies as point masses by the difference of their pull on craft and centre.
-- `DeepSpace`, about the solar-system barycentre: Sun and planets as point masses, and sunlight. Light pushes
+- `DeepSpace`, about the solar-system barycentre: Sun, Moon and planets as point masses, and sunlight. Light pushes
   with 1/r^2 away from the Sun, so it is a weaker Sun, exactly; shadows are left out.
 
 The bodies come from a table of cubic Hermite polynomials at one-hour steps (5e-5 km), because the ephemeris
@@ -74,7 +74,7 @@ def grid_s(start_s: float, end_s: float, step_s: float = TABLE_STEP_S) -> FloatA
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A body's gravity: point mass, J2 along its axis, C22 along its prime meridian.
+    """A body's gravity: a point mass, flattened (J2) and oval (C22).
 
     Args:
         gm_km3_s2: gravitational parameter.
@@ -87,6 +87,35 @@ class Field:
     radius_km: float
     j2: float
     c22: float = 0.0
+
+    def unevenness(
+        self, axes: Sequence[float], x: float, y: float, z: float
+    ) -> tuple[float, float, float]:
+        """What J2 and C22 add to the pull of the point mass, km/s^2.
+
+            J2:  -3/2 GM J2 R^2 / r^5 [(1 - 5 w^2/r^2) r + 2 w z^]
+            C22:  3 GM C22 R^2 grad((u^2 - v^2) / r^5)
+
+        Args:
+            axes: the body's axes, nine numbers by rows; u, v, w are coordinates along them.
+            x: place from the body's centre, km.
+            y: likewise.
+            z: likewise.
+        """
+        xx, xy, xz, yx, yy, yz, zx, zy, zz = axes
+        scale = self.gm_km3_s2 * self.radius_km * self.radius_km
+        oblate, oval = 1.5 * scale * self.j2, 3.0 * scale * self.c22
+        r2 = x * x + y * y + z * z
+        per_r5 = 1.0 / (r2 * r2 * math.sqrt(r2))
+        u, v, w = xx * x + xy * y + xz * z, yx * x + yy * y + yz * z, zx * x + zy * y + zz * z
+        radial = -per_r5 * (oblate + 5.0 * (oval * (u * u - v * v) - oblate * w * w) / r2)
+        along_u, along_v = 2.0 * oval * u * per_r5, -2.0 * oval * v * per_r5
+        along_w = -2.0 * oblate * w * per_r5
+        return (
+            radial * x + along_u * xx + along_v * yx + along_w * zx,
+            radial * y + along_u * xy + along_v * yy + along_w * zy,
+            radial * z + along_u * xz + along_v * yz + along_w * zz,
+        )
 
 
 FIELDS = {
@@ -108,31 +137,18 @@ def acceleration_around(sky: Sky, body: str, start_s: float, end_s: float) -> Ac
     field = FIELDS[body]
     masses = [body_named(name).gm_km3_s2 for name in PERTURBERS[body]]
     table = _relative_table(sky, body, PERTURBERS[body], start_s, end_s)
-    gm = field.gm_km3_s2
-    oblate = 1.5 * gm * field.j2 * field.radius_km**2
-    oval = 3.0 * gm * field.c22 * field.radius_km**2
-    sqrt = math.sqrt
+    gm, sqrt = field.gm_km3_s2, math.sqrt
 
     def acceleration(t_s: float, state: FloatArray) -> FloatArray:
         # Plain floats: three times as fast as arrays of three.
         x, y, z, vx, vy, vz = state.tolist()
         columns = table.at(t_s).tolist()
-        xx, xy, xz, yx, yy, yz, zx, zy, zz = columns[:9]  # the body's axes
+        ax, ay, az = field.unevenness(columns[:9], x, y, z)
         r2 = x * x + y * y + z * z
-        r = sqrt(r2)
-        r5 = r2 * r2 * r
-        u, v, w = xx * x + xy * y + xz * z, yx * x + yy * y + yz * z, zx * x + zy * y + zz * z
-        # J2: -3/2 GM J2 R^2/r^5 [(1 - 5 w^2/r^2) r + 2 w z^]; C22: 3 GM C22 R^2 grad((u^2 - v^2)/r^5)
-        radial = -gm / (r2 * r) - (oblate * (1.0 - 5.0 * w * w / r2)) / r5
-        radial -= 5.0 * oval * (u * u - v * v) / (r5 * r2)
-        along_x, along_y, along_z = (
-            2.0 * oval * u / r5,
-            -2.0 * oval * v / r5,
-            -2.0 * oblate * w / r5,
-        )
-        ax = radial * x + along_x * xx + along_y * yx + along_z * zx
-        ay = radial * y + along_x * xy + along_y * yy + along_z * zy
-        az = radial * z + along_x * xz + along_y * yz + along_z * zz
+        central = -gm / (r2 * sqrt(r2))
+        ax += central * x
+        ay += central * y
+        az += central * z
         at = 9
         for mass in masses:
             px, py, pz = columns[at : at + 3]
@@ -174,12 +190,15 @@ def _relative_table(
 
 
 DEEP_SPACE_BODIES = ("sun", "mercury", "venus", "earth", "moon", "mars", "jupiter", "saturn")
+NEAR_MOON_KM = 60_000.0  # what J2 and C22 do beyond: 1 km in a year
+_MOON = DEEP_SPACE_BODIES.index("moon")
 
 
 class DeepSpace:
-    """Sun, Moon and planets as point masses about the solar-system barycentre, from a table.
+    """Sun, Moon and planets about the solar-system barycentre, from a table that serves every craft.
 
-    One table serves every craft of a scenario.
+    All are point masses, save the Moon to a craft within `NEAR_MOON_KM`, which feels its J2 and C22: left out,
+    they would bend the path of a launch by 72 km after a day.
 
     Args:
         sky: the ephemerides.
@@ -189,14 +208,18 @@ class DeepSpace:
 
     def __init__(self, sky: Sky, start_s: float, end_s: float) -> None:
         nodes_s = grid_s(start_s, end_s)
+        step_s = float(nodes_s[1] - nodes_s[0])
         states = [sky.body(name).state(nodes_s) for name in DEEP_SPACE_BODIES]
         self.span_s = (start_s, end_s)
         self._table = Table(
             start_s,
-            float(nodes_s[1] - nodes_s[0]),
+            step_s,
             np.concatenate([state.position_km for state in states]),
             np.concatenate([state.velocity_km_s for state in states]),
         )
+        axes = sky.orientation("moon-principal").rotation(nodes_s)
+        turned, turning = axes.matrix.reshape(9, -1), axes.rate.reshape(9, -1)
+        self._moon_axes = Table(start_s, step_s, turned, turning)
         self._masses = np.array([body_named(name).gm_km3_s2 for name in DEEP_SPACE_BODIES])
 
     def away_km(self, t_s: float, position_km: FloatArray) -> FloatArray:
@@ -210,7 +233,8 @@ class DeepSpace:
         masses = self._masses.copy()
         # N/m^2 at 1 AU * m^2/kg = m/s^2; times AU^2 is the GM by which the Sun is lighter
         masses[0] -= c.SOLAR_PRESSURE_N_M2 * light_push_m2_kg * 1e-3 * c.AU_KM**2
-        table, count, sum_of_three = self._table, len(DEEP_SPACE_BODIES), np.ones(3)
+        table, moon_axes, moon_field = self._table, self._moon_axes, FIELDS["moon"]
+        count, sum_of_three = len(DEEP_SPACE_BODIES), np.ones(3)
         rates = np.empty(6)
 
         def acceleration(t_s: float, state: FloatArray) -> FloatArray:
@@ -218,6 +242,9 @@ class DeepSpace:
             square = (away * away) @ sum_of_three
             rates[:3] = state[3:]
             rates[3:] = (masses / (square * np.sqrt(square))) @ away
+            if square[_MOON] < NEAR_MOON_KM**2:
+                x, y, z = (-away[_MOON]).tolist()
+                rates[3:] += moon_field.unevenness(moon_axes.at(t_s).tolist(), x, y, z)
             return rates.copy()
 
         return acceleration
