@@ -63,7 +63,8 @@ class Result:
         history = history_of(log)
         fates_ = fates(history)
         journeys_ = {b: j for b, j in journeys(history, plan).items() if b in fates_}
-        table = bundle_table(history, fates_, journeys_, ideal_latencies(history, plan, journeys_))
+        ideals = ideal_latencies(history, plan, journeys_)
+        table = bundle_table(history, fates_, journeys_, ideals, plan.ipn_numbers)
         summary = summarise(header, history, fates_, table, wall_s=wall_s, command=command)
         return cls(
             header=header,

@@ -52,7 +52,9 @@ class Parts(NamedTuple):
 
     def plus(self, other: Parts) -> Parts:
         """The sum, part by part."""
-        return Parts(*(a + b for a, b in zip(self, other, strict=True)))
+        a, b, c, d, e, f = self
+        u, v, w, x, y, z = other
+        return Parts(a + u, b + v, c + w, d + x, e + y, f + z)
 
     @property
     def total_s(self) -> float:
@@ -157,11 +159,11 @@ class _Tracer:
         down = self._history.down.get(start.node)
         away = down.between(came_s, start.t_s) if down else []
         if attempts or away:
-            parts = _shared_out(came_s, start.t_s, attempts, away, self._up(link))
+            stay = _shared_out(came_s, start.t_s, attempts, away, self._up(link))
+            parts = stay.plus(Parts(airtime=airtime, light=light, retransmission=again))
         else:
             queue = self._up(link).filled_s(came_s, start.t_s)
-            parts = Parts(wait=start.t_s - came_s - queue, queue=queue)
-        parts = parts.plus(Parts(airtime=airtime, light=light, retransmission=again))
+            parts = Parts(start.t_s - came_s - queue, queue, airtime, light, again)
         return Hop(*link, start.contact, came_s, start.t_s, received_s, parts)
 
     def _up(self, link: Link) -> Spans:

@@ -17,6 +17,7 @@ _SCHEMA: dict[str, type[pl.DataType]] = {
     "flow": pl.String,
     "source": pl.String,
     "destination": pl.String,
+    "endpoint": pl.String,
     "priority": pl.Int64,
     "size_bytes": pl.Int64,
     "payload_bytes": pl.Int64,
@@ -39,15 +40,17 @@ def bundle_table(
     fates: Mapping[str, Fate],
     journeys: Mapping[str, Journey],
     ideals: Mapping[str, float],
+    ipn_numbers: Mapping[str, int],
 ) -> pl.DataFrame:
     """Set the reports side by side, in the order in which the bundles were sourced.
 
-    Columns: `bundle` (identity), `flow`, `source` and `destination` (node, endpoint), `priority`,
+    Columns: `bundle` (identity), `flow`, `source` and `destination` (nodes), `endpoint`, `priority`,
     `size_bytes` (encoded), `payload_bytes`, `sourced_s`, `lifetime_s`, `fate`, `cause`, `ended_at`
     (node), `ended_s`, and for delivered bundles `latency_s`, `ideal_latency_s`, the six parts of
     the breakdown, `hops` and `path` (nodes in order).
     """
     rows = []
+    names = {f"ipn:{number}": name for name, number in ipn_numbers.items()}
     for bundle, fate in fates.items():
         sourced = history.sourced[bundle]
         journey = journeys.get(bundle)
@@ -56,6 +59,7 @@ def bundle_table(
                 bundle,
                 sourced.flow,
                 sourced.node,
+                names.get(sourced.destination.rpartition(".")[0], sourced.destination),
                 sourced.destination,
                 sourced.priority,
                 sourced.size_bytes,

@@ -1,18 +1,306 @@
-"""The report page (the frame; its figures follow)."""
+"""report.html: one run as one page that needs no network and no server.
+
+plotly's JavaScript is taken from its package and stands in the page once. Every name from a scenario
+or a bundle is escaped; a content security policy lets only the page's own two scripts run, by their
+digests, and lets it load nothing.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
 from html import escape
+from importlib import resources
 
 import polars as pl
+from plotly.offline import get_plotlyjs
 
 from dtn.contact_plan import ContactPlan
+from emulator.reports import figures
+from emulator.reports.breakdown import Parts
+from emulator.reports.figures import Figure, TimeAxis
 from emulator.reports.history import History
-from emulator.reports.summary import Summary
+from emulator.reports.links import link_use
+from emulator.reports.readable import NOTHING, duration_text, moment_text, share_text
+from emulator.reports.summary import Flow, Summary
+
+MOST_TABLE_ROWS = 200
+_MEANING = {
+    "wait": "no contact to the next node",
+    "queue": "a contact, but others went first",
+    "airtime": "from the first bit sent to the last",
+    "light": "the flight at the speed of light",
+    "retransmission": "attempts that failed",
+    "processing": "a node that was down or computing",
+}
 
 
 def report_page(
     summary: Summary, plan: ContactPlan, history: History, bundles: pl.DataFrame
 ) -> str:
-    """The page."""
-    return f"<!doctype html><title>{escape(summary['scenario'])}</title>"
+    """The whole page as HTML.
+
+    Args:
+        summary: the run's numbers.
+        plan: its contact plan.
+        history: its events, grouped.
+        bundles: its bundle table.
+    """
+    axis = TimeAxis.of(history.end_s, summary["start_utc"])
+    drawn: dict[str, Figure] = {
+        "contacts": figures.contact_chart(history, plan, axis),
+        "links": figures.link_bars(link_use(history, plan)),
+        "storage": figures.storage_lines(history, axis),
+    }
+    if summary["bundles"]["delivered"]:
+        drawn["latency"] = figures.latency_by_flow(bundles)
+        drawn["breakdown"] = figures.breakdown_by_flow(bundles)
+        drawn["ideal"] = figures.actual_against_ideal(bundles)
+        drawn["hops"] = figures.hop_bars(bundles)
+    sections = [
+        _section("flows", "Latency by flow", _flow_table(summary["flows"])),
+        _chart(drawn, "latency", "How latency is spread", _LATENCY_LEAD),
+        _chart(drawn, "breakdown", "Where the time went", _BREAKDOWN_LEAD, _parts_table(summary)),
+        _chart(drawn, "ideal", "Against the ideal", _IDEAL_LEAD),
+        _chart(drawn, "contacts", "Contacts", _contacts_lead(history, plan)),
+        _chart(drawn, "links", "Link use", _LINKS_LEAD),
+        _chart(drawn, "storage", "Storage", _STORAGE_LEAD),
+        _chart(drawn, "hops", "Hops", _hops_lead(summary)),
+        _section("losses", "What was lost, and why", _loss_table(summary, bundles)),
+        _section("again", "Run it again", _again(summary)),
+    ]
+    titles = [section for section in sections if section]
+    return _page(summary, "\n".join(titles), drawn)
+
+
+_LATENCY_LEAD = "From the source's request to the delivery, for delivered bundles."
+_BREAKDOWN_LEAD = (
+    "Each delivered bundle is traced back from its destination to its source; every second of its "
+    "latency has one cause. Means over the bundles of a flow."
+)
+_IDEAL_LEAD = (
+    "The ideal is the earliest arrival over the contacts as they really were, in an empty network. "
+    "On the dashed line a bundle could not have been faster; above it, it queued or took a "
+    "slower way."
+)
+_LINKS_LEAD = "What was sent over each link, of what it could have carried while it was up."
+_STORAGE_LEAD = "The most that a node's store held at any moment, for the nodes that held most."
+
+
+def _contacts_lead(history: History, plan: ContactPlan) -> str:
+    rows = len(figures.contact_rows(history, plan))
+    more = f" The first {figures.MOST_ROWS} of {rows} pairs." if rows > figures.MOST_ROWS else ""
+    return f"When two nodes could talk, one way or both.{more}"
+
+
+def _hops_lead(summary: Summary) -> str:
+    hops, sent = summary["hops"], summary["transmissions"]
+    return f"{sent:,} transmissions were started for {hops:,} hops to nodes new to the bundle."
+
+
+# ------------------------------------------------------------------------------------- the page
+
+
+def _page(summary: Summary, body: str, drawn: dict[str, Figure]) -> str:
+    files = resources.files("emulator.reports")
+    style = (files / "page.css").read_text(encoding="utf-8")
+    script = (files / "page.js").read_text(encoding="utf-8")
+    plotly = str(get_plotlyjs()).replace("</script", "<\\/script")
+    data = json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    name = escape(summary["scenario"])
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; "
+        f"script-src {_digest(plotly)} {_digest(script)}"
+    )
+    until = moment_text(summary["duration_s"], summary["start_utc"])
+    span = f"{moment_text(0.0, summary['start_utc'])[:-4]} to {until[:-4]} UTC"
+    if not summary["start_utc"]:
+        span = duration_text(summary["duration_s"])
+    facts = (
+        span,
+        f"strategy {escape(summary['strategy'])}",
+        f"seed {summary['seed']}",
+        f"{summary['events']:,} events",
+        f"{summary['wall_s']:.1f} s of wall time",
+    )
+    links = "".join(
+        f'<a href="#{key}">{title}</a>'
+        for key, title in (
+            ("flows", "Latency"),
+            ("breakdown-section", "Breakdown"),
+            ("contacts-section", "Contacts"),
+            ("losses", "Losses"),
+            ("again", "Run it again"),
+        )
+        if f'id="{key}"' in body
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{name} · Lightlag</title>
+<style>{style}</style>
+</head>
+<body>
+<header><div>
+<h1>{name}</h1>
+<p>{" · ".join(facts)}</p>
+<nav aria-label="Sections">{links}</nav>
+<button id="theme" type="button" aria-label="Switch between light and dark">Dark</button>
+</div></header>
+<main>
+{_cards(summary)}
+{body}
+</main>
+<footer>Made by Lightlag {escape(summary["version"])}. Times are emulated unless they say wall.
+Numbers are also in summary.json and bundles.csv, every event in events.jsonl.</footer>
+<script type="application/json" id="figures">{data}</script>
+<script>{plotly}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def _digest(script: str) -> str:
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _cards(summary: Summary) -> str:
+    counts = summary["bundles"]
+    lost = counts["expired"] + counts["dropped"]
+    latency, ideal = summary["latency_s"], summary["ideal_latency_s"]
+    late = summary["late_frames"]
+    cards = [
+        ("Bundles sourced", f"{counts['sourced']:,}", f"{counts['in_network']:,} in the network"),
+        (
+            "Delivered",
+            share_text(counts["delivered"], counts["sourced"]),
+            f"{counts['delivered']:,} bundles",
+        ),
+        (
+            "Lost",
+            f'<span class="{"bad" if lost else "good"}">{lost:,}</span>',
+            f"{counts['expired']:,} expired, {counts['dropped']:,} dropped",
+        ),
+        ("Median latency", duration_text(latency["p50"]), f"ideal {duration_text(ideal['p50'])}"),
+        ("95th percentile", duration_text(latency["p95"]), f"ideal {duration_text(ideal['p95'])}"),
+    ]
+    if late:
+        worst = duration_text(summary["worst_late_s"])
+        cards.append(("Late frames", f'<span class="bad">{late:,}</span>', f"by up to {worst}"))
+    items = "".join(
+        f"<div><dt>{title}</dt><dd>{value}<small>{small}</small></dd></div>"
+        for title, value, small in cards
+    )
+    return f'<dl class="cards">{items}</dl>'
+
+
+def _section(key: str, title: str, content: str, lead: str = "") -> str:
+    lead = f'<p class="lead">{lead}</p>' if lead else ""
+    return f'<section id="{key}"><h2>{title}</h2>{lead}{content}</section>'
+
+
+def _chart(drawn: dict[str, Figure], key: str, title: str, lead: str, after: str = "") -> str:
+    figure = drawn.get(key)
+    if figure is None:
+        return ""
+    layout = figure["layout"]
+    height = layout["height"] if isinstance(layout, dict) else 400
+    place = (
+        f'<div class="chart" id="{key}" role="img" aria-label="{title}" '
+        f'style="min-height:{height}px"></div>'
+    )
+    return _section(f"{key}-section", title, place + after, lead)
+
+
+# ------------------------------------------------------------------------------------- tables
+
+
+def _table(caption: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> str:
+    """A table whose first `words` columns are text; every cell is escaped already."""
+
+    def cells(tag: str, row: Sequence[str]) -> str:
+        return "".join(
+            f"<{tag}{' class=left' if place < words else ''}>{cell}</{tag}>"
+            for place, cell in enumerate(row)
+        )
+
+    head = f"<thead><tr>{cells('th', caption)}</tr></thead>"
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    return f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>'
+
+
+def _flow_table(flows: list[Flow]) -> str:
+    if not flows:
+        return "<p>Nothing was sent.</p>"
+    rows = []
+    ordered = sorted(flows, key=lambda flow: (flow["flow"], flow["source"], flow["destination"]))
+    for flow in ordered[:MOST_TABLE_ROWS]:
+        counts, latency, ideal = flow["bundles"], flow["latency_s"], flow["ideal_latency_s"]
+        rows.append(
+            (
+                escape(flow["flow"] or NOTHING),
+                escape(f"{flow['source']} → {flow['destination']}"),
+                f"{counts['sourced']:,}",
+                share_text(counts["delivered"], counts["sourced"]),
+                f"{counts['expired'] + counts['dropped']:,}",
+                f"{counts['in_network']:,}",
+                *(duration_text(latency[key]) for key in ("p50", "p95", "max")),
+                duration_text(ideal["p50"]),
+            )
+        )
+    caption = ("flow", "from → to", "sourced", "delivered", "lost", "in network",
+               "median", "95 %", "slowest", "ideal median")  # fmt: skip
+    more = len(flows) - MOST_TABLE_ROWS
+    note = f"<p>And {more} more, in summary.json.</p>" if more > 0 else ""
+    return _table(caption, rows, words=2) + note
+
+
+def _parts_table(summary: Summary) -> str:
+    parts = summary["breakdown_s"]
+    total = sum(parts.values())
+    rows = [
+        (
+            f'<span class="legend" style="background:{figures.PART_COLOURS[part]}"></span>{part}',
+            _MEANING[part],
+            duration_text(parts[part]),
+            share_text(parts[part], total),
+        )
+        for part in Parts._fields
+    ]
+    return _table(("cause", "", "mean", "share"), rows, words=2)
+
+
+def _loss_table(summary: Summary, bundles: pl.DataFrame) -> str:
+    lost = bundles.filter(pl.col("fate").is_in(["expired", "dropped"]))
+    if not len(lost):
+        left = summary["bundles"]["in_network"]
+        rest = f" {left:,} bundles were still under way at the end." if left else ""
+        return f"<p>No bundle was lost.{rest}</p>"
+    counted = lost.group_by("fate", "cause", "flow", "ended_at").len()
+    counted = counted.sort(
+        ["len", "fate", "cause", "flow", "ended_at"], descending=[True] + [False] * 4
+    )
+    rows = [
+        (escape(fate), escape(cause), escape(flow or NOTHING), escape(node), f"{count:,}")
+        for fate, cause, flow, node, count in counted.head(MOST_TABLE_ROWS).iter_rows()
+    ]
+    return _table(("fate", "cause", "flow", "at", "bundles"), rows, words=4)
+
+
+def _again(summary: Summary) -> str:
+    command = summary["command"] or (
+        f"lightlag run SCENARIO --seed {summary['seed']} --strategy {summary['strategy']}"
+    )
+    return (
+        f"<pre>{escape(command)}</pre>"
+        f"<p>Lightlag {escape(summary['version'])}, seed {summary['seed']}, scenario digest "
+        f"{escape(summary['scenario_sha256'][:16]) or NOTHING}. The same seed gives the same "
+        "events.jsonl, octet by octet.</p>"
+    )

@@ -22,7 +22,8 @@ PLAN = ContactPlan(
     [
         Contact("a", "b", 100.0, 200.0, 8000.0, 1.0),
         Contact("b", "c", 150.0, 400.0, 8000.0, 2.0),
-    ]
+    ],
+    ipn_numbers={"a": 1, "b": 2, "c": 3},
 )
 CONTACTS: list[Event] = [
     ContactStarted(100.0, "a", "b", 0),

@@ -1,0 +1,142 @@
+"""report.html: whole, offline, safe against names, and no bigger for more bundles."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from html.parser import HTMLParser
+
+import pytest
+from streams import PLAN, SIMPLE, delivered, hop, in_order, sourced, story
+
+from dtn.contact_plan import ContactPlan
+from dtn.events import BundleDeleted, ContactEnded, Event, FrameLate
+from emulator.log import LogHeader
+from emulator.reports.figures import merged
+from emulator.reports.history import Opening
+from emulator.result import Result
+
+EVIL = "</script><img src=x onerror=alert(1)>'\"&"
+
+
+def _result(events: list[Event], scenario: str = "two-hops", start_utc: str = "") -> Result:
+    header = LogHeader(
+        scenario=scenario,
+        scenario_sha256="00",
+        seed=1,
+        strategy="sabr",
+        rate=math.inf,
+        version="0.1.0",
+        duration_s=500.0,
+        start_utc=start_utc,
+    )
+    return Result.of(header, events, PLAN, command="lightlag run x.toml --seed 1")
+
+
+class _Page(HTMLParser):
+    """What a browser would see of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.figures: dict[str, dict[str, object]] = {}
+        self._script: str | None = None
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._script = (dict(attrs).get("id") or "") if tag == "script" else None
+
+    def handle_data(self, data: str) -> None:
+        if self._script == "figures":
+            self.figures = json.loads(data)
+        elif self._script is None:
+            self.text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "script":
+            self._script = None
+
+
+def test_a_page_needs_nothing_from_elsewhere():
+    page = _Page(_result(SIMPLE).page())
+    for tag, attrs in page.tags:
+        assert "src" not in attrs, tag
+        assert tag not in ("link", "img", "iframe", "object")
+        assert not (attrs.get("href") or "#").lower().startswith(("http", "//"))
+    policy = next(a["content"] for t, a in page.tags if "http-equiv" in a)
+    assert policy is not None
+    assert "default-src 'none'" in policy
+    assert policy.count("sha256-") == 2
+
+
+def test_a_page_has_every_figure_and_a_place_for_it():
+    page = _Page(_result(SIMPLE).page())
+    expected = {"contacts", "links", "storage", "latency", "breakdown", "ideal", "hops"}
+    assert set(page.figures) == expected
+    places = {a["id"] for _, a in page.tags if a.get("class") == "chart"}
+    assert places == expected
+
+
+def test_a_page_tells_latency_losses_and_how_to_run_it_again():
+    lost = [sourced(60.0, "y", "files"), BundleDeleted(70.0, "a", "y", 4)]
+    text = _Page(_result(in_order(SIMPLE, lost, FrameLate(80.0, "b", "a", 0.25))).page()).text
+    for said in ("telemetry", "a → c", "103 s", "depleted storage", "lightlag run x.toml --seed 1",
+                 "Late frames", "250 ms"):  # fmt: skip
+        assert said in text
+
+
+def test_names_are_text_wherever_they_stand():
+    events = story(
+        sourced(50.0, flow=EVIL),
+        hop(110.0, "a", "b"),
+        hop(150.0, "b", "c"),
+        delivered(153.0),
+        sourced(60.0, "y", EVIL),
+        BundleDeleted(70.0, EVIL, "y", 4),
+        ContactEnded(190.0, "a", "b", 0, EVIL),
+    )
+    html = _result(events, scenario=EVIL).page()
+    page = _Page(html)
+    assert not [tag for tag, _ in page.tags if tag == "img"]
+    assert len([tag for tag, _ in page.tags if tag == "script"]) == 3
+    assert EVIL in page.text
+    texts = re.findall(r'"((?:[^"\\]|\\.)*onerror(?:[^"\\]|\\.)*)"', json.dumps(page.figures))
+    assert texts
+    assert not [text for text in texts if "<" in text]
+
+
+@pytest.mark.parametrize("events", [[], story(sourced(50.0))])
+def test_a_run_that_delivered_nothing_has_a_page_too(events):
+    page = _Page(_result(events).page())
+    assert "latency" not in page.figures
+
+
+def test_dates_stand_where_the_run_has_one():
+    text = _Page(_result(SIMPLE, start_utc="2026-12-01T00:00:00Z").page()).text
+    assert "2026-12-01 00:00:00 to 2026-12-01 00:08:20 UTC" in text
+
+
+def test_a_page_does_not_grow_with_the_number_of_bundles():
+    def size(bundles: int) -> int:
+        stories = [
+            [sourced(50.0, f"x{n}"), *hop(110.0, "a", "b", f"x{n}"), *hop(150.0, "b", "c", f"x{n}"),
+             delivered(153.0 + n / 1e3, f"x{n}")]
+            for n in range(bundles)
+        ]  # fmt: skip
+        return len(_result(story(*stories)).page())
+
+    assert size(2000) - size(400) < 20_000
+    assert size(2000) < 6_000_000
+
+
+def test_gaps_too_small_to_see_are_closed():
+    openings = [Opening(0, 0.0, 10.0, ""), Opening(1, 10.5, 20.0, ""), Opening(2, 30.0, 40.0, "")]
+    assert merged(openings, 1.0) == [(0.0, 20.0), (30.0, 40.0)]
+
+
+def test_a_plan_without_contacts_has_a_page():
+    header = _result([]).header
+    assert "<!doctype html>" in Result.of(header, [], ContactPlan([])).page()
