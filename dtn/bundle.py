@@ -72,6 +72,10 @@ PAYLOAD_NUMBER = 1
 """The payload block's number, always (RFC 9171 section 4.1); the primary block counts as 0."""
 
 
+_CRC_TYPES = (CrcType.NONE, CrcType.CRC16_X25, CrcType.CRC32C)
+_CRC_TYPES_MEAN = "must be 0 (none), 1 (CRC-16/X-25) or 2 (CRC-32C)"
+
+
 class CreationTimestamp(NamedTuple):
     """When it was created: milliseconds since 2000-01-01 UTC (0: no clock), and a count."""
 
@@ -137,15 +141,19 @@ class PrimaryBlock:
     size_bytes: int = field(default=0, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if (self.fragment is not None) != (self.flags & BundleFlag.FRAGMENT):
-            raise InvalidValue("fragment", self.fragment, "stands exactly when flag 0x1 is set")
-        _check_uint64("flags", self.flags)
-        _check_uint64("lifetime_ms", self.lifetime_ms)
-        _check_uint64("creation time", self.creation[0])
-        _check_uint64("creation sequence", self.creation[1])
-        _check_crc_type(self.crc_type)
-        if self.fragment is not None:
-            offset, total = self.fragment
+        flags, fragment = self.flags, self.fragment
+        time_ms, sequence = self.creation
+        if (fragment is not None) != (flags & BundleFlag.FRAGMENT):
+            raise InvalidValue("fragment", fragment, "stands exactly when flag 0x1 is set")
+        if (flags | time_ms | sequence | self.lifetime_ms) >> 64:  # negative, or more than 64 bits
+            for name in ("flags", "lifetime_ms"):
+                _check_uint64(name, getattr(self, name))
+            _check_uint64("creation time", time_ms)
+            _check_uint64("creation sequence", sequence)
+        if self.crc_type not in _CRC_TYPES:
+            raise InvalidValue("CRC type", self.crc_type, _CRC_TYPES_MEAN)
+        if fragment is not None:
+            offset, total = fragment
             _check_uint64("total_bytes", total)
             if not 0 <= offset < total:
                 raise InvalidValue(
@@ -187,8 +195,10 @@ class CanonicalBlock:
             raise InvalidValue(
                 "block number", self.number, "must be 1 to 2^64-1 (0 means the primary block)"
             )
-        _check_uint64("block flags", self.flags)
-        _check_crc_type(self.crc_type)
+        if self.flags >> 64:
+            _check_uint64("block flags", self.flags)
+        if self.crc_type not in _CRC_TYPES:
+            raise InvalidValue("CRC type", self.crc_type, _CRC_TYPES_MEAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +300,3 @@ def free_number(blocks: Iterable[CanonicalBlock]) -> int:
 def _check_uint64(name: str, value: int) -> None:
     if not 0 <= value <= MAX_UINT64:
         raise InvalidValue(name, value, "must be 0 to 2^64-1")
-
-
-def _check_crc_type(crc_type: int) -> None:
-    if crc_type not in (0, 1, 2):
-        raise InvalidValue("CRC type", crc_type, "must be 0 (none), 1 (CRC-16/X-25) or 2 (CRC-32C)")

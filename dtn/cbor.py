@@ -107,25 +107,29 @@ class Reader:
 
     def uint(self, name: str) -> int:
         """An unsigned integer."""
-        octets = self.octets
         at = self.at
-        if at < len(octets) and (first := octets[at]) < 24:
+        try:
+            first = self.octets[at]
+        except IndexError:
+            self.fail("cbor", f"cut off before {name}")
+        if first < 24:
             self.at = at + 1
             return first
         return self._argument(_UINT, name)
 
     def array(self, name: str) -> int:
         """The head of an array: how many items it has, or INDEFINITE."""
-        octets = self.octets
         at = self.at
-        if at < len(octets):
-            first = octets[at]
-            if 0x80 <= first < 0x98:
-                self.at = at + 1
-                return first - 0x80
-            if first == 0x9F:
-                self.at = at + 1
-                return INDEFINITE
+        try:
+            first = self.octets[at]
+        except IndexError:
+            self.fail("cbor", f"cut off before {name}")
+        if 0x80 <= first < 0x98:
+            self.at = at + 1
+            return first - 0x80
+        if first == 0x9F:
+            self.at = at + 1
+            return INDEFINITE
         return self._argument(_ARRAY, name)
 
     def end_array(self, count: int, expected: int, name: str) -> None:
@@ -138,10 +142,8 @@ class Reader:
 
     def at_break(self) -> bool:
         """Whether a break stands here; it is passed."""
-        octets = self.octets
-        at = self.at
-        if at < len(octets) and octets[at] == BREAK:
-            self.at = at + 1
+        if self.octets[self.at : self.at + 1] == b"\xff":
+            self.at += 1
             return True
         return False
 

@@ -28,12 +28,14 @@ from dtn.bundle import (
     FragmentField,
     PrimaryBlock,
 )
-from dtn.crc import CRC_BYTES, crc_value
+from dtn.crc import crc_value
 from dtn.eid import eid_size, encode_eid, read_eid
 from dtn.errors import InvalidValue, MalformedBundle
 
 VERSION = 7
 _SELF_DESCRIBED = b"\xd9\xd9\xf7"
+_CRC_ZEROED = (b"", b"\x42" + bytes(2), b"\x44" + bytes(4))
+"""The CRC field by CRC type with its value zero, as the CRC is computed (erratum 8043)."""
 _remember = object.__setattr__  # fills the slots of frozen blocks that take no part in comparisons
 
 
@@ -85,8 +87,7 @@ def primary_size(primary: PrimaryBlock) -> int:
         size += eid_size(primary.report_to) + head_size(time_ms) + head_size(sequence)
         if primary.fragment is not None:
             size += head_size(primary.fragment[0]) + head_size(primary.fragment[1])
-        if primary.crc_type:
-            size += 1 + CRC_BYTES[primary.crc_type]
+        size += len(_CRC_ZEROED[primary.crc_type])
         _remember(primary, "size_bytes", size)
     return size
 
@@ -99,8 +100,7 @@ def block_size(block: CanonicalBlock) -> int:
         length = len(block.data)
         size = 2 + head_size(block.type) + head_size(block.number) + head_size(block.flags)
         size += head_size(length) + length
-        if block.crc_type:
-            size += 1 + CRC_BYTES[block.crc_type]
+        size += len(_CRC_ZEROED[block.crc_type])
         _remember(block, "size_bytes", size)
     return size
 
@@ -236,31 +236,32 @@ def _close_block(reader: cbor.Reader, start: int, crc_type: int, count: int, exp
     if not crc_type:
         reader.end_array(count, expected, "block")
         return
-    size = CRC_BYTES[crc_type]
+    octets = reader.octets
     at = reader.at
-    if reader.peek() != 0x40 | size:
-        reader.fail("codec", f"a CRC of type {crc_type} must be a byte string of {size} octets")
-    given = reader.octets[at + 1 : at + 1 + size]
-    if len(given) < size:
+    zeroed = _CRC_ZEROED[crc_type]
+    field = octets[at : at + len(zeroed)]
+    if field[:1] != zeroed[:1] and field:
+        reader.fail("codec", f"a CRC of type {crc_type} is a byte string of {len(zeroed) - 1}")
+    if len(field) < len(zeroed):
         reader.fail("cbor", "cut off in the CRC")
-    reader.at = at + 1 + size
-    reader.end_array(count, expected, "block")
-    # The value counts as zero; the break of an indefinite array is part of the block (§4.3.1).
-    behind = bytes(size) if count != cbor.INDEFINITE else bytes(size) + b"\xff"
-    if crc_value(crc_type, reader.octets[start : at + 1], behind) != given:
+    reader.at = at + len(zeroed)
+    if count == cbor.INDEFINITE:
+        reader.end_array(count, expected, "block")
+        zeroed += b"\xff"  # the break is part of the block (§4.3.1)
+    if crc_value(crc_type, octets[start:at] + zeroed) != field[1:]:
         reader.at = at
         reader.fail("codec", "the CRC does not match")
 
 
 def _check_extensions(bundle: Bundle, tolerant: bool) -> None:
     """At most one of each known block, and its content sound unless it is encrypted."""
-    known = [block for block in bundle.blocks if block.type in extension_blocks.KNOWN_TYPES]
-    if len({block.type for block in known}) != len(known):
+    known = [block for block in bundle.blocks if block.type in extension_blocks.DECODERS]
+    if len(known) > 1 and len({block.type for block in known}) != len(known):
         raise MalformedBundle("extension", "more than one block of type 6, 7 or 10")
     encrypted = extension_blocks.security_targets(bundle, BlockType.BLOCK_CONFIDENTIALITY)
     for block in known:
         if block.number not in encrypted:
-            extension_blocks.check(block, tolerant=tolerant)
+            extension_blocks.DECODERS[block.type](block.data, tolerant)
 
 
 def _in_codec(fault: InvalidValue, offset: int | None) -> MalformedBundle:
@@ -288,10 +289,9 @@ def _encode_primary(primary: PrimaryBlock) -> bytes:
         parts += (uint(fragment[0]), uint(fragment[1]))
     if not crc_type:
         return b"".join(parts)
-    size = CRC_BYTES[crc_type]
-    parts.append(bytes((0x40 | size,)))
     octets = b"".join(parts)
-    return octets + crc_value(crc_type, octets, bytes(size))
+    zeroed = _CRC_ZEROED[crc_type]
+    return octets + zeroed[:1] + crc_value(crc_type, octets + zeroed)
 
 
 def _frame(block: CanonicalBlock) -> tuple[bytes, bytes]:
@@ -310,9 +310,8 @@ def _frame(block: CanonicalBlock) -> tuple[bytes, bytes]:
     )
     after = b""
     if crc_type:
-        size = CRC_BYTES[crc_type]
-        head = bytes((0x40 | size,))
-        after = head + crc_value(crc_type, before, block.data, head + bytes(size))
+        zeroed = _CRC_ZEROED[crc_type]
+        after = zeroed[:1] + crc_value(crc_type, before + block.data + zeroed)
     framing = (before, after)
     _remember(block, "framing", framing)
     return framing

@@ -18,30 +18,23 @@ from crc32c import crc32c as _crc32c
 
 _BITS_REVERSED = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))
 
-CRC_BYTES = (0, 2, 4)
-"""Length of the CRC value by CRC type."""
 
-
-def crc16_x25(*parts: bytes) -> int:
-    """CRC-16/X-25 of the parts one after the other."""
-    state = 0xFFFF
-    for part in parts:
-        state = crc_hqx(part.translate(_BITS_REVERSED), state)
+def crc16_x25(octets: bytes) -> int:
+    """CRC-16/X-25, 906e for "123456789"."""
+    state = crc_hqx(octets.translate(_BITS_REVERSED), 0xFFFF)
     return (_BITS_REVERSED[state & 0xFF] << 8 | _BITS_REVERSED[state >> 8]) ^ 0xFFFF
 
 
-def crc32c(*parts: bytes) -> int:
-    """CRC-32C of the parts one after the other."""
-    state = 0
-    for part in parts:
-        state = _crc32c(part, state)
-    return state
+def crc32c(octets: bytes) -> int:
+    """CRC-32C, e3069283 for "123456789"."""
+    value: int = _crc32c(octets)
+    return value
 
 
-def crc_value(crc_type: int, *parts: bytes) -> bytes:
+def crc_value(crc_type: int, octets: bytes) -> bytes:
     """The CRC value as it stands in a block, in network byte order; empty for type 0."""
     if crc_type == 1:
-        return crc16_x25(*parts).to_bytes(2, "big")
+        return crc16_x25(octets).to_bytes(2, "big")
     if crc_type == 2:
-        return crc32c(*parts).to_bytes(4, "big")
+        return crc32c(octets).to_bytes(4, "big")
     return b""

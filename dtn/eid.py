@@ -297,6 +297,10 @@ def read_eid(reader: cbor.Reader, name: str) -> Eid:
     Raises:
         MalformedBundle: there is none.
     """
+    found = _IPN_OCTETS.match(reader.octets, reader.at)
+    if found is not None:
+        reader.at = found.end()
+        return _known_ipn(found.group())
     count = reader.array(name)
     scheme = reader.uint(name)
     eid: Eid
@@ -315,12 +319,12 @@ def _read_ipn(reader: cbor.Reader, name: str) -> IpnEid:
     first = reader.uint(name)
     second = reader.uint(name)
     if count == 2 or (count == cbor.INDEFINITE and reader.at_break()):
-        return _ipn(first >> 32, first & MAX_UINT32, second, 2)
+        return IpnEid(first >> 32, first & MAX_UINT32, second, 2)
     service_number = reader.uint(name)
     reader.end_array(count, 3, name)
     if first > MAX_UINT32 or second > MAX_UINT32:
         reader.fail("codec", f"{name}: an allocator or node number exceeds 4294967295")
-    return _ipn(first, second, service_number, 3)
+    return IpnEid(first, second, service_number, 3)
 
 
 def _read_dtn(reader: cbor.Reader, name: str) -> DtnEid:
@@ -339,9 +343,20 @@ def _read_dtn(reader: cbor.Reader, name: str) -> DtnEid:
         reader.fail("codec", f"{name} must be //node-name/demux in printable ASCII")
 
 
-# A network has few endpoints and many bundles: their identifiers are made once. The values are
-# immutable and small, the number of them bounded.
-_ipn = lru_cache(maxsize=4096)(IpnEid)
+# A network has few endpoints and many bundles: the usual form of an identifier, two elements in
+# shortest form, is found by a pattern and read once. What is kept is small and bounded.
+_SHORTEST_UINT = (
+    rb"(?:[\x00-\x17]|\x18[\x18-\xff]|\x19[\x01-\xff][\x00-\xff]"
+    rb"|\x1a(?!\x00\x00)[\x00-\xff]{4}|\x1b(?!\x00\x00\x00\x00)[\x00-\xff]{8})"
+)
+_IPN_OCTETS = re.compile(rb"\x82\x02\x82" + _SHORTEST_UINT * 2)
+
+
+@lru_cache(maxsize=4096)
+def _known_ipn(octets: bytes) -> IpnEid:
+    reader = cbor.Reader(octets)
+    reader.at = 2
+    return _read_ipn(reader, "EID")
 
 
 @lru_cache(maxsize=4096)

@@ -15,10 +15,11 @@ Refused: data that is not exactly one CBOR item of the right kind; a hop limit o
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 from dtn import cbor
-from dtn.bundle import BlockType, Bundle, CanonicalBlock
+from dtn.bundle import BlockType, Bundle
 from dtn.eid import MAX_UINT64, Eid, encode_eid, read_eid
 from dtn.errors import InvalidValue, MalformedBundle
 
@@ -56,7 +57,7 @@ def encode_previous_node(node_id: Eid) -> bytes:
     return encode_eid(node_id)
 
 
-def decode_previous_node(data: bytes, *, tolerant: bool = False) -> Eid:
+def decode_previous_node(data: bytes, tolerant: bool = False) -> Eid:
     """The node that a Previous Node block names.
 
     Raises:
@@ -81,7 +82,7 @@ def encode_bundle_age(age_ms: int) -> bytes:
     return cbor.uint(age_ms)
 
 
-def decode_bundle_age(data: bytes, *, tolerant: bool = False) -> int:
+def decode_bundle_age(data: bytes, tolerant: bool = False) -> int:
     """The age in milliseconds.
 
     Raises:
@@ -108,7 +109,7 @@ def encode_hop_count(limit: int, count: int) -> bytes:
     return b"\x82" + cbor.uint(limit) + cbor.uint(count)
 
 
-def decode_hop_count(data: bytes, *, tolerant: bool = False) -> HopCount:
+def decode_hop_count(data: bytes, tolerant: bool = False) -> HopCount:
     """The hop limit and the hops made.
 
     Raises:
@@ -140,7 +141,7 @@ def encode_quality_of_service(quality: QualityOfService) -> bytes:
     return b"\x84" + b"".join(map(cbor.uint, numbers))
 
 
-def decode_quality_of_service(data: bytes, *, tolerant: bool = False) -> QualityOfService:
+def decode_quality_of_service(data: bytes, tolerant: bool = False) -> QualityOfService:
     """What a quality-of-service block says.
 
     Raises:
@@ -161,24 +162,12 @@ def decode_quality_of_service(data: bytes, *, tolerant: bool = False) -> Quality
     return _whole(reader, quality, "quality of service")
 
 
-_DECODERS = {
+DECODERS: Mapping[int, Callable[[bytes, bool], object]] = {
     BlockType.PREVIOUS_NODE: decode_previous_node,
     BlockType.BUNDLE_AGE: decode_bundle_age,
     BlockType.HOP_COUNT: decode_hop_count,
 }
-KNOWN_TYPES = frozenset(_DECODERS)
 """The blocks that every node must know, at most one of each in a bundle (RFC 9171 section 4.4)."""
-
-
-def check(block: CanonicalBlock, *, tolerant: bool = False) -> None:
-    """Judge the data of a block of a type that every node must know; other types pass.
-
-    Raises:
-        MalformedBundle: layer extension.
-    """
-    decoder = _DECODERS.get(block.type)
-    if decoder is not None:
-        decoder(block.data, tolerant=tolerant)
 
 
 def security_targets(bundle: Bundle, block_type: int) -> frozenset[int]:
