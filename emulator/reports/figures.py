@@ -167,6 +167,7 @@ def actual_against_ideal(bundles: pl.DataFrame, cells: int = 56) -> Figure:
         "layout": {
             "xaxis": _log_axis("ideal latency", both),
             "yaxis": _log_axis("latency", both),
+            "showlegend": False,
             "height": 460,
         },
     }

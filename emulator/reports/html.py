@@ -233,7 +233,8 @@ def _table(caption: Sequence[str], rows: Iterable[Sequence[str]], words: int) ->
 
     head = f"<thead><tr>{cells('th', caption)}</tr></thead>"
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>'
+    frame = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+    return f"{frame}<table>{head}<tbody>{body}</tbody></table></div>"
 
 
 def _flow_table(flows: list[Flow]) -> str:

@@ -12,8 +12,8 @@
     return {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size: 13, color: ink },
-      margin: { l: 12, r: 12, t: 34, b: 44 },
-      legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom" },
+      margin: { l: 12, r: 12, t: figure.layout.showlegend === false ? 8 : 34, b: 44 },
+      legend: { orientation: "h", traceorder: "normal", x: 0, y: 1.01, yanchor: "bottom" },
       hoverlabel: { bgcolor: card, bordercolor: rule, font: { color: ink } },
       dragmode: false,
       ...figure.layout,
