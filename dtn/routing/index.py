@@ -1,6 +1,10 @@
-"""PlanIndex: a contact plan laid out for search, one row of arrays for each pair of nodes.
+"""PlanIndex: a contact plan laid out for search, by moment and by pair of nodes.
 
-A pair's contacts are sorted by their end, so that bisection finds the first that is still open.
+By moment: rows in the order of their start, and for each node the rows open at any moment. From
+checkpoint to checkpoint a list says what a node has open or begins; a new checkpoint comes only after
+as many new contacts as the last one carried over, so all lists together stay of the plan's size.
+
+By pair: a pair's contacts are sorted by their end, so that bisection finds the first that is still open.
 `floor` tells when to
 stop: nothing from that place on arrives sooner. For contacts in order of light time the first that
     is open and takes the bundle is therefore also the last one looked at; where light time jumps
@@ -14,11 +18,12 @@ name.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from dtn.contact_plan import Contact, ContactPlan
+from dtn.contact_plan import TIME_TOLERANCE_S, Contact, ContactPlan
 
 
 class Pair(NamedTuple):
@@ -51,6 +56,12 @@ class Pair(NamedTuple):
     numbers: list[int]
 
 
+Row = tuple[float, int, int, float, float, float, Contact | None, int]
+"""A contact as the search reads it: start, transmitter, receiver, seconds a byte takes at the
+highest rate, shortest light time, end, the contact itself if its rate or light time varies, its
+number."""
+
+
 class PlanIndex:
     """A contact plan's nodes as numbers and its contacts as arrays per pair.
 
@@ -63,6 +74,9 @@ class PlanIndex:
         timed: the same with the margin on their light times: what arrivals are reckoned with.
         names: names of the nodes, in the order of SABR's last key.
         ids: place of each name in that order.
+        rows: all contacts in the order of their start.
+        starts_s: their starts, and inf at the end.
+        transmitters: their transmitting nodes.
         out: pairs that begin at a node, by node.
         into: pairs that end at a node, by node.
     """
@@ -81,12 +95,35 @@ class PlanIndex:
         for number, contact in enumerate(self.contacts):
             key = (ids[contact.source], ids[contact.destination])
             rows.setdefault(key, []).append(number)
+        self.rows: list[Row] = [self._row(number) for number in range(len(self.contacts))]
+        self.starts_s: list[float] = [row[0] for row in self.rows] + [math.inf]
+        self.transmitters: list[int] = [row[1] for row in self.rows]
+        self._marks_s, self._open_rows = _checkpoints(self.rows, len(order))
         self.out: tuple[list[Pair], ...] = tuple([] for _ in order)
         self.into: tuple[list[Pair], ...] = tuple([] for _ in order)
         for (source, destination), numbers in sorted(rows.items()):
             pair = _pair(destination, self.timed, numbers)
             self.out[source].append(pair)
             self.into[destination].append(pair._replace(node=source))
+
+    def open_rows(self, node: int, t_s: float) -> list[Row]:
+        """Rows from a node, all that are open at a moment among them."""
+        return self._open_rows[node][bisect_right(self._marks_s[node], t_s) - 1]
+
+    def _row(self, number: int) -> Row:
+        contact = self.timed[number]
+        rate, owlt = contact.rate_bps, contact.owlt_s
+        varies = isinstance(rate, tuple) or isinstance(owlt, tuple)
+        return (
+            contact.start_s,
+            self.ids[contact.source],
+            self.ids[contact.destination],
+            8 / _most(rate),
+            _least(owlt),
+            contact.end_s,
+            contact if varies else None,
+            number,
+        )
 
     def with_margin(self, owlt_margin: float) -> PlanIndex:
         """The same plan with a margin on its light times, built once."""
@@ -100,6 +137,27 @@ def index_of(plan: ContactPlan, owlt_margin: float = 0.0) -> PlanIndex:
     if index is None:
         index = kept[owlt_margin] = PlanIndex(plan, owlt_margin)
     return index
+
+
+def _checkpoints(rows: list[Row], nodes: int) -> tuple[list[list[float]], list[list[list[Row]]]]:
+    """By node: moments, and from each on the rows then open or beginning before the next."""
+    marks: list[list[float]] = [[-math.inf] for _ in range(nodes)]
+    lists: list[list[list[Row]]] = [[[]] for _ in range(nodes)]
+    room = [LEAST_NEW_ROWS] * nodes
+    for row in rows:
+        start, node = row[0], row[1]
+        if room[node] == 0:
+            carried = [old for old in lists[node][-1] if old[5] >= start - TIME_TOLERANCE_S]
+            marks[node].append(start)
+            lists[node].append(carried)
+            room[node] = max(LEAST_NEW_ROWS, len(carried))
+        lists[node][-1].append(row)
+        room[node] -= 1
+    return marks, lists
+
+
+LEAST_NEW_ROWS = 4
+"""New contacts of a node between two of its checkpoints, at least."""
 
 
 def _pair(node: int, contacts: tuple[Contact, ...], numbers: Iterable[int]) -> Pair:

@@ -1,6 +1,6 @@
 """Query: the labels of one search over a contact plan, and what a node knows that narrows it.
 
-Dijkstra's algorithm over *nodes*, one label each: the earliest moment the whole bundle can be there
+One label a node: the earliest moment the whole bundle can be there
 (CCSDS 734.3-B-1 §3.2.4.1 with the bundle's size). One label is enough because nothing beats light:
 within a contact who sends sooner arrives no later, and between contacts a bundle may always wait
 for the better one. A contact takes a bundle whole or not at all; both its ends belong to it, within
@@ -22,6 +22,9 @@ from dtn.routing.index import Pair, PlanIndex
 from dtn.routing.route import Route
 
 INF = math.inf
+NEVER = math.nan
+"""Label of a node that is neither to be reached nor left: nothing is earlier, it is never ready."""
+
 TOLERANCE = TIME_TOLERANCE_S
 
 
@@ -68,9 +71,9 @@ class Query:
     """One question to an index, and the labels found so far.
 
     Attributes:
-        arrival_s: earliest arrival of the whole bundle, by node; inf where it is not known.
+        arrival_s: earliest arrival of the whole bundle, by node; exact where it is before the
+            target's.
         via: number of the contact it arrives over.
-        settled: whether arrival_s is final, by node.
         first: the best way over each first hop, by node; None if the origin is a node like any
             other.
     """
@@ -81,7 +84,6 @@ class Query:
         "first",
         "index",
         "known",
-        "settled",
         "size_bytes",
         "source",
         "target",
@@ -107,79 +109,94 @@ class Query:
         nodes = len(index.names)
         self.arrival_s = [INF] * nodes
         self.via = [-1] * nodes
-        self.settled = bytearray(nodes)
 
     def earliest(self) -> list[int]:
         """Numbers of the contacts of a route that arrives soonest; none if there is no route."""
         arrival, via = self.arrival_s, self.via
-        arrival[self.source] = self.at_s
+        heap = []
         if self.known is NOTHING:
-            self._spread([(self.at_s, self.source)])
+            arrival[self.source] = self.at_s
+            heap.append((self.at_s, self.source))
         else:
-            self.settled[self.source] = 1
-            for node in self.known.avoided:
-                self.settled[node] = 1
             self.first = self._first_hops()
-            heap = []
             for node, hop in self.first.items():
                 arrival[node] = hop.arrival_s
                 via[node] = hop.number
                 heap.append((hop.arrival_s, node))
             heap.sort()
-            self._spread(heap)
+            for node in (self.source, *self.known.avoided):
+                arrival[node] = NEVER
+        self._spread(heap)
         if arrival[self.target] == INF:
             return []
         numbers = []
         node = self.target
-        ids, contacts = self.index.ids, self.index.contacts
+        rows = self.index.rows
         while node != self.source:
             numbers.append(via[node])
-            node = ids[contacts[via[node]].source]
+            node = rows[via[node]][1]
         numbers.reverse()
         return numbers
 
     def _spread(self, heap: list[tuple[float, int]]) -> None:
-        """Dijkstra from the labels in the heap until the target is settled.
+        """Take nodes and contacts in the order of their moment, until the target is reached.
 
-        The hot loop: no calls, few attributes.
+        A node that is reached sends at once over what it has open then; a contact that begins
+        sends what its transmitter has by then. The hot loop: hardly a call, hardly an attribute.
         """
-        arrival, via, settled = self.arrival_s, self.via, self.settled
-        out, target, size = self.index.out, self.target, self.size_bytes
-        residual = self.known.residual_bytes
+        arrival, via, size, target = self.arrival_s, self.via, self.size_bytes, self.target
+        index, residual = self.index, self.known.residual_bytes
+        rows, starts, transmitters = index.rows, index.starts_s, index.transmitters
         early = TOLERANCE if self.known.closed_ends else -TOLERANCE
-        limit = min(self.known.deadline_s, arrival[target]) + TOLERANCE
-        while heap:
-            t, u = heappop(heap)
-            if settled[u]:
-                continue
-            settled[u] = 1
-            if u == target:
-                return
-            for v, least, ends, starts, byte_s, owlts, floor, _, varying, numbers in out[u]:
-                if settled[v]:
-                    continue
-                best = arrival[v]
-                if best > limit:
-                    best = limit
-                if t + least >= best:
-                    continue
-                i = bisect_left(ends, t - early)
-                while floor[i] < best:
-                    last = starts[i]
-                    if last < t:
-                        last = t
-                    last += size * byte_s[i]
-                    there = last + owlts[i]
-                    if there < best and last <= ends[i] + TOLERANCE:
-                        if (contact := varying[i]) is not None:
-                            there = contact.arrival_s(max(starts[i], t), size)
-                        if there < best and (residual is None or residual(numbers[i]) >= size):
-                            best = arrival[v] = there
-                            via[v] = numbers[i]
+        final = min(self.known.deadline_s + TOLERANCE, arrival[target])
+        k = bisect_left(starts, heap[0][0]) if heap else len(rows)
+        while True:
+            until = heap[0][0] if heap else final
+            if until > final:
+                until = final
+            while (start := starts[k]) < until:
+                if arrival[transmitters[k]] <= start:
+                    _, _, v, byte_s, owlt, end, varying, number = rows[k]
+                    last = start + size * byte_s
+                    there = last + owlt
+                    if there < arrival[v] and there < final and last <= end + TOLERANCE:
+                        if varying is not None:
+                            there = varying.arrival_s(start, size)
+                        if (
+                            there < arrival[v]
+                            and there < final
+                            and (residual is None or residual(number) >= size)
+                        ):
+                            arrival[v] = there
+                            via[v] = number
                             heappush(heap, (there, v))
                             if v == target:
-                                limit = there + TOLERANCE
-                    i += 1
+                                final = there
+                            if there < until:
+                                until = there
+                k += 1
+            if not heap or heap[0][0] >= final:
+                return
+            t, u = heappop(heap)
+            if t > arrival[u]:
+                continue
+            for start, _, v, byte_s, owlt, end, varying, number in index.open_rows(u, t):
+                if start < t <= end + early:
+                    last = t + size * byte_s
+                    there = last + owlt
+                    if there < arrival[v] and there < final and last <= end + TOLERANCE:
+                        if varying is not None:
+                            there = varying.arrival_s(t, size)
+                        if (
+                            there < arrival[v]
+                            and there < final
+                            and (residual is None or residual(number) >= size)
+                        ):
+                            arrival[v] = there
+                            via[v] = number
+                            heappush(heap, (there, v))
+                            if v == target:
+                                final = there
 
     def _first_hops(self) -> dict[int, Hop]:
         """The soonest arrival at each node over one contact, with all that is known."""

@@ -29,10 +29,11 @@ def fewest_hops(query: Query, numbers: list[int]) -> list[int]:
     """A route that arrives as soon as the one found (contact numbers), over the fewest contacts."""
     layers: Layers = [{query.target: query.arrival_s[query.target] + TOLERANCE}]
     for hops in range(1, len(numbers)):
-        if _back(query, layers):
-            shorter = _forward(query, layers, hops)
-            if shorter:
-                return shorter
+        shorter = _forward(query, layers, hops)
+        if shorter:
+            return shorter
+        if hops + 1 < len(numbers):
+            _back(query, layers)
     return numbers
 
 
@@ -51,13 +52,10 @@ def best_by_all_keys(
         Contacts of the route with fewest hops, then latest termination, then smallest entry node.
     """
     layers: Layers = [{query.target: query.arrival_s[query.target] + TOLERANCE}]
-    for hops in range(1, len(numbers) + 1):
-        if _back(query, layers):
-            found = _forward(query, layers, hops)
-            if found:
-                break
-    else:
-        found, hops = numbers, len(numbers)
+    hops = 1
+    while not (found := _forward(query, layers, hops)) and hops < len(numbers):
+        _back(query, layers)
+        hops += 1
     ends = _ends_between(query, layers, hops, _termination(query, found), termination_s)
     low, high = 0, len(ends)
     while low < high:  # the last of the ends that some route reaches
@@ -110,32 +108,25 @@ def _ends_between(
     return sorted({min(end, upto_s) for end in ends})
 
 
-def _back(query: Query, layers: Layers) -> bool:
-    """Add the layer of nodes one hop further from the target; whether the origin is met.
+def _back(query: Query, layers: Layers) -> None:
+    """Add the layer of nodes one hop further from the target.
 
     A layer gives for each node the latest moment (or a bound above it) to be ready there and
     still in time.
     """
-    arrival, settled, source, size = query.arrival_s, query.settled, query.source, query.size_bytes
-    first, soonest = query.first, arrival[query.target]
-    met = False
+    arrival, size, soonest = query.arrival_s, query.size_bytes, query.arrival_s[query.target]
     layer: dict[int, float] = {}
     for u, latest in layers[-1].items():
-        if first is not None and u in first and first[u].arrival_s <= latest:
-            met = True
         for pair in query.index.into[u]:
             w = pair.node
-            if w == source and first is not None:
-                continue
-            ready = arrival[w] if settled[w] else soonest
-            if ready + pair.least_owlt_s > latest:
-                continue
-            when = latest_departure(pair, ready, latest, size)
-            if when > layer.get(w, -INF):
-                layer[w] = when
-                met = met or w == source
+            ready = arrival[w]
+            if ready > soonest:
+                ready = soonest
+            if ready + pair.least_owlt_s <= latest and w != query.source:
+                when = latest_departure(pair, ready, latest, size)
+                if when > layer.get(w, -INF):
+                    layer[w] = when
     layers.append(layer)
-    return met
 
 
 def _forward(
@@ -209,6 +200,8 @@ def latest_departure(pair: Pair, ready_s: float, by_s: float, size_bytes: float)
     """
     latest = -INF
     from_place = bisect_left(pair.ends_s, ready_s - TOLERANCE)
+    if pair.floor_s[from_place] > by_s:
+        return latest
     for i in range(bisect_right(pair.floor_s, by_s) - 1, from_place - 1, -1):
         end = pair.ends_s[i] + TOLERANCE
         if min(end, by_s) <= latest:
