@@ -211,3 +211,18 @@ def changed(
         strategy=setup.strategy if strategy is None else strategy,
         duration_s=setup.duration_s if until_s is None else min(until_s, setup.duration_s),
     )
+
+
+def alone(plan: ContactPlan, strategy: str, demand: Demand, duration_s: float) -> Setup:
+    """One bundle alone in the network of a plan."""
+    return Setup(
+        name="alone",
+        sha256="",
+        start=plan.start_utc,
+        duration_s=duration_s,
+        seed=1,
+        strategy=strategy,
+        plan=plan,
+        members=tuple(_numbered(plan)),
+        demands=(demand,),
+    )

@@ -13,7 +13,14 @@ from collections.abc import Sequence
 import typer
 
 from dtn.errors import BadInput, StrategyFault
-from emulator.cli import scenario_commands, sky_commands
+from emulator.cli import (
+    doctor_command,
+    result_commands,
+    route_commands,
+    run_commands,
+    scenario_commands,
+    sky_commands,
+)
 from emulator.cli.output import print_faults
 
 app = typer.Typer(
@@ -24,15 +31,24 @@ app = typer.Typer(
 )
 
 EXAMPLES = (
-    (scenario_commands.validate, "lightlag validate scenarios/moonbase-alpha.toml"),
-    (scenario_commands.new, "lightlag new my-network.toml"),
+    (run_commands.run, "lightlag run scenarios/moonbase-alpha.toml --out runs/moonbase-alpha"),
+    (result_commands.report, "lightlag report runs/moonbase-alpha"),
+    (result_commands.trace, "lightlag trace runs/moonbase-alpha ipn:200.10/849398700000/0"),
+    (run_commands.plan, "lightlag plan scenarios/moonbase-alpha.toml -o contact_plan.json"),
+    (
+        route_commands.route,
+        "lightlag route contact_plan.json teide mars-orbiter --at 3600 --size 20000 --explain",
+    ),
     (sky_commands.windows, "lightlag windows scenarios/moonbase-alpha.toml teide moonbase-alpha"),
     (
         sky_commands.light_time,
         "lightlag light-time scenarios/moonbase-alpha.toml teide mars-orbiter"
         " --at 2026-12-02T00:00:00Z",
     ),
+    (scenario_commands.new, "lightlag new my-network.toml"),
+    (scenario_commands.validate, "lightlag validate scenarios/moonbase-alpha.toml"),
     (scenario_commands.schema, "lightlag schema > scenario.schema.json"),
+    (doctor_command.doctor, "lightlag doctor"),
 )
 """Every command with the example that its help shows; its second word is the command's name."""
 

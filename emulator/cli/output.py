@@ -10,12 +10,15 @@ from rich.console import Console
 
 from dtn.errors import BadInput
 
+WIDE = 110
+"""Columns of what goes to a file or a pipe."""
+
 Json = dict[str, "Json"] | list["Json"] | str | float | int | bool | None
 
 
 def stdout() -> Console:
-    """Where tables go; as wide as the terminal."""
-    return Console(file=sys.stdout, soft_wrap=False)
+    """Where tables go; as wide as the terminal, or WIDE where there is none."""
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE)
 
 
 def stderr() -> Console:

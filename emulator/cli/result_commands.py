@@ -1,0 +1,65 @@
+"""Commands about the folder of a run: report, trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emulator.cli.options import JsonOption
+from emulator.cli.output import print_json, stdout
+
+RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `run --out` made.")]
+
+
+def report(folder: RunFolder, json: JsonOption = False) -> None:
+    """Tables and plots of one run, worked out again from its log.
+
+    Prints the latency table and writes DIR/report.html anew: one file that needs no network.
+    """
+    from emulator.files import replace_text
+    from emulator.reports.table import summary_view
+    from emulator.result import PAGE, Result
+
+    result = Result.read(folder)
+    replace_text(folder / PAGE, result.page())
+    if json:
+        print_json(result.summary)
+        return
+    stdout().print(summary_view(result.summary))
+    typer.echo(f"report: {folder / PAGE}")
+
+
+def trace(
+    folder: RunFolder,
+    bundle: Annotated[
+        str, typer.Argument(metavar="BUNDLE", help="Identity as in bundles.csv, or part of one.")
+    ],
+    json: JsonOption = False,
+) -> None:
+    """One bundle's life, hop by hop, second by second.
+
+    Where its latency went: wait (no contact), queue, airtime, light, retransmission, processing.
+    """
+    from emulator.reports.trace import find_bundle, steps, trace_view
+    from emulator.result import Result
+
+    result = Result.read(folder)
+    found = find_bundle(result.history, bundle)
+    journey = result.journeys.get(found)
+    row = result.bundles.filter(result.bundles["bundle"] == found)
+    ideal_s = row["ideal_latency_s"][0] if len(row) else None
+    if json:
+        hops = () if journey is None else journey.hops
+        print_json(
+            {
+                "bundle": found,
+                "row": row.to_dicts()[0] if len(row) else None,
+                "steps": [step._asdict() for step in steps(result.history, result.plan, found)],
+                "hops": [{**hop._asdict(), "parts": hop.parts._asdict()} for hop in hops],
+            }
+        )
+        return
+    start = result.header.start_utc
+    stdout().print(trace_view(result.history, result.plan, found, journey, ideal_s, start))

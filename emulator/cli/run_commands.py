@@ -1,0 +1,115 @@
+"""Commands that run: run, plan."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dtn.contact_plan.formats import WRITERS
+from dtn.errors import BadInput, Fault
+from emulator import scenario as scenarios
+from emulator.cli.options import JsonOption, ScenarioFile
+from emulator.cli.output import print_json, stdout
+
+RateOption = Annotated[
+    str, typer.Option("--rate", metavar="max|K", help="Emulated seconds in a real one; max, 1, ...")
+]
+
+
+def run(
+    scenario: Annotated[
+        Path | None, typer.Argument(metavar="[SCENARIO]", help="A scenario file (TOML).")
+    ] = None,
+    rate: RateOption = "max",
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.", min=0)] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help='Stop then, such as "10d" or "6h".')
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="sabr, direct, ... or my_file.py:function.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write log, tables and report there.")
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A contact plan, instead of a scenario.")
+    ] = None,
+    traffic: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The bundle list for --plan (CSV).")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Run a scenario, print the table of latencies, and write what happened to a folder.
+
+    The folder gets events.jsonl, summary.json, bundles.csv, contact_plan.json and report.html. Same
+    scenario, same seed: same events, to the octet.
+
+    With --plan and --traffic no scenario and no ephemerides are needed. The bundle list is a CSV
+    file: created_s,from,to,size_bytes,lifetime_s[,priority,flow].
+    """
+    from emulator.cli.progress import progress
+    from emulator.reports.table import summary_view
+    from emulator.run import run as run_it
+    from emulator.setup import from_files
+
+    if plan is not None or traffic is not None:
+        if scenario is not None or plan is None or traffic is None:
+            mend = "give a SCENARIO, or --plan FILE and --traffic FILE together"
+            raise BadInput(Fault("", "arguments", "", mend))
+        setup = from_files(plan, traffic)
+        start, duration_s = setup.start, setup.duration_s
+    elif scenario is not None:
+        loaded = scenarios.load(scenario)
+        start, duration_s = loaded.start, loaded.duration_s
+    else:
+        mend = "name a scenario file, such as scenarios/moonbase-alpha.toml"
+        raise BadInput(Fault("", "SCENARIO", "", mend))
+    with progress(start, duration_s) as tell:
+        result = run_it(
+            loaded if scenario is not None else setup,
+            rate=rate,
+            seed=seed,
+            until=until,
+            strategy=strategy,
+            out=out,
+            progress=tell,
+        )
+    if json:
+        print_json(result.summary)
+        return
+    stdout().print(summary_view(result.summary))
+    if out is not None:
+        typer.echo(f"\nreport: {out / 'report.html'}")
+
+
+def plan(
+    scenario: ScenarioFile,
+    format: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="json, csv, ion, hdtn or tvg.")
+    ] = "json",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")
+    ] = None,
+) -> None:
+    """Plan the contacts of a scenario: who points at whom, when, at which rate.
+
+    What the format cannot say is told on stderr.
+    """
+    from emulator.cli.progress import progress
+    from emulator.sky import ScenarioSky
+
+    if format not in WRITERS:
+        raise BadInput(Fault("", "--format", format, f"choose one of {', '.join(WRITERS)}"))
+    loaded = scenarios.load(scenario)
+    with progress(loaded.start, loaded.duration_s) as tell, ScenarioSky(loaded) as sky:
+        contacts = sky.plan(tell)
+    if output is not None:
+        lost = contacts.save(output, format)
+    else:
+        text, lost = WRITERS[format](contacts)
+        sys.stdout.write(text)
+    for sentence in lost:
+        print(sentence, file=sys.stderr)
