@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import polars as pl
+from rich.console import RenderableType
 
 from dtn.contact_plan import ContactPlan
 from dtn.errors import BadInput, Fault
@@ -22,7 +23,10 @@ from emulator.reports.fates import fates
 from emulator.reports.history import History, history_of
 from emulator.reports.html import report_page
 from emulator.reports.ideal import ideal_latencies
+from emulator.reports.picture import picture
 from emulator.reports.summary import Summary, summarise
+from emulator.reports.table import summary_view
+from emulator.reports.trace import find_bundle, trace_view
 
 SUMMARY, BUNDLES, PLAN, PAGE = "summary.json", "bundles.csv", "contact_plan.json", "report.html"
 
@@ -97,6 +101,30 @@ class Result:
     def page(self) -> str:
         """The report page, one HTML document that needs nothing else."""
         return report_page(self.summary, self.plan, self.history, self.bundles)
+
+    def picture(self) -> str:
+        """Contacts and latencies as one SVG picture."""
+        return picture(self.summary, self.plan, self.history, self.bundles)
+
+    def trace(self, bundle: str) -> RenderableType:
+        """One bundle's life, for a rich console; `bundle` as `find_bundle` takes it.
+
+        Raises:
+            BadInput: no bundle is called so.
+        """
+        found = find_bundle(self.history, bundle)
+        ideals = self.bundles.filter(pl.col("bundle") == found)["ideal_latency_s"].to_list()
+        return trace_view(
+            self.history,
+            self.plan,
+            found,
+            self.journeys.get(found),
+            ideals[0] if ideals else None,
+            self.header.start_utc,
+        )
+
+    def __rich__(self) -> RenderableType:
+        return summary_view(self.summary)
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
 import pytest
@@ -140,3 +141,30 @@ def test_gaps_too_small_to_see_are_closed():
 def test_a_plan_without_contacts_has_a_page():
     header = _result([]).header
     assert "<!doctype html>" in Result.of(header, [], ContactPlan([])).page()
+
+
+@pytest.mark.parametrize("events", [SIMPLE, [], story(sourced(50.0))])
+def test_a_picture_is_well_formed_and_stays_inside_its_frame(events: list[Event]):
+    result = _result(events, scenario=EVIL, start_utc="2026-12-01T00:00:00Z")
+    svg = ElementTree.fromstring(result.picture())
+    width, height = float(svg.attrib["width"]), float(svg.attrib["height"])
+    assert "script" not in {node.tag.rpartition("}")[2] for node in svg.iter()}
+    for node in svg.iter("{http://www.w3.org/2000/svg}rect"):
+        x, y = float(node.attrib["x"]), float(node.attrib["y"])
+        assert 0 <= x <= x + float(node.attrib["width"]) <= width + 1
+        assert 0 <= y <= y + float(node.attrib["height"]) <= height
+    texts = [node.text for node in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert EVIL in texts
+
+
+def test_a_picture_shows_contacts_where_they_were_and_latencies_as_they_were():
+    svg = ElementTree.fromstring(_result(SIMPLE).picture())
+    bars = [n for n in svg.iter("{http://www.w3.org/2000/svg}rect") if n.get("class") == "up"]
+    drawn = [(float(n.attrib["x"]), float(n.attrib["width"])) for n in bars]
+    # 726 pixels are 500 s: a-b is up in [100, 200], b-c in [150, 400]
+    for (x, width), (start_s, end_s) in zip(drawn, [(100, 200), (150, 400)], strict=True):
+        assert x == pytest.approx(210 + 726 * start_s / 500, abs=0.1)
+        assert width == pytest.approx(726 * (end_s - start_s) / 500, abs=0.1)
+    text = "".join(svg.itertext())
+    assert "median latency 103 s, ideal 103 s" in text
+    assert "88 s wait, 10 s queue, 2 s airtime, 3 s light" in text
