@@ -41,6 +41,11 @@ _SHORT = tuple(bytes((octet,)) for octet in range(256))
 _HEAD16 = Struct(">BH").pack
 _HEAD32 = Struct(">BI").pack
 _HEAD64 = Struct(">BQ").pack
+SHORTEST_UINT = (
+    rb"(?:[\x00-\x17]|\x18[\x18-\xff]|\x19[\x01-\xff][\x00-\xff]"
+    rb"|\x1a(?!\x00\x00)[\x00-\xff]{4}|\x1b(?!\x00{4})[\x00-\xff]{8})"
+)
+"""Pattern of an unsigned integer in its shortest form."""
 _SHORTEST = {24: 24, 25: 0x100, 26: 0x1_0000, 27: 0x1_0000_0000}
 """The least argument that needs the form, by the head's additional information."""
 
@@ -84,6 +89,11 @@ def text_string(text: str) -> bytes:
     """A text string of definite length."""
     data = text.encode()
     return head(_TEXT, len(data)) + data
+
+
+def uint_value(octets: bytes) -> int:
+    """The value of an encoded unsigned integer that is known to be one."""
+    return octets[0] if len(octets) == 1 else int.from_bytes(octets[1:], "big")
 
 
 class Reader:
@@ -149,7 +159,10 @@ class Reader:
 
     def byte_string(self, name: str) -> bytes:
         """A byte string of definite length."""
-        length = self._argument(_BYTES, name)
+        return self.take(self._argument(_BYTES, name), name)
+
+    def take(self, length: int, name: str) -> bytes:
+        """The next octets, so many."""
         start = self.at
         end = start + length
         if end > len(self.octets):
@@ -237,23 +250,17 @@ class Reader:
             self._pass_chunk(major, name)
 
     def _pass_chunk(self, major: int, name: str) -> None:
-        length = self._argument(major, name)
-        if self.at + length > len(self.octets):
-            self.fail("cbor", f"{name} holds a string that is cut off")
-        self.at += length
+        if major == _TEXT:
+            self._text_chunk(name)
+        else:
+            self.byte_string(name)
 
     def _text_chunk(self, name: str) -> str:
-        length = self._argument(_TEXT, name)
-        start = self.at
-        end = start + length
-        if end > len(self.octets):
-            self.fail("cbor", f"{name} of {length} octets is cut off")
+        data = self.take(self._argument(_TEXT, name), name)
         try:
-            text = self.octets[start:end].decode()
+            return data.decode()
         except UnicodeDecodeError:
             self.fail("cbor", f"{name} is not UTF-8")
-        self.at = end
-        return text
 
     def _argument(self, major: int, name: str) -> int:
         """Pass the head of an item of this major type; returns its argument."""

@@ -17,6 +17,8 @@ came, in whatever form the standard allows it to have come, and costs no work.
 
 from __future__ import annotations
 
+import re
+
 from dtn import cbor, extension_blocks
 from dtn import rules as bundle_rules
 from dtn.bundle import (
@@ -29,7 +31,7 @@ from dtn.bundle import (
     PrimaryBlock,
 )
 from dtn.crc import crc_value
-from dtn.eid import eid_size, encode_eid, read_eid
+from dtn.eid import USUAL_IPN, Eid, eid_size, encode_eid, known_ipn, read_eid
 from dtn.errors import InvalidValue, MalformedBundle
 
 VERSION = 7
@@ -158,16 +160,45 @@ def _open_bundle(reader: cbor.Reader) -> int:
     return count
 
 
-def _read_primary(reader: cbor.Reader) -> PrimaryBlock:
-    start = reader.at
+_Fields = tuple[int, int, int, Eid, Eid, Eid, CreationTimestamp, int]
+"""The primary block's item count, flags, CRC type, endpoints, timestamp and lifetime."""
+
+# Most primary blocks are of this form: fewer than 24 items, ipn endpoints, shortest heads. A pattern
+# takes them apart at once; all others, and all that are wrong, are read item by item.
+_USUAL_PRIMARY = re.compile(
+    rb"([\x88-\x8b])\x07(UINT)([\x00-\x02])(IPN)(IPN)(IPN)\x82(UINT)(UINT)(UINT)".replace(
+        b"IPN", USUAL_IPN
+    ).replace(b"UINT", cbor.SHORTEST_UINT)
+)
+
+
+def _usual_fields(reader: cbor.Reader) -> _Fields | None:
+    found = _USUAL_PRIMARY.match(reader.octets, reader.at)
+    if found is None:
+        return None
+    reader.at = found.end()
+    value = cbor.uint_value
+    head, flags, crc_type, destination, source, report_to, time_ms, sequence, lifetime = (
+        found.groups()
+    )
+    return (
+        head[0] - 0x80,
+        value(flags),
+        crc_type[0],
+        known_ipn(destination),
+        known_ipn(source),
+        known_ipn(report_to),
+        CreationTimestamp(value(time_ms), value(sequence)),
+        value(lifetime),
+    )
+
+
+def _any_fields(reader: cbor.Reader) -> _Fields:
     count = reader.array("primary block")
     if reader.uint("version") != VERSION:
         reader.fail("codec", "version must be 7")
     flags = reader.uint("bundle processing control flags")
     crc_type = _read_crc_type(reader)
-    expected = 8 + 2 * (flags & BundleFlag.FRAGMENT) + (crc_type > 0)
-    if count not in (expected, cbor.INDEFINITE):
-        reader.fail("codec", f"primary block must have {expected} items, has {count}")
     destination = read_eid(reader, "destination")
     source = read_eid(reader, "source")
     report_to = read_eid(reader, "report-to")
@@ -175,6 +206,16 @@ def _read_primary(reader: cbor.Reader) -> PrimaryBlock:
     creation = CreationTimestamp(reader.uint("creation time"), reader.uint("sequence number"))
     reader.end_array(items, 2, "creation timestamp")
     lifetime_ms = reader.uint("lifetime")
+    return count, flags, crc_type, destination, source, report_to, creation, lifetime_ms
+
+
+def _read_primary(reader: cbor.Reader) -> PrimaryBlock:
+    start = reader.at
+    fields = _usual_fields(reader) or _any_fields(reader)
+    count, flags, crc_type, destination, source, report_to, creation, lifetime_ms = fields
+    expected = 8 + 2 * (flags & BundleFlag.FRAGMENT) + (crc_type > 0)
+    if count not in (expected, cbor.INDEFINITE):
+        reader.fail("codec", f"primary block must have {expected} items, has {count}")
     fragment = None
     if flags & BundleFlag.FRAGMENT:
         offset_bytes = reader.uint("fragment offset")
@@ -199,28 +240,43 @@ def _read_primary(reader: cbor.Reader) -> PrimaryBlock:
     return primary
 
 
+# Likewise most blocks have small numbers and less than 64 KiB of data.
+_USUAL_BLOCK = re.compile(
+    rb"[\x85\x86][\x01-\x17][\x01-\x17][\x00-\x17][\x00-\x02]"
+    rb"(?:[\x40-\x57]|\x58[\x18-\xff]|\x59[\x01-\xff][\x00-\xff])"
+)
+
+
 def _read_block(reader: cbor.Reader) -> CanonicalBlock:
     start = reader.at
-    count = reader.array("block")
-    block_type = reader.uint("block type")
-    number = reader.uint("block number")
-    flags = reader.uint("block processing control flags")
-    crc_type = _read_crc_type(reader)
+    octets = reader.octets
+    found = _USUAL_BLOCK.match(octets, start)
+    if found is not None:
+        before = found.group()
+        reader.at = found.end()
+        count, block_type, number, flags, crc_type = before[:5]
+        count -= 0x80
+        length = before[5] - 0x40 if len(before) == 6 else int.from_bytes(before[6:], "big")
+        data = reader.take(length, "block-type-specific data")
+    else:
+        count = reader.array("block")
+        block_type = reader.uint("block type")
+        number = reader.uint("block number")
+        flags = reader.uint("block processing control flags")
+        crc_type = _read_crc_type(reader)
+        data = reader.byte_string("block-type-specific data")
+        before = octets[start : reader.at - len(data)]
+    data_end = reader.at
     expected = 5 + (crc_type > 0)
     if count not in (expected, cbor.INDEFINITE):
         reader.fail("codec", f"a block must have {expected} items, has {count}")
-    data = reader.byte_string("block-type-specific data")
-    data_end = reader.at
     _close_block(reader, start, crc_type, count, expected)
     try:
         block = CanonicalBlock(block_type, number, flags, crc_type, data)
     except InvalidValue as fault:
         raise _in_codec(fault, start) from None
-    octets = reader.octets
-    end = reader.at
-    framing = (octets[start : data_end - len(data)], octets[data_end:end])
-    _remember(block, "framing", framing)
-    _remember(block, "size_bytes", end - start)
+    _remember(block, "framing", (before, octets[data_end : reader.at]))
+    _remember(block, "size_bytes", reader.at - start)
     return block
 
 

@@ -297,10 +297,10 @@ def read_eid(reader: cbor.Reader, name: str) -> Eid:
     Raises:
         MalformedBundle: there is none.
     """
-    found = _IPN_OCTETS.match(reader.octets, reader.at)
+    found = _USUAL_IPN.match(reader.octets, reader.at)
     if found is not None:
         reader.at = found.end()
-        return _known_ipn(found.group())
+        return known_ipn(found.group())
     count = reader.array(name)
     scheme = reader.uint(name)
     eid: Eid
@@ -345,15 +345,13 @@ def _read_dtn(reader: cbor.Reader, name: str) -> DtnEid:
 
 # A network has few endpoints and many bundles: the usual form of an identifier, two elements in
 # shortest form, is found by a pattern and read once. What is kept is small and bounded.
-_SHORTEST_UINT = (
-    rb"(?:[\x00-\x17]|\x18[\x18-\xff]|\x19[\x01-\xff][\x00-\xff]"
-    rb"|\x1a(?!\x00\x00)[\x00-\xff]{4}|\x1b(?!\x00\x00\x00\x00)[\x00-\xff]{8})"
-)
-_IPN_OCTETS = re.compile(rb"\x82\x02\x82" + _SHORTEST_UINT * 2)
+USUAL_IPN = rb"\x82\x02\x82" + cbor.SHORTEST_UINT * 2
+_USUAL_IPN = re.compile(USUAL_IPN)
 
 
 @lru_cache(maxsize=4096)
-def _known_ipn(octets: bytes) -> IpnEid:
+def known_ipn(octets: bytes) -> IpnEid:
+    """The identifier in its usual form."""
     reader = cbor.Reader(octets)
     reader.at = 2
     return _read_ipn(reader, "EID")

@@ -15,6 +15,7 @@ from bundles import (
     bundles,
     canonical_octets,
     primary_octets,
+    seal,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,6 +117,24 @@ def test_decoding_what_was_encoded_gives_the_bundle_and_encoding_it_gives_the_oc
     assert encode(fresh(again)) == octets
     for kind in (bytearray, memoryview):
         assert decode(kind(octets), rules=False) == bundle
+
+
+@pytest.mark.row("A3")
+@given(bundles())
+def test_blocks_in_their_usual_form_and_item_by_item_are_read_alike(bundle: Bundle) -> None:
+    """A block whose array is of indefinite length is in no pattern: it is read item by item."""
+
+    def opened(block: bytes, crc_type: int) -> bytes:
+        body = block[1 : len(block) - (0, 3, 5)[crc_type]]
+        return seal(body, crc_type=crc_type, indefinite=True)
+
+    octets = bundle_octets(
+        opened(encode_primary(bundle.primary), bundle.primary.crc_type),
+        *(opened(encode_block(block), block.crc_type) for block in bundle.blocks),
+    )
+    assert decode(octets, rules=False) == bundle
+    assert encode(decode(octets, rules=False)) == octets
+    assert encode(fresh(decode(octets, rules=False))) == encode(bundle)
 
 
 @given(bundles())
