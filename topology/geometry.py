@@ -21,6 +21,7 @@ from topology.paths import FloatArray, Path, State
 
 _SHORT_STEP_S = 1e-3  # after a step this short, an error of 1e-14 s is left
 _MAX_STEPS = 12
+_NEAREST_KM = 1e-6  # a satellite on its launcher is at no distance: directions need one
 
 
 class Sightline(NamedTuple):
@@ -70,14 +71,14 @@ def sightline(source: Path, destination: Path, t_s: FloatArray) -> Sightline:
     start = source.state(t_s)
     guess = destination.state(np.clip(t_s, *destination.span_s))
     path_km = guess.position_km - start.position_km
-    range_km = norm(path_km)
+    range_km = np.maximum(norm(path_km), _NEAREST_KM)
     # where B goes meanwhile, to first order: right to 1e-8 of the light time
     opening_km_s = dot(path_km, guess.velocity_km_s) / range_km
     owlt_s = range_km / (SPEED_OF_LIGHT_KM_S - opening_km_s)
     for _ in range(_MAX_STEPS):
         end = destination.state(t_s + owlt_s)
         path_km = end.position_km - start.position_km
-        range_km = norm(path_km)
+        range_km = np.maximum(norm(path_km), _NEAREST_KM)
         opening_km_s = dot(path_km, end.velocity_km_s) / range_km
         step_s = (range_km - SPEED_OF_LIGHT_KM_S * owlt_s) / (SPEED_OF_LIGHT_KM_S - opening_km_s)
         owlt_s = owlt_s + step_s
@@ -87,7 +88,8 @@ def sightline(source: Path, destination: Path, t_s: FloatArray) -> Sightline:
         if not step_s.size or float(np.max(np.abs(step_s))) < _SHORT_STEP_S:
             break
     end = State(position_km, end.velocity_km_s)
-    return Sightline(t_s, owlt_s, start, end, path_km, SPEED_OF_LIGHT_KM_S * owlt_s)
+    range_km = np.maximum(SPEED_OF_LIGHT_KM_S * owlt_s, _NEAREST_KM)
+    return Sightline(t_s, owlt_s, start, end, path_km, range_km)
 
 
 def light_time(source: Path, destination: Path, t_transmit_s: FloatArray) -> FloatArray:
@@ -107,7 +109,7 @@ def light_time_received(source: Path, destination: Path, t_receive_s: FloatArray
     for _ in range(_MAX_STEPS):
         start = source.state(t_s - owlt_s)
         path_km = end_km - start.position_km
-        range_km = norm(path_km)
+        range_km = np.maximum(norm(path_km), _NEAREST_KM)
         closing_km_s = dot(path_km, start.velocity_km_s) / range_km
         step_s = (range_km - SPEED_OF_LIGHT_KM_S * owlt_s) / (SPEED_OF_LIGHT_KM_S - closing_km_s)
         owlt_s = owlt_s + step_s

@@ -10,15 +10,13 @@ the local horizontal plane: constant, or by azimuth.
 A terminal must not look near the Sun, and each end has its own limit: from Mars, the Earth passes
 near the Sun at opposition too.
 
-`clearance` puts it all into one number for each photon, positive where all limits are kept. Its terms
-have different units (sine of elevation, radii of the occluder, radians), so only its sign and its
-zeros mean anything; `windows` needs no more.
+`limits` says how far inside each limit a photon is, `clearance` the least of them, positive where all are kept.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -29,9 +27,6 @@ from dtn.errors import InvalidValue
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.geometry import Sightline, arriving, departing, dot, norm, sightline
 from topology.paths import FloatArray, Path, State
-
-_FAR = 1.0
-"""Clearances are cut off here: beyond, nobody asks how far inside its limits a link is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,65 +115,81 @@ def elevation_rad(path: Path, t_s: FloatArray, direction: FloatArray) -> FloatAr
 
 def sun_angle_rad(state: State, sun: Path, t_s: FloatArray, direction: FloatArray) -> FloatArray:
     """Angle between unit directions and the Sun as the moving observer sees it, shape (N,)."""
-    now = sun.state(t_s)
-    to_sun = now.position_km - state.position_km
-    # the Sun moves 13 m/s: a straight line over its light time is enough
-    to_sun = to_sun - now.velocity_km_s * (norm(to_sun) / SPEED_OF_LIGHT_KM_S)
-    to_sun = to_sun + state.velocity_km_s * (norm(to_sun) / SPEED_OF_LIGHT_KM_S)
-    to_sun = to_sun / norm(to_sun)
     # half the chord: exact for small angles, where the arc cosine is not
-    angle: FloatArray = 2 * np.arcsin(np.minimum(norm(direction - to_sun) / 2, 1.0))
+    half = norm(direction - _to_sun(state, sun, t_s)) / 2
+    angle: FloatArray = 2 * np.arcsin(np.minimum(half, 1.0))
     return angle
 
 
-def clearance(a: End, b: End, around: Surroundings, t_s: FloatArray) -> FloatArray:
-    """How far photons that leave A at t_s for B are inside all limits; positive: A can transmit to B.
+def _to_sun(state: State, sun: Path, t_s: FloatArray) -> FloatArray:
+    """Where a moving observer sees the Sun: unit vectors, shape (3, N)."""
+    now = sun.state(t_s)
+    to_sun = now.position_km - state.position_km
+    # the Sun moves 13 m/s: a straight line over its light time is enough
+    seen = to_sun + (state.velocity_km_s - now.velocity_km_s) * (norm(to_sun) / SPEED_OF_LIGHT_KM_S)
+    return seen / norm(seen)
+
+
+def limits(line: Sightline, a: End, b: End, around: Surroundings) -> FloatArray:
+    """How far photons from A to B are inside each limit: a row for each, positive where it is kept.
 
     Args:
+        line: the photons.
         a: who transmits.
         b: who receives.
         around: occluders and Sun.
-        t_s: transmission times, shape (N,).
 
     Returns:
-        The least of all terms, at most 1, shape (N,): see the module.
+        Shape (limits, N), all in km at the partner's or the occluder's distance, so that a fast partner
+        nearby gives smooth functions of time: first the horizons (height over the mask), then the
+        occluders (distance from the limb), then the Sun's angles. What cannot matter, because
+        the partner is below a horizon, is infinite.
     """
-    return clearance_along(sightline(a.path, b.path, t_s), a, b, around)
-
-
-def clearance_along(line: Sightline, a: End, b: End, around: Surroundings) -> FloatArray:
-    """`clearance` for photons whose flight is known already."""
-    t_s = line.t_s
-    worst = np.full(t_s.shape, _FAR)
     ends = (
-        (a, t_s, line.source, departing(line)),
-        (b, t_s + line.owlt_s, line.destination, arriving(line)),
+        (a, line.t_s, line.source, departing),
+        (b, line.t_s + line.owlt_s, line.destination, arriving),
     )
-    for end, at_s, _, direction in ends:
-        if end.path.body is not None:
-            worst = np.minimum(worst, _above_mask(end, at_s, direction))
-    # below a horizon nothing else matters, and the sign is what counts
-    open_ = np.flatnonzero(_neighbourhood(worst > 0))
-    if not open_.size:
-        return worst
-    if open_.size < t_s.size:
-        line = _take(line, open_)
-    rest = worst[open_]
-    for occluder in around.occluders:
-        if occluder.name not in (a.path.body, b.path.body):
-            rest = np.minimum(rest, _past(occluder, line))
-    for end, at_s, state, direction in ends:
-        if around.sun is not None and end.sun_keep_out_deg > 0:
-            seen = State(state.position_km[:, open_], state.velocity_km_s[:, open_])
-            angle = sun_angle_rad(seen, around.sun, at_s[open_], direction[:, open_])
-            rest = np.minimum(rest, angle - math.radians(end.sun_keep_out_deg))
-    worst[open_] = rest
-    return worst
+    rows = [
+        _above_mask(end, at_s, direction(line)) * line.range_km
+        for end, at_s, _, direction in ends
+        if end.path.body is not None
+    ]
+    occluders = [o for o in around.occluders if o.name not in (a.path.body, b.path.body)]
+    shy = [side for side, end in enumerate((a, b)) if around.sun and end.sun_keep_out_deg > 0]
+    if not rows:
+        rest = [_past(occluder, line) for occluder in occluders]
+        rest += [_from_sun(ends[side], line, around.sun) for side in shy if around.sun]
+        return np.array(rest) if rest else np.full((1, line.t_s.size), np.inf)
+    found = np.full((len(rows) + len(occluders) + len(shy), line.t_s.size), np.inf)
+    found[: len(rows)] = rows
+    open_ = np.flatnonzero(_near_true(np.min(rows, axis=0) > 0))
+    if open_.size:
+        part = _take(line, open_) if open_.size < line.t_s.size else line
+        for row, occluder in enumerate(occluders, len(rows)):
+            found[row, open_] = _past(occluder, part)
+        ends = (
+            (a, part.t_s, part.source, departing),
+            (b, part.t_s + part.owlt_s, part.destination, arriving),
+        )
+        for row, side in enumerate(shy, len(rows) + len(occluders)):
+            assert around.sun is not None
+            found[row, open_] = _from_sun(ends[side], part, around.sun)
+    return found
+
+
+def clearance(a: End, b: End, around: Surroundings, t_s: FloatArray) -> FloatArray:
+    """The least of all `limits` for photons that leave A at t_s for B, shape (N,).
+
+    Positive: A can transmit to B. Kilometres of different things, so mostly its sign and zeros mean something.
+    """
+    t_s = np.asarray(t_s, dtype=float)
+    least: FloatArray = limits(sightline(a.path, b.path, t_s), a, b, around).min(axis=0)
+    return least
 
 
 def visible(a: End, b: End, around: Surroundings, t_s: FloatArray) -> Sequence[bool]:
     """Whether A can transmit to B at t_s."""
-    seen: list[bool] = (clearance(a, b, around, np.atleast_1d(t_s)) >= 0).tolist()
+    seen: list[bool] = (clearance(a, b, around, t_s) >= 0).tolist()
     return seen
 
 
@@ -196,7 +207,7 @@ def _above_mask(end: End, t_s: FloatArray, direction: FloatArray) -> FloatArray:
 
 
 def _past(occluder: Occluder, line: Sightline) -> FloatArray:
-    """Distance of the occluder's surface from the photon's way when it passes, in radii.
+    """Distance of the occluder's surface from the photon's way when it passes, km.
 
     The photon passes the occluder's centre at t + s owlt, s in [0, 1]; the occluder's place there
     decides s again, and one round is enough: s moves by (v/c)^2.
@@ -206,7 +217,7 @@ def _past(occluder: Occluder, line: Sightline) -> FloatArray:
     relative = state.position_km - line.source.position_km
     squared = line.range_km**2
     along = np.clip(dot(relative, line.path_km) / squared, 0.0, 1.0)
-    if float(np.max(line.owlt_s)) < 10.0:
+    if not along.size or float(np.max(line.owlt_s)) < 10.0:
         # bodies fall 3e-3 km at most off the straight line in 5 s
         relative = relative + state.velocity_km_s * ((along - 0.5) * line.owlt_s)
     else:
@@ -214,14 +225,25 @@ def _past(occluder: Occluder, line: Sightline) -> FloatArray:
         relative = passed.position_km - line.source.position_km
     along = np.clip(dot(relative, line.path_km) / squared, 0.0, 1.0)
     missed_km = norm(relative - line.path_km * along)
-    return missed_km / occluder.radius_km - 1.0
+    return missed_km - occluder.radius_km
 
 
-def _neighbourhood(flags: np.ndarray) -> np.ndarray:
-    """The flags, and the places next to them."""
+_Side = tuple[End, FloatArray, State, Callable[[Sightline], FloatArray]]
+
+
+def _from_sun(side: _Side, line: Sightline, sun: Path) -> FloatArray:
+    """Chord of the angle between partner and Sun less the shortest, at the partner's distance, km."""
+    end, at_s, state, direction = side
+    apart = norm(direction(line) - _to_sun(state, sun, at_s))
+    return (apart - 2 * math.sin(math.radians(end.sun_keep_out_deg) / 2)) * line.range_km
+
+
+def _near_true(flags: np.ndarray) -> np.ndarray:
+    """The flags, and two places on either side: enough for second differences across the edges."""
     near = flags.copy()
-    near[1:] |= flags[:-1]
-    near[:-1] |= flags[1:]
+    for shift in (1, 2):
+        near[shift:] |= flags[:-shift]
+        near[:-shift] |= flags[shift:]
     return near
 
 

@@ -4,12 +4,12 @@ A grid in the receiver's time would give windows of the receiver's time; a conta
 transmitter's, so everything here is asked at transmission times. Receive windows are these, shifted by
 the light time of their edges (`received`).
 
-Method: `visibility.clearance` on an even grid, as fine as the faster end's samples; then its zeros in
-the intervals where the sign changes (Chandrupatla's bracketing, vectorised over all of them).
-Between two grid points with the same sign a smooth function leaves the chord by an eighth of the second
-difference, a kink (two limits that cross) by a half at most. Where the values are that near to zero,
-the interval is cut in eight and looked at again, down to 0.1 s: so a window much shorter than the grid
-is found, and one shorter than 0.1 s may be missed.
+Method: `visibility.limits` on an even grid, as fine as the faster end's samples; then the zeros of the
+least of them in the intervals where its sign changes (Chandrupatla's bracketing, vectorised over all of them).
+Between two grid points with the same sign a smooth function leaves the chord by an eighth of its second
+difference, a kink (the ray sweeping across a body's centre) by a half at most. Where one of the limits is
+that near to zero, the interval is cut in eight and looked at again, down to 0.1 s: so a window much
+shorter than the grid is found, and one shorter than 0.1 s may be missed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 
 from topology.geometry import light_time, light_time_received, sightline
 from topology.paths import FloatArray
-from topology.visibility import End, Surroundings, clearance, clearance_along
+from topology.visibility import End, Surroundings, limits
 
 Window = tuple[float, float]
 """First and last moment, seconds from the scenario's start, in the transmitter's time."""
@@ -105,9 +105,9 @@ def passage(
     cells = max(_FEWEST_CELLS, math.ceil((last_s - first_s) / step_s))
     t_s = np.linspace(first_s, last_s, cells + 1)
     line = sightline(a.path, b.path, t_s)
-    values = clearance_along(line, a, b, around)
-    edges = zeros(lambda at_s: clearance(a, b, around, at_s), t_s, values)
-    opened = _between(edges, bool(values[0] >= 0), first_s, last_s)
+    values = limits(line, a, b, around)
+    edges = zeros(lambda at_s: limits(sightline(a.path, b.path, at_s), a, b, around), t_s, values)
+    opened = _between(edges, bool(values[:, 0].min() >= 0), first_s, last_s)
     return Passage(tuple(opened), first_s, (last_s - first_s) / cells, line.owlt_s)
 
 
@@ -121,49 +121,67 @@ def received(a: End, b: End, sent: list[Window]) -> list[Window]:
 def zeros(
     function: Callable[[FloatArray], FloatArray], t_s: FloatArray, values: FloatArray
 ) -> FloatArray:
-    """Where a function of time changes sign, found from its values on an even grid, in order.
+    """Where the least of several functions of time changes sign, in order.
 
     Args:
-        function: takes times of shape (N,).
-        t_s: the even grid, at least two points.
-        values: the function there. Zero counts as positive.
+        function: takes times of shape (N,), gives the functions' values, shape (K, N).
+        t_s: an even grid, at least three points.
+        values: the functions there, shape (K, M). Zero counts as positive; infinite is never looked at.
     """
-    lows, highs, low_values, high_values = [], [], [], []
-    times, here = t_s[np.newaxis, :], values[np.newaxis, :]
-    while times.size:
-        changes = (here[:, 1:] >= 0) != (here[:, :-1] >= 0)
-        row, column = np.nonzero(changes)
-        lows.append(times[row, column])
-        highs.append(times[row, column + 1])
-        low_values.append(here[row, column])
-        high_values.append(here[row, column + 1])
-        row, column = np.nonzero(~changes & _may_hide_a_zero(here))
-        first, last = times[row, column], times[row, column + 1]
-        if not first.size or float(np.max(last - first)) <= SHORTEST_S:
+
+    def least(at_s: FloatArray) -> FloatArray:
+        lowest: FloatArray = function(at_s).min(axis=0)
+        return lowest
+
+    brackets: list[tuple[FloatArray, ...]] = []
+    times, here = t_s[np.newaxis, :], values[:, np.newaxis, :]
+    while True:
+        width_s = float(np.max(times[:, 1] - times[:, 0]))
+        lowest = here.min(axis=0)
+        closed, unclear = _told_by_bends(here)
+        open_ = ~closed & ~unclear if width_s > SHORTEST_S else ~closed
+        row, cell = np.nonzero(open_ & ((lowest[:, 1:] >= 0) != (lowest[:, :-1] >= 0)))
+        brackets.append(
+            (times[row, cell], times[row, cell + 1], lowest[row, cell], lowest[row, cell + 1])
+        )
+        row, cell = np.nonzero(unclear & ~closed)
+        if not row.size or width_s <= SHORTEST_S:
             break
-        parts = np.linspace(first, last, _PIECES + 1, axis=1)
-        inner = function(parts[:, 1:-1].ravel()).reshape(first.size, _PIECES - 1)
-        here = np.column_stack((here[row, column], inner, here[row, column + 1]))
-        times = parts
-    found = _roots(
-        function,
-        np.concatenate(lows),
-        np.concatenate(highs),
-        np.concatenate(low_values),
-        np.concatenate(high_values),
-    )
+        parts = np.linspace(times[row, cell], times[row, cell + 1], _PIECES + 1, axis=1)
+        inner = function(parts[:, 1:-1].ravel()).reshape(len(here), row.size, _PIECES - 1)
+        ends = here[:, row, cell, np.newaxis], here[:, row, cell + 1, np.newaxis]
+        times, here = parts, np.concatenate((ends[0], inner, ends[1]), axis=2)
+    found = _roots(least, *(np.concatenate(columns) for columns in zip(*brackets, strict=True)))
     return np.sort(found)
 
 
-def _may_hide_a_zero(values: FloatArray) -> np.ndarray:
-    """Cells of rows of even samples whose ends are nearer to zero than the function may bend."""
-    bend = np.zeros(values.shape)
-    if values.shape[1] > 2:
-        bend[:, 1:-1] = np.abs(values[:, 2:] - 2 * values[:, 1:-1] + values[:, :-2])
+def _told_by_bends(values: FloatArray) -> tuple[np.ndarray, np.ndarray]:
+    """Which cells of even samples are certainly negative, and which must be looked at more closely.
+
+    Args:
+        values: K functions on rows of even samples, shape (K, rows, M).
+
+    Returns:
+        Two arrays of shape (rows, M - 1). A function with the same sign at both ends of a cell may
+        hide two zeros if it is nearer to zero there than it may bend; then, and where two functions
+        change sign, the cell is unclear. A function that is negative and hides nothing keeps
+        the cell closed, whatever the others do.
+    """
+    closed = np.zeros((values.shape[1], values.shape[2] - 1), dtype=bool)
+    unclear, crossed = closed.copy(), closed.copy()
+    bend = np.empty(values.shape[1:])
+    for one in values:
+        with np.errstate(invalid="ignore"):  # infinite less infinite: never looked at
+            np.abs(one[:, 2:] - 2 * one[:, 1:-1] + one[:, :-2], out=bend[:, 1:-1])
         bend[:, 0], bend[:, -1] = bend[:, 1], bend[:, -2]
-    nearest = np.minimum(np.abs(values[:, 1:]), np.abs(values[:, :-1]))
-    hidden: np.ndarray = nearest <= np.maximum(bend[:, 1:], bend[:, :-1]) / 2
-    return hidden
+        size = np.abs(one)
+        near = np.minimum(size[:, 1:], size[:, :-1]) <= np.maximum(bend[:, 1:], bend[:, :-1]) / 2
+        positive = one >= 0
+        changes = positive[:, 1:] != positive[:, :-1]
+        unclear |= (near & ~changes) | (changes & crossed)
+        crossed |= changes
+        closed |= ~(near | changes | positive[:, 1:])
+    return closed, unclear
 
 
 def _roots(

@@ -7,9 +7,10 @@ are two-way: a session between two terminals gives contacts in both directions. 
 is reserved in its own node's time: a contact from A to B occupies A's terminal in [s, e] and B's in
 [s + owlt, e + owlt].
 
-Designers, by `PlanOptions.designer`:
+Designers, all deterministic, by `PlanOptions.designer`:
 
-- `fair`: the least-served pairs first, deterministic; the default.
+- `fresh`: the pair with the most news for each other first; the default.
+- `fair`: the least-served pairs first.
 - `all`: every window becomes a contact, whatever the terminals: what geometry allows.
 """
 
@@ -24,6 +25,7 @@ from topology.network import PlannedNode
 from topology.planner.contacts import contacts
 from topology.planner.everything import everything
 from topology.planner.fair import fair
+from topology.planner.fresh import fresh
 from topology.planner.links import Link, links
 from topology.planner.options import PlanOptions
 from topology.planner.sessions import Session
@@ -32,7 +34,7 @@ from topology.windows import Window
 
 __all__ = ["DESIGNERS", "Link", "PlanOptions", "Session", "links", "plan_contacts"]
 
-DESIGNERS = {"fair": fair, "all": everything}
+DESIGNERS = {"fair": fair, "fresh": fresh, "all": everything}
 """Designers by name."""
 
 

@@ -13,9 +13,9 @@ class PlanOptions:
     """How a plan is made.
 
     Args:
-        designer: "fair", or "all" (every window, no terminal is ever busy).
+        designer: "fresh", "fair", or "all" (every window, no terminal is ever busy).
         session_s: how long a session lasts before its terminals are given out anew.
-        deep_session_s: the same, where light takes `deep_owlt_s` or longer.
+        deep_session_s: the same, where light takes `deep_owlt_s` or longer; at least eight light times.
         deep_owlt_s: from this light time on, a link is deep space.
         slot_s: how often free terminals are looked at.
         shortest_s: of a session: time that is left for data after acquisition and, for the way back,
@@ -28,9 +28,9 @@ class PlanOptions:
         InvalidValue: a number that makes no plan.
     """
 
-    designer: str = "fair"
+    designer: str = "fresh"
     session_s: float = 1800.0
-    deep_session_s: float = 4 * 3600.0
+    deep_session_s: float = 2 * 3600.0
     deep_owlt_s: float = 30.0
     slot_s: float = 300.0
     shortest_s: float = 120.0
