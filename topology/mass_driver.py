@@ -186,7 +186,7 @@ class LaunchReport:
         c3_km2_s2: twice the energy about the Earth per kilogram when it was last seen within 2e6 km;
             above 0 it leaves.
         closest_earth_km: least distance from the Earth's centre.
-        closest_moon_km: least distance from the Moon's centre once it has been 20,000 km away.
+        closest_moon_km: least distance from the Moon's centre once it has come back towards it; None: never.
         distance_km: from the Earth's centre after days, for those days that it was followed.
     """
 
@@ -198,7 +198,7 @@ class LaunchReport:
     energy_j_kg: float
     c3_km2_s2: float
     closest_earth_km: float
-    closest_moon_km: float
+    closest_moon_km: float | None
     distance_km: dict[int, float]
 
     @property
@@ -226,7 +226,7 @@ def report(sky: Sky, path: Trajectory, muzzle: Muzzle) -> LaunchReport:
     for name, distance in (("earth", from_earth), ("moon", from_moon)):
         if distance[-1] < body_named(name).radius_km:
             impact = name
-    was_away = np.maximum.accumulate(from_moon) > 20_000.0
+    turned = np.flatnonzero(np.diff(from_moon) < 0.0)
     speed = np.linalg.norm(own.velocity_km_s - earth.velocity_km_s, axis=0)
     near = np.flatnonzero(from_earth < LEFT_KM)[-1]
     c3 = speed[near] ** 2 - 2.0 * (c.GM_EARTH_KM3_S2 + c.GM_MOON_KM3_S2) / from_earth[near]
@@ -239,7 +239,7 @@ def report(sky: Sky, path: Trajectory, muzzle: Muzzle) -> LaunchReport:
         energy_j_kg=muzzle.energy_j_kg,
         c3_km2_s2=float(c3),
         closest_earth_km=float(from_earth.min()),
-        closest_moon_km=float(from_moon[was_away].min()) if was_away.any() else float("inf"),
+        closest_moon_km=float(from_moon[turned[0] :].min()) if turned.size else None,
         distance_km={
             days: _distance_km(sky, path, at_s + days * DAY_S)
             for days in REPORT_DAYS
