@@ -68,7 +68,7 @@ def doctor(json: JsonOption = False) -> None:
     stdout().print(table)
     stdout().print(
         f"timers late by {timing.p50_s * 1e3:.3f} ms (median), {timing.p999_s * 1e3:.3f} ms "
-        f"(1 in 1,000): honest up to --rate {timing.honest_rate:.0f}\n"
+        f"(1 in 1,000): honest up to --rate {timing.honest_rate:.3g}\n"
         f"virtual time (--rate max): {timing.timers_per_s:,.0f} timers a second",
         highlight=False,
     )

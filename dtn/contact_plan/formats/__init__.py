@@ -98,7 +98,8 @@ def _document(reading: Reading, text: str) -> dict[str, Json]:
     try:
         document = json_text.loads(text, object_pairs_hook=once)
     except json_text.JSONDecodeError as fault:
-        cut = "" if text[fault.pos :].strip() else ": the file ends too early, as if cut off"
+        at_end = fault.msg.startswith("Unterminated") or not text[fault.pos :].strip()
+        cut = ": the file ends too early, as if cut off" if at_end else ""
         where = f"line {fault.lineno} column {fault.colno}"
         raise BadInput(Fault(reading.file, where, "", f"is not JSON ({fault.msg}){cut}")) from fault
     except ValueError as fault:  # a number of thousands of digits
