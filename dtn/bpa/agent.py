@@ -70,6 +70,7 @@ class Agent:
         self._held: dict[int, StoredBundle] = {}
         self._transfers: dict[int, Queued] = {}
         self._forfeits_set: set[int] = set()
+        self._visits: dict[tuple[int, ...], frozenset[str]] = {}
         self._last_ref = 0
         self._last_transfer = 0
 
@@ -262,10 +263,17 @@ class Agent:
             facts.priority,
             facts.critical,
             facts.hops,
-            visited=frozenset(
-                name for node in facts.visited if (name := self.options.names.get(node))
-            ),
+            visited=self._names_of(facts.visited),
         )
+
+    def _names_of(self, nodes: tuple[int, ...]) -> frozenset[str]:
+        """Names of the nodes of a route record; those unknown here are left out."""
+        known = self._visits.get(nodes)
+        if known is None:
+            names = self.options.names
+            known = frozenset(names[node] for node in nodes if node in names)
+            self._visits[nodes] = known
+        return known
 
     def _set_lifetime(
         self, record: StoredBundle, facts: Facts, now_s: float, light_s: float

@@ -6,6 +6,7 @@ A forwarded bundle shares every block that this node does not change; only previ
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from dtn.bpa.request import AgentOptions, TransmissionRequest
@@ -53,6 +54,22 @@ ROUTE_RECORD_NUMBER = 5
 NORMAL_PRIORITY = 1
 
 
+# Few values of these blocks are about at a time, and each is met at every hop.
+_hop_count = lru_cache(4096)(decode_hop_count)
+_route_record = lru_cache(4096)(decode_route_record)
+
+
+@lru_cache(4096)
+def _one_hop_more(data: bytes) -> bytes:
+    limit, count = decode_hop_count(data)
+    return encode_hop_count(limit, count + 1)
+
+
+@lru_cache(4096)
+def _with_visit(data: bytes, node: int) -> bytes:
+    return encode_route_record((*decode_route_record(data), node))
+
+
 class Facts(NamedTuple):
     """What the agent needs to know of a bundle, read from its blocks once."""
 
@@ -79,14 +96,14 @@ def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
         if kind == BlockType.PAYLOAD:
             continue
         if kind == BlockType.HOP_COUNT:
-            hop_limit, hops = decode_hop_count(block.data)
+            hop_limit, hops = _hop_count(block.data)
         elif kind == BlockType.QUALITY_OF_SERVICE:
             service = decode_quality_of_service(block.data)
             priority, critical = service.priority, service.critical
         elif kind == BlockType.BUNDLE_AGE:
             age_ms = decode_bundle_age(block.data)
         elif kind == ROUTE_RECORD:
-            visited = decode_route_record(block.data)
+            visited = _route_record(block.data)
         elif kind not in KNOWN_BLOCKS:
             delete = delete or bool(block.flags & BlockFlag.DELETE_BUNDLE_IF_UNPROCESSED)
             discard = discard or bool(block.flags & BlockFlag.DISCARD_IF_UNPROCESSED)
@@ -169,8 +186,7 @@ class BundleBuilder:
         for block in bundle.blocks:
             kind = block.type
             if kind == BlockType.HOP_COUNT:
-                limit, count = decode_hop_count(block.data)
-                changed.append(_replaced(block, encode_hop_count(limit, count + 1)))
+                changed.append(_replaced(block, _one_hop_more(block.data)))
             elif kind == BlockType.PREVIOUS_NODE:
                 previous = block
             elif kind == BlockType.BUNDLE_AGE:
@@ -178,8 +194,7 @@ class BundleBuilder:
                 age_ms = round((now_s - record.created_s) * 1000)
                 changed.append(_replaced(block, encode_bundle_age(max(age_ms, 0))))
             elif kind == ROUTE_RECORD:
-                visited = (*decode_route_record(block.data), self._node)
-                changed.append(_replaced(block, encode_route_record(visited)))
+                changed.append(_replaced(block, _with_visit(block.data, self._node)))
             else:
                 changed.append(block)
         number = previous.number if previous else free_number(bundle.blocks)

@@ -56,6 +56,7 @@ class LinkQueue:
 
     __slots__ = (
         "_bytes",
+        "_count",
         "_fruitless",
         "_waiting",
         "busy",
@@ -79,6 +80,7 @@ class LinkQueue:
         self.sending_until_s = 0.0
         self._waiting: tuple[deque[Queued], ...] = tuple(deque() for _ in range(PRIORITIES))
         self._bytes = [0.0] * PRIORITIES
+        self._count = 0
         self._fruitless = False
 
     @property
@@ -88,6 +90,8 @@ class LinkQueue:
 
     def backlog_bytes(self, priority: int, now_s: float) -> float:
         """What goes before a bundle of this priority: the queue at or above it and the rest of what is being sent."""
+        if not self._count and not self.busy:
+            return 0.0
         waiting = sum(self._bytes[priority:])
         if self.busy and now_s < self.sending_until_s:
             rest = self.sending_until_s - now_s
@@ -99,6 +103,7 @@ class LinkQueue:
         priority = entry.record.priority
         self._waiting[priority].append(entry)
         self._bytes[priority] += entry.booked_bytes
+        self._count += 1
         self._fruitless = False
 
     def open(self, number: int, contact: Contact) -> None:
@@ -118,7 +123,11 @@ class LinkQueue:
         """Take an entry out, wherever it stands; it is swept from the deque when it is met."""
         if not entry.gone:
             entry.gone = True
-            self._bytes[entry.record.priority] -= entry.booked_bytes
+            self._count -= 1
+            if self._count:
+                self._bytes[entry.record.priority] -= entry.booked_bytes
+            else:  # exactly nothing, without the rounding of sums and differences
+                self._bytes = [0.0] * PRIORITIES
 
     def next_that(self, fits: Callable[[StoredBundle], bool]) -> Queued | None:
         """Take out the first entry that fits into what is left of the contact; None if none does.
