@@ -162,8 +162,9 @@ class _Tracer:
             stay = _shared_out(came_s, start.t_s, attempts, away, self._up(link))
             parts = stay.plus(Parts(airtime=airtime, light=light, retransmission=again))
         else:
-            queue = self._up(link).filled_s(came_s, start.t_s)
-            parts = Parts(start.t_s - came_s - queue, queue, airtime, light, again)
+            stay_s = start.t_s - came_s
+            queue = min(max(self._up(link).filled_s(came_s, start.t_s), 0.0), stay_s)
+            parts = Parts(stay_s - queue, queue, airtime, light, again)
         return Hop(*link, start.contact, came_s, start.t_s, received_s, parts)
 
     def _up(self, link: Link) -> Spans:

@@ -173,10 +173,12 @@ def actual_against_ideal(bundles: pl.DataFrame, cells: int = 56) -> Figure:
     }
 
 
-def contact_chart(history: History, plan: ContactPlan, axis: TimeAxis) -> Figure:
+def contact_chart(
+    history: History, plan: ContactPlan, uses: list[LinkUse], axis: TimeAxis
+) -> Figure:
     """When each pair of nodes could talk, either way; crosses where a fault cut a contact."""
     pairs = contact_rows(history, plan)
-    shown = list(pairs)[:MOST_ROWS]
+    shown = busiest(pairs, uses, MOST_ROWS)
     x: list[float | None] = []
     y: list[str | None] = []
     cut_x: list[float] = []
@@ -221,7 +223,7 @@ def contact_chart(history: History, plan: ContactPlan, axis: TimeAxis) -> Figure
     return {
         "data": data,
         "layout": {
-            "xaxis": {"title": {"text": axis.title}},
+            "xaxis": {"title": {"text": axis.title}, "range": [0, axis.at(history.end_s)]},
             "yaxis": {"type": "category", "range": [len(shown) - 0.4, -0.6]},
             "showlegend": bool(cut_x),
             "height": 110 + ROW_PX * len(shown),
@@ -240,6 +242,17 @@ def contact_rows(history: History, plan: ContactPlan) -> dict[tuple[str, ...], l
             opening = Opening(number, contact.start_s, contact.end_s, "scheduled")
             rows.setdefault(pair, []).append(opening)
     return dict(sorted(rows.items()))
+
+
+def busiest(
+    rows: dict[tuple[str, ...], list[Opening]], uses: list[LinkUse], most: int
+) -> list[tuple[str, ...]]:
+    """The pairs over which most was sent, then those with most contact; in order of name."""
+    sent = dict.fromkeys(rows, 0)
+    for use in uses:
+        sent[tuple(sorted((use.source, use.destination)))] += use.sent_bytes
+    up_s = {pair: sum(o.end_s - o.start_s for o in openings) for pair, openings in rows.items()}
+    return sorted(sorted(rows, key=lambda pair: (-sent[pair], -up_s[pair], pair))[:most])
 
 
 def merged(openings: Iterable[Opening], gap_s: float) -> list[tuple[float, float]]:

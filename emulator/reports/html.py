@@ -49,9 +49,10 @@ def report_page(
         bundles: its bundle table.
     """
     axis = TimeAxis.of(history.end_s, summary["start_utc"])
+    uses = link_use(history, plan)
     drawn: dict[str, Figure] = {
-        "contacts": figures.contact_chart(history, plan, axis),
-        "links": figures.link_bars(link_use(history, plan)),
+        "contacts": figures.contact_chart(history, plan, uses, axis),
+        "links": figures.link_bars(uses),
         "storage": figures.storage_lines(history, axis),
     }
     if summary["bundles"]["delivered"]:
@@ -91,7 +92,7 @@ _STORAGE_LEAD = "The most that a node's store held at any moment, for the nodes 
 
 def _contacts_lead(history: History, plan: ContactPlan) -> str:
     rows = len(figures.contact_rows(history, plan))
-    more = f" The first {figures.MOST_ROWS} of {rows} pairs." if rows > figures.MOST_ROWS else ""
+    more = f" The {figures.MOST_ROWS} busiest of {rows} pairs." if rows > figures.MOST_ROWS else ""
     return f"When two nodes could talk, one way or both.{more}"
 
 

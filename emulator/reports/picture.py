@@ -14,15 +14,16 @@ from html import escape
 import polars as pl
 
 from dtn.contact_plan import ContactPlan
-from emulator.reports.figures import PALETTE, PART_COLOURS, TimeAxis, contact_rows, merged
+from emulator.reports.figures import PALETTE, PART_COLOURS, TimeAxis, busiest, contact_rows, merged
 from emulator.reports.history import History
 from emulator.reports.latency import distribution
+from emulator.reports.links import link_use
 from emulator.reports.readable import duration_text, share_text
 from emulator.reports.summary import Summary
 
 WIDTH = 960
 MARGIN = 24
-LEFT = 210
+LEFT = 230
 ROW = 16
 CURVES = 260
 MOST_PAIRS = 26
@@ -44,9 +45,7 @@ text { fill: #e7ecf5; } .soft { fill: #a3afc4; } .paper { fill: #131a26; stroke:
 def picture(summary: Summary, plan: ContactPlan, history: History, bundles: pl.DataFrame) -> str:
     """The picture as an SVG document."""
     pairs = contact_rows(history, plan)
-    # Of many pairs those that talk most; in the page every one has its row.
-    longest = sorted(pairs, key=lambda pair: -sum(o.end_s - o.start_s for o in pairs[pair]))
-    shown = sorted(longest[:MOST_PAIRS])
+    shown = busiest(pairs, link_use(history, plan), MOST_PAIRS)
     top = 96
     chart_height = ROW * max(len(shown), 1)
     curves_top = top + chart_height + 84

@@ -21,7 +21,10 @@ Breakdown = dict[str, float]
 
 
 class Flow(TypedDict):
-    """One flow's share of a summary: all bundles of one flow between two nodes."""
+    """One flow's share of a summary: its bundles between two nodes, or between all of them.
+
+    In a total `source` and `destination` name the one node they all have, or say how many: "7 nodes".
+    """
 
     flow: str
     source: str
@@ -60,6 +63,7 @@ class Summary(TypedDict):
     ideal_latency_s: Spread
     breakdown_s: Breakdown
     flows: list[Flow]
+    flow_totals: list[Flow]
     losses: list[Loss]
     hops: int
     transmissions: int
@@ -94,6 +98,7 @@ def summarise(
     causes = Counter((fate.name, fate.cause) for fate in fates.values())
     causes = Counter({key: n for key, n in causes.items() if key[0] != "delivered"})
     flows = table.partition_by("flow", "source", "destination", maintain_order=True)
+    totals = table.partition_by("flow", maintain_order=True)
     return Summary(
         scenario=header.scenario,
         scenario_sha256=header.scenario_sha256,
@@ -107,6 +112,7 @@ def summarise(
         ideal_latency_s=spread(_delivered(table, "ideal_latency_s")),
         breakdown_s=_breakdown(table),
         flows=[_flow(rows) for rows in flows],
+        flow_totals=[_flow(rows) for rows in totals],
         losses=[
             Loss(fate=fate, cause=cause, bundles=count)
             for (fate, cause), count in sorted(causes.items(), key=lambda item: (-item[1], item[0]))
@@ -143,10 +149,14 @@ def _breakdown(table: pl.DataFrame) -> Breakdown:
 def _flow(rows: pl.DataFrame) -> Flow:
     return Flow(
         flow=str(rows["flow"][0]),
-        source=str(rows["source"][0]),
-        destination=str(rows["destination"][0]),
+        source=_end(rows["source"]),
+        destination=_end(rows["destination"]),
         bundles=_counts(rows),
         latency_s=spread(_delivered(rows, "latency_s")),
         ideal_latency_s=spread(_delivered(rows, "ideal_latency_s")),
         breakdown_s=_breakdown(rows),
     )
+
+
+def _end(nodes: pl.Series) -> str:
+    return str(nodes[0]) if nodes.n_unique() == 1 else f"{nodes.n_unique()} nodes"

@@ -9,7 +9,7 @@ from rich.text import Text
 from emulator.reports.readable import NOTHING, duration_text, share_text
 from emulator.reports.summary import Flow, Summary
 
-MOST_ROWS = 24
+MOST_ROWS = 16
 
 
 def summary_view(summary: Summary) -> RenderableType:
@@ -25,33 +25,39 @@ def summary_view(summary: Summary) -> RenderableType:
 
 
 def latency_table(summary: Summary) -> Table:
-    """Latencies by flow and in all, beside the ideal median; fits 80 columns."""
+    """Latencies by flow and in all, beside the ideal median; fits 80 columns.
+
+    Flows between many pairs of nodes have one row a flow; summary.json has every pair.
+    """
+    pairs = summary["flows"]
+    pooled = len(pairs) > MOST_ROWS
+    flows = summary["flow_totals"] if pooled else pairs
+    flows = sorted(flows, key=lambda flow: (flow["flow"], flow["source"], flow["destination"]))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("flow", overflow="fold", min_width=9)
-    table.add_column("from → to", overflow="fold", min_width=12)
+    table.add_column("flow", overflow="fold")
+    if not pooled:
+        table.add_column("from → to", overflow="fold")
     for column in ("sent", "arrived", "median", "95 %", "slowest", "ideal"):
         table.add_column(column, justify="right", no_wrap=True)
-    flows = sorted(
-        summary["flows"], key=lambda flow: (flow["flow"], flow["source"], flow["destination"])
-    )
+
+    def add(name: str, ends: str, of: Flow | Summary, style: str = "") -> None:
+        words = [Text(name)] if pooled else [Text(name), Text(ends)]
+        table.add_row(*words, *_numbers(of), style=style)
+
     for flow in flows[:MOST_ROWS]:
-        table.add_row(*_row(flow))
+        ends = f"{flow['source']} → {flow['destination']}"
+        add(flow["flow"] or NOTHING, ends, flow)
     if len(flows) > MOST_ROWS:
-        table.add_row(f"and {len(flows) - MOST_ROWS} more", "see summary.json", style="dim")
+        table.add_row(f"and {len(flows) - MOST_ROWS} more", style="dim")
     if len(flows) != 1:
         table.add_section()
-        table.add_row(Text("all"), "", *_numbers(summary), style="bold")
+        add("all", "", summary, style="bold")
     return table
 
 
 def _title(summary: Summary) -> Text:
     text = f"{summary['scenario']}: latency of delivered bundles, strategy {summary['strategy']}"
     return Text(text + "\n", style="bold")
-
-
-def _row(flow: Flow) -> list[Text]:
-    ends = f"{flow['source']} → {flow['destination']}"
-    return [Text(flow["flow"] or NOTHING), Text(ends), *_numbers(flow)]
 
 
 def _numbers(of: Flow | Summary) -> list[Text]:

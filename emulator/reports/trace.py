@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import NamedTuple, assert_never
 
@@ -139,19 +138,22 @@ def _heading(history: History, bundle: str, journey: Journey | None, ideal_s: fl
 
 
 def _hops(journey: Journey) -> Table:
+    """Where the time went, hop by hop; causes that took no time at all have no column."""
+    causes = [part for part, s in journey.parts._asdict().items() if s]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("hop", overflow="fold")
-    for part in (*Parts._fields, "in all"):
-        table.add_column(part, justify="right")
+    for cause in (*causes, "in all"):
+        table.add_column(cause, justify="right", no_wrap=True)
+
+    def durations(parts: Parts) -> list[str]:
+        shares = [parts._asdict()[cause] for cause in causes]
+        return [duration_text(s) if s else "0" for s in (*shares, parts.total_s)]
+
     for hop in journey.hops:
-        table.add_row(Text(f"{hop.node} → {hop.neighbour}"), *_durations(hop.parts))
+        table.add_row(Text(f"{hop.node} → {hop.neighbour}"), *durations(hop.parts))
     table.add_section()
-    table.add_row("in all", *_durations(journey.parts), style="bold")
+    table.add_row("in all", *durations(journey.parts), style="bold")
     return table
-
-
-def _durations(parts: Parts) -> Iterable[str]:
-    return (duration_text(s) if s else "0" for s in (*parts, parts.total_s))
 
 
 def _said(
@@ -167,7 +169,8 @@ def _said(
             if not math.isfinite(event.promised_s):
                 return f"queued for {event.entry}"
             after = duration_text(event.promised_s - event.t_s)
-            return f"routed by {event.entry}, {event.hops} hops, promised to arrive in {after}"
+            hops = "1 hop" if event.hops == 1 else f"{event.hops} hops"
+            return f"routed via {event.entry}, {hops}, promised to arrive in {after}"
         case RouteForfeited():
             return f"the contact with {event.entry} ended before its turn came"
         case TransferStarted():

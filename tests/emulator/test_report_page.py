@@ -161,10 +161,10 @@ def test_a_picture_shows_contacts_where_they_were_and_latencies_as_they_were():
     svg = ElementTree.fromstring(_result(SIMPLE).picture())
     bars = [n for n in svg.iter("{http://www.w3.org/2000/svg}rect") if n.get("class") == "up"]
     drawn = [(float(n.attrib["x"]), float(n.attrib["width"])) for n in bars]
-    # 726 pixels are 500 s: a-b is up in [100, 200], b-c in [150, 400]
+    # 706 pixels are 500 s: a-b is up in [100, 200], b-c in [150, 400]
     for (x, width), (start_s, end_s) in zip(drawn, [(100, 200), (150, 400)], strict=True):
-        assert x == pytest.approx(210 + 726 * start_s / 500, abs=0.1)
-        assert width == pytest.approx(726 * (end_s - start_s) / 500, abs=0.1)
+        assert x == pytest.approx(230 + 706 * start_s / 500, abs=0.1)
+        assert width == pytest.approx(706 * (end_s - start_s) / 500, abs=0.1)
     text = "".join(svg.itertext())
     assert "median latency 103 s, ideal 103 s" in text
     assert "88 s wait, 10 s queue, 2 s airtime, 3 s light" in text
