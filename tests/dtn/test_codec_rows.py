@@ -407,3 +407,10 @@ def test_creation_times_go_up_to_64_bits(time_ms: int) -> None:
 @pytest.mark.row("D2")
 def test_lifetimes_go_up_to_64_bits() -> None:
     assert decode(with_primary(f7=2**64 - 1)).primary.lifetime_ms == 2**64 - 1
+
+
+@pytest.mark.row("I8")
+def test_a_fragment_that_is_the_whole_or_must_not_be_one_is_taken_as_it_is() -> None:
+    base = (7, 1 | 4, 1, [2, [101, 7]], [2, [201, 1]], [2, [201, 0]], [849312000000, 3], 86400000)
+    octets = bundle_octets(block_octets((*base, 0, 5), 2), PAYLOAD)
+    assert encode(decode(octets)) == octets
