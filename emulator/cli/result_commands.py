@@ -13,7 +13,14 @@ from emulator.cli.output import print_json, stdout
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `run --out` made.")]
 
 
-def report(folder: RunFolder, json: JsonOption = False) -> None:
+def report(
+    folder: RunFolder,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.svg", help="Also draw contacts and latencies as one SVG."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Tables and plots of one run, worked out again from its log.
 
     Prints the latency table and writes DIR/report.html anew: one file that needs no network.
@@ -24,6 +31,8 @@ def report(folder: RunFolder, json: JsonOption = False) -> None:
 
     result = Result.read(folder)
     replace_text(folder / PAGE, result.page())
+    if picture is not None:
+        replace_text(picture, result.picture())
     if json:
         print_json(result.summary)
         return
