@@ -1,6 +1,7 @@
 """What a hop costs, from the agent that sends to the agent that receives, both ways of carrying it."""
 
 import random
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -15,6 +16,7 @@ from dtn.store import MemoryStore
 from emulator.clock import EmulatedLoop
 from nodes.applications import Flow, Receiver, Telemetry, periodic
 from nodes.channel.local import LocalChannel
+from nodes.convergence.whole_bundle import WholeBundle
 from nodes.links import Links
 from nodes.node import Node
 
@@ -27,6 +29,9 @@ MESSAGE_BYTES = 1000
 def test_a_chain_of_hops(benchmark, octets):
     names = [f"n{number}" for number in range(HOPS + 1)]
     plan = ContactPlan(Contact(a, b, 0.0, 1e6, 1e7, 1.0) for a, b in pairwise(names))
+
+    def convergence(name, loop, channel, user):
+        return WholeBundle(name, user, plan, loop, channel, octets=octets)
 
     def run():
         with EmulatedLoop() as loop:
@@ -43,11 +48,9 @@ def test_a_chain_of_hops(benchmark, octets):
                     name,
                     agent,
                     MemoryStore(),
-                    plan,
                     loop,
-                    channel,
                     lambda event: None,
-                    octets=octets,
+                    partial(convergence, name, loop, channel),
                 )
                 links.add(node)
                 nodes.append(node)

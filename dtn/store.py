@@ -2,22 +2,25 @@
 
 The agent says `Store(ref, bundle)` and goes on only when it is told `stored(ref, now)`: at once from memory, after the
 commit from a disk. What is stored survives; what is not was never acknowledged. The quota is the agent's (reason 4): a
-store is asked to keep only what fits.
+store is asked to keep only what fits. A disk may be full all the same: then the agent is told `not_stored(ref, now)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from dtn.bundle import Bundle
+
+Stored = Callable[[int, bool], object]
+"""Told the fate of one `put`: the ref, and whether the bundle is kept."""
 
 
 class Store(Protocol):
     """A store of bundles by the agent's `ref`."""
 
-    def put(self, ref: int, bundle: Bundle) -> None:
-        """Keep a bundle; the caller learns by other means when it is durable."""
+    def put(self, ref: int, bundle: Bundle, stored: Stored) -> None:
+        """Keep a bundle; `stored` is called once when its fate is known, in the order of the puts."""
 
     def forget(self, ref: int) -> None:
         """Let it go; unknown refs are ignored."""
@@ -32,9 +35,10 @@ class MemoryStore:
     def __init__(self) -> None:
         self._bundles: dict[int, Bundle] = {}
 
-    def put(self, ref: int, bundle: Bundle) -> None:
+    def put(self, ref: int, bundle: Bundle, stored: Stored) -> None:
         """Keep a bundle."""
         self._bundles[ref] = bundle
+        stored(ref, True)
 
     def forget(self, ref: int) -> None:
         """Let it go."""

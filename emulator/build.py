@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import dtn.routing.strategies  # noqa: F401  # registers those that come with Lightlag
 from dtn.bpa import Agent, AgentOptions, TransmissionRequest
@@ -18,6 +19,8 @@ from emulator.setup import PRIORITIES, Setup, Stream
 from nodes.applications import Echo, File, Flow, Ping, Receiver, Telemetry, periodic, poisson
 from nodes.applications.ping import ECHO_SERVICE
 from nodes.channel.local import LocalChannel
+from nodes.convergence.convergence_layer import ConvergenceLayer, ConvergenceUser
+from nodes.convergence.whole_bundle import WholeBundle
 from nodes.faults import schedule_outages
 from nodes.links import Links
 from nodes.node import Node
@@ -77,8 +80,16 @@ class Network:
             routing = RoutingEngine(member.name, setup.plan, self.strategy, rng)
             agent = Agent(member.name, options, routing)
             yield Node(
-                member.name, agent, MemoryStore(), setup.plan, self._loop, self._channel, record
+                member.name,
+                agent,
+                MemoryStore(),
+                self._loop,
+                record,
+                partial(self._convergence, member.name),
             )
+
+    def _convergence(self, name: str, user: ConvergenceUser) -> ConvergenceLayer:
+        return WholeBundle(name, user, self._setup.plan, self._loop, self._channel)
 
     def _start_applications(self) -> None:
         for node in self.nodes.values():

@@ -4,6 +4,9 @@ The agent is a machine without clock or sockets: each verb returns outputs. The 
 in order; what that brings about joins the end of the same list, so nothing recurses and the order
 of events is that of causes. `now_s` is always the due time of what happened, never a reading.
 
+A bundle that came over a convergence layer with acknowledgements is acknowledged when everything
+that was put into the store up to then has been committed: stores answer in the order of the puts.
+
 One timer stands for all of the agent's deadlines. It is never called off: when it meets a deadline
 that has moved, it is set anew.
 """
@@ -13,16 +16,15 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from dtn.administrative_record import Reason
 from dtn.bpa import Agent, TransmissionRequest
 from dtn.bpa.outputs import Deliver, Output, Release, Store, Transmit
 from dtn.bundle import Bundle
-from dtn.contact_plan import ContactPlan
-from dtn.events import BundleHeld, Event, NodeDown, NodeUp
+from dtn.events import BundleDeleted, BundleHeld, BundleReceived, Event, NodeDown, NodeUp
 from dtn.store import Store as BundleStore
-from nodes.channel.channel import Channel
-from nodes.convergence.whole_bundle import WholeBundle
+from nodes.convergence.convergence_layer import Acknowledge, ConvergenceLayer, ConvergenceUser
 from nodes.timers import Timers
 
 CONTACT_ENDED = "contact ended"
@@ -40,6 +42,14 @@ class Application(Protocol):
         """A bundle for this service came."""
 
 
+class _Receipt(NamedTuple):
+    """An acknowledgement that waits until so many puts have been answered; `refs` are of its own."""
+
+    puts: int
+    refs: frozenset[int]
+    acknowledge: Acknowledge
+
+
 class Node:
     """One node of the network; down until `go_up`.
 
@@ -47,11 +57,9 @@ class Node:
         name: its name, as in the contact plan.
         agent: its bundle protocol agent.
         store: where its bundles rest; survives going down.
-        plan: the contacts, for the convergence layer.
         timers: the loop.
-        channel: carries frames to and from other nodes.
         record: takes events.
-        octets: whether links carry octets, not Bundles.
+        convergence: makes its convergence layer, which talks back to the node it is given.
     """
 
     def __init__(
@@ -59,25 +67,26 @@ class Node:
         name: str,
         agent: Agent,
         store: BundleStore,
-        plan: ContactPlan,
         timers: Timers,
-        channel: Channel,
         record: Callable[[Event], object],
-        *,
-        octets: bool = False,
+        convergence: Callable[[ConvergenceUser], ConvergenceLayer],
     ) -> None:
         self.name = name
         self.agent = agent
         self.timers = timers
         self.is_up = False
         self._store = store
-        self._channel = channel
         self._record = record
-        self._convergence = WholeBundle(name, self, plan, timers, channel, octets=octets)
+        self._convergence = convergence(self)
         self._applications: dict[str, Application] = {}
         self._work: deque[Output] = deque()
         self._working = False
+        self._working_s = 0.0
         self._armed_s = math.inf
+        self._puts = 0
+        self._answered = 0
+        self._not_stored: set[int] = set()
+        self._receipts: deque[_Receipt] = deque()
 
     # -- applications
 
@@ -99,13 +108,13 @@ class Node:
         """Join the network, with the store as it was left."""
         self.is_up = True
         self._record(NodeUp(now_s, self.name))
-        self._channel.attach(self.name, self._convergence.receive)
+        self._convergence.start()
         overdue = self.agent.next_timer() <= now_s
         self._carry(self.agent.on_timer(now_s) if overdue else (), now_s)
 
     def go_down(self, now_s: float, reason: str) -> None:
         """Leave the network; its contacts must have ended."""
-        self._channel.detach(self.name)
+        self._convergence.stop()
         self._record(NodeDown(now_s, self.name, reason))
         self.is_up = False
 
@@ -132,6 +141,10 @@ class Node:
         """Nothing more is owed to this transfer."""
         self._carry(self.agent.transfer_finished(transfer, now_s), now_s)
 
+    def transfer_failed(self, transfer: int, reason: str, now_s: float) -> None:
+        """The convergence layer gives a bundle back."""
+        self._carry(self.agent.transfer_failed(transfer, reason, now_s), now_s)
+
     def link_ready(self, neighbour: str, now_s: float) -> None:
         """Another bundle can be taken for this neighbour."""
         self._carry(self.agent.link_ready(neighbour, now_s), now_s)
@@ -143,6 +156,7 @@ class Node:
         now_s: float,
         size_bytes: int,
         light_s: float,
+        acknowledge: Acknowledge | None = None,
     ) -> None:
         """A bundle came in whole from a neighbour, as octets or as itself."""
         if isinstance(content, Bundle):
@@ -150,6 +164,13 @@ class Node:
         else:
             outputs = self.agent.receive_octets(content, previous, now_s, light_s)
         self._carry(outputs, now_s)
+        if acknowledge is not None:
+            if _is_turned_away(outputs):
+                acknowledge(False)
+                return
+            own = frozenset(output.ref for output in outputs if isinstance(output, Store))
+            self._receipts.append(_Receipt(self._puts, own, acknowledge))
+            self._send_receipts()
 
     # -- carrying out
 
@@ -160,6 +181,7 @@ class Node:
         if self._working:
             return  # the list is being worked off below us
         self._working = True
+        self._working_s = now_s
         try:
             while work:
                 self._carry_out(work.popleft(), now_s)
@@ -169,8 +191,8 @@ class Node:
 
     def _carry_out(self, output: Output, now_s: float) -> None:
         if isinstance(output, Store):
-            self._store.put(output.ref, output.bundle)
-            self._work.extend(self.agent.stored(output.ref, now_s))
+            self._puts += 1
+            self._store.put(output.ref, output.bundle, self._stored)
         elif isinstance(output, Transmit):
             self._convergence.transmit(output, now_s)
         elif isinstance(output, Release):
@@ -179,6 +201,27 @@ class Node:
             self._applications[output.service].deliver(output.bundle, now_s)
         else:
             self._record(output)
+
+    def _stored(self, ref: int, is_stored: bool) -> None:
+        """The store answers a put: at once, or on the loop when it has committed."""
+        self._answered += 1
+        now_s = self._working_s if self._working else self.timers.time()
+        if is_stored:
+            self._carry(self.agent.stored(ref, now_s), now_s)
+        else:
+            self._not_stored.add(ref)
+            self._carry(self.agent.not_stored(ref, now_s), now_s)
+        if self._receipts and not self._working:
+            self._send_receipts()
+
+    def _send_receipts(self) -> None:
+        """Acknowledge what came in and is safe by now."""
+        receipts = self._receipts
+        while receipts and receipts[0].puts <= self._answered:
+            _, refs, acknowledge = receipts.popleft()
+            acknowledge(self._not_stored.isdisjoint(refs))
+        if not receipts:
+            self._not_stored.clear()
 
     def _arm(self) -> None:
         due_s = self.agent.next_timer()
@@ -196,3 +239,14 @@ class Node:
             self._carry(self.agent.on_timer(due_s), due_s)
         else:
             self._arm()
+
+
+def _is_turned_away(outputs: list[Output]) -> bool:
+    """Whether a bundle that came in was deleted because the quota left no room for it."""
+    came = next((output.bundle for output in outputs if isinstance(output, BundleReceived)), None)
+    return any(
+        isinstance(output, BundleDeleted)
+        and output.reason == Reason.DEPLETED_STORAGE
+        and output.bundle == came
+        for output in outputs
+    )

@@ -168,6 +168,30 @@ class Agent:
             self._forward((record,), now_s, out)
         return out
 
+    def not_stored(self, ref: int, now_s: float) -> list[Output]:
+        """The store had no room after all: the bundle is deleted, reason 4 (§5.10)."""
+        out: list[Output] = []
+        record = self._bundles.get(ref)
+        if record is not None:
+            self._delete(record, Reason.DEPLETED_STORAGE, now_s, out)
+        return out
+
+    def restored(self, ref: int, bundle: Bundle, received_s: float, now_s: float) -> list[Output]:
+        """A bundle that the store kept over a restart: before all other verbs, in order of ref.
+
+        Args:
+            ref: by which the store knows it.
+            bundle: as it was put into the store.
+            received_s: when it was.
+            now_s: the present.
+        """
+        self._last_ref = ref - 1
+        facts = read_facts(bundle, self.options.names)
+        record = self._record(bundle, facts, received_s, came_from=None)
+        self._set_lifetime(record, facts, received_s, 0.0)
+        self._retain(record)
+        return self.stored(ref, now_s)
+
     # --- links ----------------------------------------------------------------------------------
 
     def contact_started(self, contact: int, now_s: float) -> list[Output]:
@@ -317,11 +341,15 @@ class Agent:
                 return
             for victim in victims:
                 self._delete(victim, Reason.DEPLETED_STORAGE, now_s, out)
+        self._retain(record)
+        out.append(Store(record.ref, record.bundle))
+
+    def _retain(self, record: StoredBundle) -> None:
+        """It is in the store until it is released or expires."""
         self._bundles[record.ref] = record
         self._refs[record.id] = record.ref
         self.stored_bytes += record.size_bytes
         self._deadlines.add(record.expires_s + EXPIRY_GRAIN_S, Purpose.EXPIRY, record.ref)
-        out.append(Store(record.ref, record.bundle))
 
     def _victims(self, newcomer: StoredBundle, excess: float) -> list[StoredBundle] | None:
         """Bundles of lower priority to drop for a newcomer: lowest first, then those that expire first."""

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from dtn.bpa.outputs import Transmit
 from dtn.bundle import Bundle
-from nodes.channel.frame import Frame
+
+Acknowledge = Callable[[bool], object]
+"""Told whether a bundle that came in is safe; False: there was no room for it."""
 
 
 class ConvergenceLayer(Protocol):
     """The services a convergence layer gives to its node."""
+
+    def start(self) -> None:
+        """The node is up: take what comes from the network."""
+
+    def stop(self) -> None:
+        """The node is down: take nothing more."""
 
     def transmit(self, request: Transmit, now_s: float) -> None:
         """Send a bundle over an open contact, starting now."""
@@ -18,15 +27,15 @@ class ConvergenceLayer(Protocol):
     def close(self, contact: int, now_s: float) -> Transmit | None:
         """The contact is over: returns the transfer that it cuts short, if any."""
 
-    def receive(self, frame: Frame) -> None:
-        """A frame arrived."""
-
 
 class ConvergenceUser(Protocol):
     """What a convergence layer tells its node."""
 
     def transfer_finished(self, transfer: int, now_s: float) -> None:
         """Nothing more is owed to this transfer."""
+
+    def transfer_failed(self, transfer: int, reason: str, now_s: float) -> None:
+        """The bundle did not reach the neighbour: the agent has it back."""
 
     def link_ready(self, neighbour: str, now_s: float) -> None:
         """Another bundle can be taken for this neighbour."""
@@ -38,5 +47,10 @@ class ConvergenceUser(Protocol):
         now_s: float,
         size_bytes: int,
         light_s: float,
+        acknowledge: Acknowledge | None = None,
     ) -> None:
-        """A bundle came in whole from a neighbour, `light_s` after it left."""
+        """A bundle came in whole from a neighbour, `light_s` after it left.
+
+        `acknowledge` is called once, when the bundle is safe here (or nothing is left to do for
+        it), or when it could not be stored.
+        """

@@ -58,6 +58,14 @@ class WholeBundle:
         self._latest: dict[str, int] = {}
         self._sequences: dict[str, int] = {}
 
+    def start(self) -> None:
+        """The node is up: frames that arrive from now on are its own."""
+        self._channel.attach(self._node, self.receive)
+
+    def stop(self) -> None:
+        """The node is down: frames that arrive from now on are lost."""
+        self._channel.detach(self._node)
+
     def transmit(self, request: Transmit, now_s: float) -> None:
         """Send a bundle over an open contact, starting now."""
         last_bit_s = self._contacts[request.contact].last_bit_s(now_s, request.size_bytes)

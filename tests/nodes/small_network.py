@@ -1,6 +1,7 @@
 """Real nodes in one process, for tests: names and contacts in, events out."""
 
 import random
+from functools import partial
 
 import dtn.routing.strategies  # noqa: F401  # registers them
 from dtn.bpa import Agent, AgentOptions
@@ -12,6 +13,7 @@ from dtn.store import MemoryStore
 from emulator.clock import EmulatedLoop
 from nodes.applications import Flow, Receiver
 from nodes.channel.local import LocalChannel
+from nodes.convergence.whole_bundle import WholeBundle
 from nodes.links import Links
 from nodes.node import Node
 
@@ -43,17 +45,18 @@ class SmallNetwork:
                 name,
                 Agent(name, options, routing),
                 MemoryStore(),
-                self.plan,
                 self.loop,
-                self.channel,
                 self.events.append,
-                octets=octets,
+                partial(self._convergence, name, octets),
             )
             self.nodes[name] = node
             self.receivers[name] = Receiver("1")
             node.register(self.receivers[name])
             self.links.add(node, (joins_s or {}).get(name, 0.0))
         self.links.start()
+
+    def _convergence(self, name, octets, user):
+        return WholeBundle(name, user, self.plan, self.loop, self.channel, octets=octets)
 
     def endpoint(self, name, service="1"):
         return parse_eid(f"ipn:{sorted(self.nodes).index(name) + 1}.{service}")
