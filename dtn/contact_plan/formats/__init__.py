@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import json as json_text
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dtn.contact_plan.formats import json
+from dtn.contact_plan.formats import csv, hdtn, ion, json, tvg
 from dtn.contact_plan.formats.reading import Json, Reading
 from dtn.errors import BadInput, Fault
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 WRITERS: dict[str, Callable[[ContactPlan], tuple[str, tuple[str, ...]]]] = {
     "json": json.write,
+    "csv": csv.write,
+    "ion": ion.write,
+    "hdtn": hdtn.write,
+    "tvg": tvg.write,
 }
 
 
@@ -61,7 +66,10 @@ def save(plan: ContactPlan, path: Path, format: str = "json") -> tuple[str, ...]
     """
     if format not in WRITERS:
         raise BadInput(Fault(str(path), "format", format, f"choose one of {', '.join(WRITERS)}"))
-    text, notes = WRITERS[format](plan)
+    try:
+        text, notes = WRITERS[format](plan)
+    except BadInput as fault:
+        raise BadInput(*[replace(one, file=str(path)) for one in fault.faults]) from fault
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("w", encoding="utf-8", newline="") as file:
@@ -76,9 +84,17 @@ def save(plan: ContactPlan, path: Path, format: str = "json") -> tuple[str, ...]
 
 
 def _parse(reading: Reading, text: str) -> ContactPlan:
-    start = text.lstrip()[:1]
-    if start in ("{", "["):
-        return json.read(reading, _document(reading, text))
+    if text.lstrip()[:1] in ("{", "["):
+        document = _document(reading, text)
+        if tvg.looks_like(document):
+            return tvg.read(reading, document)
+        if hdtn.looks_like(document):
+            return hdtn.read(reading, document)
+        return json.read(reading, document)
+    if csv.looks_like(text):
+        return csv.read(reading, text)
+    if ion.looks_like(text):
+        return ion.read(reading, text)
     raise BadInput(
         Fault(reading.file, "", "", "is no contact plan: give json, csv, ion, hdtn or tvg")
     )
