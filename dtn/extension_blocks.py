@@ -74,12 +74,14 @@ def decode_previous_node(data: bytes, tolerant: bool = False) -> Eid:
 def encode_bundle_age(age_ms: int) -> bytes:
     """The data of a Bundle Age block.
 
+    An age beyond 2^64-1 stays there: one that came in near it must not harm the node that adds to it.
+
     Raises:
-        InvalidValue: the age is negative or above 2^64-1.
+        InvalidValue: the age is negative.
     """
-    if not 0 <= age_ms <= MAX_UINT64:
-        raise InvalidValue("age_ms", age_ms, "must be 0 to 2^64-1")
-    return cbor.uint(age_ms)
+    if age_ms < 0:
+        raise InvalidValue("age_ms", age_ms, "must not be negative")
+    return cbor.uint(min(age_ms, MAX_UINT64))
 
 
 def decode_bundle_age(data: bytes, tolerant: bool = False) -> int:
