@@ -117,9 +117,7 @@ class Agent:
         try:
             bundle = decode(octets)
         except MalformedBundle as fault:
-            return [
-                BundleMalformed(now_s, self.node, previous, len(octets), fault.layer, fault.reason)
-            ]
+            return self._malformed(fault, len(octets), previous, now_s)
         return self.receive(bundle, previous, now_s, len(octets), light_s)
 
     def receive(
@@ -134,7 +132,10 @@ class Agent:
             size_bytes: its encoded size.
             light_s: the light time of the hop, for the bundle's age (§4.4.2).
         """
-        facts = read_facts(bundle, self.options.names)
+        try:
+            facts = read_facts(bundle, self.options.names)
+        except MalformedBundle as fault:  # in blocks that the codec leaves to their readers
+            return self._malformed(fault, size_bytes, previous, now_s)
         record = self._record(bundle, facts, now_s, came_from=previous)
         record.size_bytes = size_bytes
         self._set_lifetime(record, facts, now_s, light_s)
@@ -266,6 +267,11 @@ class Agent:
     def held(self) -> list[str]:
         """Identities of the bundles in the store, in order of arrival."""
         return [record.id for record in self._bundles.values()]
+
+    def _malformed(
+        self, fault: MalformedBundle, size_bytes: int, previous: str, now_s: float
+    ) -> list[Output]:
+        return [BundleMalformed(now_s, self.node, previous, size_bytes, fault.layer, fault.reason)]
 
     # --- procedures -----------------------------------------------------------------------------
 
