@@ -1,8 +1,8 @@
 """Contacts from sessions: both directions, each with its own rate and light time.
 
 Light time is given as evenly spaced samples, the fewest with which straight lines between them are right
-to 1 us: half-way between samples a line is off by an eighth of the second derivative times the step
-squared, so a first look at the middles says how many are needed, and a second one checks.
+to 1 us: a line is off by an eighth of the second derivative times the step squared, so a first look
+between the samples says how many are needed, and a second one checks.
 """
 
 from __future__ import annotations
@@ -103,14 +103,17 @@ def _light_times(ends: tuple[End, End], pieces: Sequence[_Piece]) -> list[FloatA
     found: list[FloatArray | None] = [None] * len(pieces)
     waiting = list(range(len(pieces)))
     while waiting:
-        # each piece at its samples and at the middles between them
-        times = [np.linspace(pieces[p].start_s, pieces[p].end_s, 2 * cells[p] + 1) for p in waiting]
+        # each piece at its samples and at the quarters between them
+        times = [np.linspace(pieces[p].start_s, pieces[p].end_s, 4 * cells[p] + 1) for p in waiting]
         owlt_s = light_time(ends[0].path, ends[1].path, np.concatenate(times))
         parts = np.split(owlt_s, np.cumsum([part.size for part in times])[:-1])
         left = []
         for p, part in zip(waiting, parts, strict=True):
-            samples, middles = part[::2], part[1::2]
-            error_s = float(np.abs(middles - (samples[:-1] + samples[1:]) / 2).max())
+            samples = part[::4]
+            rise = np.diff(samples)
+            error_s = max(
+                float(np.abs(part[k::4] - samples[:-1] - rise * (k / 4)).max()) for k in (1, 2, 3)
+            )
             if error_s <= _AIM_S:
                 found[p] = samples
                 continue

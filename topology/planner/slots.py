@@ -90,11 +90,10 @@ class _Design:
 
     def give_out(self, now_s: float) -> None:
         """Give the terminals that are free in this slot to pairs."""
-        free = self._free_terminals(now_s)
         wanted = {
             place: session
             for place, link in enumerate(self._links)
-            if (session := self._possible(link, now_s, free)) is not None
+            if (session := self._possible(link, now_s)) is not None
         }
         if not wanted:
             return
@@ -104,22 +103,13 @@ class _Design:
             session = wanted[place]
             self._book(session)
             self._preference.chosen(place, session.end_s - session.start_s)
-            free = self._free_terminals(now_s)
             touched = set(session.link.nodes)
             for other in [p for p in wanted if touched & set(self._links[p].nodes)]:
-                again = self._possible(self._links[other], now_s, free)
+                again = self._possible(self._links[other], now_s)
                 if again is None:
                     del wanted[other]
                 else:
                     wanted[other] = again
-
-    def _free_terminals(self, now_s: float) -> list[list[int]]:
-        """Terminals of each node that are free at some moment of the slot."""
-        limit_s = now_s + self._options.slot_s
-        return [
-            [place for place, one in enumerate(calendars) if one.free_from(now_s) < limit_s]
-            for calendars in self._calendars
-        ]
 
     def _joined(self, now_s: float) -> list[tuple[int, int]]:
         """Nodes that are in session with each other and will be when the slot ends."""
@@ -127,30 +117,28 @@ class _Design:
         self._running = [place for place in self._running if self.sessions[place].end_s > until_s]
         return [self.sessions[place].link.nodes for place in self._running]
 
-    def _possible(self, link: Link, now_s: float, free: list[list[int]]) -> Session | None:
+    def _possible(self, link: Link, now_s: float) -> Session | None:
         """The session this link could have now, with the terminals that suit it best."""
-        first, second = link.nodes
-        if not (free[first] and free[second]):
-            return None
         best: Session | None = None
         best_key = (math.inf, math.inf)
         for pairing in link.pairings:
-            if pairing.places[0] in free[first] and pairing.places[1] in free[second]:
-                session = self._fitted(link, pairing, now_s)
-                if session is not None:
-                    key = (-self._enough(link, pairing, session.start_s), pairing.aperture_m)
-                    if best is None or key < best_key:
-                        best, best_key = session, key
+            session = self._fitted(link, pairing, now_s)
+            if session is not None:
+                key = (-self._enough(link, pairing, session.start_s), pairing.aperture_m)
+                if best is None or key < best_key:
+                    best, best_key = session, key
         return best
 
     def _fitted(self, link: Link, pairing: Pairing, now_s: float) -> Session | None:
         """The longest session of these terminals that begins in this slot, None if too short."""
         options = self._options
+        ours, theirs = self._calendars_of(link, pairing)
+        if ours.free_from(now_s) >= now_s + options.slot_s:
+            return None
         way = link.ways[pairing.leader]
         window = window_at(link.windows(pairing.leader, pairing.longest_owlt_s), now_s)
         if window is None or window[0] >= now_s + options.slot_s:
             return None
-        ours, theirs = self._calendars_of(link, pairing)
         begin_s = max(now_s, window[0])
         for _ in range(3):  # each end may push the other on
             begin_s = ours.free_from(begin_s)
