@@ -8,7 +8,7 @@ integral of its rate.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -31,7 +31,8 @@ class Contact:
         end_s: last moment of transmission, same clock.
         rate_bps: data rate, bit/s: a number or evenly spaced samples, positive somewhere, never
             negative.
-        owlt_s: one-way light time, seconds: a number or evenly spaced samples, never negative.
+        owlt_s: one-way light time, seconds: a number or evenly spaced samples, never negative,
+            never falling by more than a second a second (nothing moves that fast).
         confidence: probability that the contact takes place, 0 < confidence <= 1.
 
     Raises:
@@ -82,11 +83,15 @@ class Contact:
         return (self._bits_by(last) - self._bits_by(first)) / 8
 
     def last_bit_s(self, first_bit_s: float, size_bytes: float) -> float:
-        """When the last bit leaves, if the first does at first_bit_s; inf if it does not fit."""
+        """When the last bit leaves, if the first does at first_bit_s; inf if it does not fit.
+
+        Before the contact's start nothing leaves: the first bit waits for it.
+        """
+        first = max(first_bit_s, self.start_s)
         if not isinstance(self.rate_bps, tuple):
-            last = first_bit_s + size_bytes * 8 / self.rate_bps
+            last = first + size_bytes * 8 / self.rate_bps
         else:
-            last = self._when_sent(self._bits_by(first_bit_s) + size_bytes * 8, first_bit_s)
+            last = self._when_sent(first, size_bytes * 8)
         return last if last <= self.end_s + TIME_TOLERANCE_S else math.inf
 
     def arrival_s(self, first_bit_s: float, size_bytes: float) -> float:
@@ -96,31 +101,51 @@ class Contact:
 
     def _bits_by(self, t_s: float) -> float:
         """Bits sent between the contact's start and t_s, for a sampled rate."""
-        assert isinstance(self.rate_bps, tuple)
-        sent = self._sent_bits
-        step_s = self.duration_s / (len(sent) - 1)
-        into_s = min(max(t_s - self.start_s, 0.0), self.duration_s)
-        cell = min(int(into_s / step_s), len(sent) - 2)
-        into_s -= cell * step_s
-        r0, r1 = self.rate_bps[cell], self.rate_bps[cell + 1]
-        return sent[cell] + into_s * (r0 + (r1 - r0) * into_s / (2 * step_s))
+        cell, into_s, step_s = self._cell_at(t_s)
+        r0, r1 = self._cell_rates(cell)
+        return self._sent_bits[cell] + into_s * (r0 + (r1 - r0) * into_s / (2 * step_s))
 
-    def _when_sent(self, bits: float, first_bit_s: float) -> float:
-        """The inverse of _bits_by."""
-        assert isinstance(self.rate_bps, tuple)
+    def _when_sent(self, first_s: float, bits: float) -> float:
+        """The inverse of _bits_by: when so many bits have left, the first at first_s.
+
+        Most bundles end in the cell of samples they begin in and are reckoned from their first
+        bit, so that an hour of bits before them costs no precision.
+        """
+        if first_s >= self.end_s:
+            return first_s if bits == 0 else math.inf
         sent = self._sent_bits
-        if bits > sent[-1] * (1 + 1e-12):
-            return math.inf
-        step_s = self.duration_s / (len(sent) - 1)
-        cell = min(max(bisect_right(sent, bits) - 1, 0), len(sent) - 2)
-        # slope s and rate r0 at the cell's start: bits - sent = r0 x + s x^2 / 2, solved without
-        # cancellation
-        rest = max(bits - sent[cell], 0.0)
-        r0 = self.rate_bps[cell]
-        slope = (self.rate_bps[cell + 1] - r0) / step_s
-        root = r0 + math.sqrt(max(r0 * r0 + 2 * slope * rest, 0.0))
-        into_s = 2 * rest / root if root > 0 else 0.0
-        return max(self.start_s + cell * step_s + min(into_s, step_s), first_bit_s)
+        cell, into_s, step_s = self._cell_at(first_s)
+        r0, r1 = self._cell_rates(cell)
+        here_s, rate = first_s, r0 + (r1 - r0) * into_s / step_s
+        room = (step_s - into_s) * (rate + r1) / 2
+        if bits > room:
+            bits += sent[cell + 1] - room
+            if bits > sent[-1]:
+                end_bps = self._cell_rates(len(sent) - 2)[1]
+                slack = end_bps * TIME_TOLERANCE_S + 4 * math.ulp(sent[-1])
+                return self.end_s if bits <= sent[-1] + slack else math.inf
+            cell = bisect_left(sent, bits, cell + 1) - 1
+            here_s = self.start_s + cell * step_s
+            bits -= sent[cell]
+            r0, r1 = self._cell_rates(cell)
+            rate = r0
+        # bits = rate x + slope x^2 / 2, solved without cancellation
+        slope = (r1 - r0) / step_s
+        root = rate + math.sqrt(max(rate * rate + 2 * slope * bits, 0.0))
+        x = 2 * bits / root if root > 0 else 0.0
+        return min(here_s + x, self.start_s + (cell + 1) * step_s, self.end_s)
+
+    def _cell_at(self, t_s: float) -> tuple[int, float, float]:
+        """Which pair of rate samples t_s lies between, how far into it, and its length."""
+        cells = len(self._sent_bits) - 1
+        step_s = self.duration_s / cells
+        into_s = min(max(t_s - self.start_s, 0.0), self.duration_s)
+        cell = min(int(into_s / step_s), cells - 1)
+        return cell, into_s - cell * step_s, step_s
+
+    def _cell_rates(self, cell: int) -> tuple[float, float]:
+        assert isinstance(self.rate_bps, tuple)
+        return self.rate_bps[cell], self.rate_bps[cell + 1]
 
 
 def _interpolate(samples: tuple[float, ...], into_s: float, duration_s: float) -> float:
@@ -161,7 +186,12 @@ def _check(contact: Contact) -> None:
     rates = _samples_of("rate_bps", contact.rate_bps)
     if max(rates) <= 0:
         raise InvalidValue("rate_bps", contact.rate_bps, "give a rate above 0 bit/s, or no contact")
-    _samples_of("owlt_s", contact.owlt_s)
+    owlts = _samples_of("owlt_s", contact.owlt_s)
+    if len(owlts) > 1:
+        step_s = contact.duration_s / (len(owlts) - 1)
+        if any(a - b > step_s for a, b in pairwise(owlts)):
+            mend = "falls faster than time goes on: a later bit would overtake an earlier one"
+            raise InvalidValue("owlt_s", contact.owlt_s, mend)
 
 
 def _samples_of(key: str, value: Samples) -> tuple[float, ...]:
