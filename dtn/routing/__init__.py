@@ -3,6 +3,7 @@
 The contact graph, the searches, SABR, and the interface that strategies use.
 """
 
+from dtn.routing.graph import contact_graph
 from dtn.routing.route import Route
 from dtn.routing.search import earliest_arrival
 from dtn.routing.strategy import Drop, Hold, Send, load_strategy, strategy
@@ -12,6 +13,7 @@ __all__ = [
     "Hold",
     "Route",
     "Send",
+    "contact_graph",
     "earliest_arrival",
     "load_strategy",
     "strategy",

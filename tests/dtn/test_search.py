@@ -1,4 +1,7 @@
 import math
+import random
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -7,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dtn.contact_plan import Contact, ContactPlan
-from dtn.routing import earliest_arrival
+from dtn.routing import contact_graph, earliest_arrival
+from dtn.routing.graph import earliest_arrival_in
 from dtn.routing.index import index_of
 from dtn.routing.query import Knowledge
 from dtn.routing.search import search
@@ -180,3 +184,67 @@ def test_arrival_and_hops_equal_those_of_trying_every_route(contacts, at_s, size
     known = Knowledge(residual_bytes=lambda number: math.inf, backlog_bytes=lambda name: 0.0)
     same = search(index, index.ids["a"], index.ids["d"], at_s, size_bytes, known)
     assert (same.delivery_s, same.hops) == (route.delivery_s, route.hops)
+
+
+def test_the_contact_graph_has_an_edge_for_each_contact():
+    plan = ContactPlan(DIAMOND.contacts, ipn_numbers={"a": 1, "z": 26})
+    graph = contact_graph(plan)
+    assert sorted(graph) == ["a", "b", "c", "d", "z"]
+    assert graph.nodes["a"] == {"ipn": 1}
+    for number, contact in enumerate(plan.contacts):
+        edge = graph.edges[contact.source, contact.destination, number]
+        assert edge["contact"] == contact
+        assert (edge["start_s"], edge["rate_bps"]) == (contact.start_s, contact.rate_bps)
+    assert graph.number_of_edges() == 4
+
+
+@pytest.mark.parametrize(("name", "place"), queries(lambda query: query.get("closed", True)))
+def test_the_plain_search_over_the_graph_agrees_on_every_published_case(name, place):
+    query = case_of(name)["queries"][place]
+    plan = plan_of(case_of(name))
+    question = str(query["src"]), str(query["dst"]), query["at"], query["size"]
+    assert outcome(earliest_arrival_in(contact_graph(plan), *question)) == outcome(
+        earliest_arrival(plan, *question)
+    )
+
+
+def outcome(route):
+    return None if route is None else (round(route.delivery_s, 6), route.hops)
+
+
+@given(
+    st.lists(contacts("abcdefgh"), min_size=6, max_size=40),
+    st.integers(0, 25),
+    st.sampled_from([0, 1, 3]),
+)
+def test_both_searches_agree_on_arrival_and_hops(contacts, at_s, size_bytes):
+    plan = ContactPlan(contacts)
+    question = ("a", "h", at_s, size_bytes)
+    plain = earliest_arrival_in(contact_graph(plan), *question)
+    assert outcome(earliest_arrival(plan, *question)) == outcome(plain)
+
+
+def test_both_searches_agree_on_random_plans_of_twenty_nodes():
+    draw = random.Random(5)
+    nodes = [f"n{number}" for number in range(20)]
+    for _ in range(3):
+        plan = ContactPlan(
+            Contact(
+                *draw.sample(nodes, 2),
+                start := round(draw.uniform(0, 3000)),
+                start + round(draw.uniform(10, 300)),
+                draw.choice([8e3, 8e4, (8e3, 8e4, 0)]),
+                draw.choice([0.5, 5, (5, 6), 100]),
+            )
+            for _ in range(500)
+        )
+        graph = contact_graph(plan)
+        for _ in range(25):
+            question = (*draw.sample(nodes, 2), draw.uniform(0, 2000), draw.choice([0, 1e4, 1e5]))
+            plain = earliest_arrival_in(graph, *question)
+            assert outcome(earliest_arrival(plan, *question)) == outcome(plain)
+
+
+def test_importing_the_search_does_not_import_networkx():
+    code = "import sys, dtn.routing; sys.exit('networkx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
