@@ -12,10 +12,12 @@ from dtn.eid import IpnEid, NodeKey
 from dtn.events import Event
 from dtn.routing import load_strategy
 from dtn.routing.engine import RoutingEngine
+from dtn.routing.strategy import Strategy
 from dtn.store import MemoryStore
 from emulator.bundle_list import Demand
 from emulator.clock import EmulatedLoop
-from emulator.setup import PRIORITIES, Setup, Stream
+from emulator.scenario import Scenario
+from emulator.setup import PRIORITIES, Setup, Stream, strategy_beside
 from nodes.applications import Echo, File, Flow, Ping, Receiver, Telemetry, periodic, poisson
 from nodes.applications.ping import ECHO_SERVICE
 from nodes.channel.local import LocalChannel
@@ -33,24 +35,41 @@ DEMAND_SERVICE = "1"
 """Where the bundles of a bundle list come from and go to."""
 
 
+def find_strategy(of: Scenario | Setup, instead: str | None) -> Strategy:
+    """The strategy that a scenario names, or the one that is to be used instead.
+
+    Raises:
+        BadInput: there is no such strategy.
+    """
+    if instead is not None:
+        return load_strategy(instead, "--strategy")
+    if isinstance(of, Setup):
+        return load_strategy(of.strategy, of.name)
+    return load_strategy(strategy_beside(of), f"{of.file}: routing")
+
+
 class Network:
     """All nodes of a setup on one loop, with links, applications and faults, ready to run.
 
     Args:
         setup: what is to be run.
+        strategy: what its nodes ask.
         loop: the clock.
         record: takes events.
-
-    Raises:
-        BadInput: there is no such strategy.
     """
 
-    def __init__(self, setup: Setup, loop: EmulatedLoop, record: Callable[[Event], object]) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        strategy: Strategy,
+        loop: EmulatedLoop,
+        record: Callable[[Event], object],
+    ) -> None:
         self._setup = setup
+        self._strategy = strategy
         self._loop = loop
         self._numbers = {member.name: member.ipn for member in setup.members}
         self._channel = LocalChannel(loop, record)
-        self.strategy = load_strategy(setup.strategy, setup.source)
         self.nodes = {node.name: node for node in self._make_nodes(record)}
         links = Links(setup.plan, loop)
         for member in setup.members:
@@ -77,7 +96,7 @@ class Network:
                 store_bytes=member.store_bytes,
             )
             rng = generator(setup.seed, "routing", member.name)
-            routing = RoutingEngine(member.name, setup.plan, self.strategy, rng)
+            routing = RoutingEngine(member.name, setup.plan, self._strategy, rng)
             agent = Agent(member.name, options, routing)
             yield Node(
                 member.name,

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from dtn.errors import BadInput, Fault, InvalidValue
 from dtn.events import Event
-from emulator.build import Network
+from dtn.routing.strategy import Strategy
+from emulator.build import Network, find_strategy
 from emulator.clock import EmulatedLoop
 from emulator.log import LogHeader
 from emulator.result import Result
@@ -58,19 +59,20 @@ def run(
     began_s = time.perf_counter()
     tell = progress or (lambda what, part: None)
     speed = _rate(rate)
-    until_s = _until(until)
+    until_s = until_seconds(until)
     if isinstance(scenario, str | Path):
         scenario = load(scenario)
+    chosen = find_strategy(scenario, strategy)  # before the minutes that a plan may take
+    folder = _folder(out)
     setup = from_scenario(scenario, tell) if isinstance(scenario, Scenario) else scenario
     setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
-    folder = _folder(out)
     log: list[Event] = []
-    strategy_name = _fly(setup, speed, log, tell)
+    _fly(setup, chosen, speed, log, tell)
     header = LogHeader(
         scenario=setup.name,
         scenario_sha256=setup.sha256,
         seed=setup.seed,
-        strategy=strategy_name,
+        strategy=chosen.name,
         rate=speed,
         version=version("lightlag"),
         duration_s=setup.duration_s,
@@ -86,17 +88,16 @@ def run(
     return result
 
 
-def _fly(setup: Setup, rate: float, log: list[Event], tell: Progress) -> str:
-    """Let it happen; the strategy's name comes back, the events are in the log."""
+def _fly(setup: Setup, strategy: Strategy, rate: float, log: list[Event], tell: Progress) -> None:
+    """Let it happen; the events go to the log."""
 
     def on_progress(now_s: float) -> None:
         tell("run", min(now_s / setup.duration_s, 1.0))
 
     with EmulatedLoop(rate, on_progress=on_progress) as loop:
-        network = Network(setup, loop, log.append)
+        network = Network(setup, strategy, loop, log.append)
         ended_s = loop.run(setup.duration_s)
         network.end(min(ended_s, setup.duration_s))
-    return network.strategy.name
 
 
 def _rate(rate: float | str) -> float:
@@ -112,7 +113,12 @@ def _rate(rate: float | str) -> float:
     return number
 
 
-def _until(until: float | str | None) -> float | None:
+def until_seconds(until: float | str | None) -> float | None:
+    """When to stop, in seconds from the start; None: at the end.
+
+    Raises:
+        BadInput: no time.
+    """
     try:
         seconds = parse_duration_s(until) if isinstance(until, str) else until
         if seconds is not None and not seconds > 0:

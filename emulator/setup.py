@@ -106,7 +106,7 @@ def from_scenario(
         start=scenario.start,
         duration_s=scenario.duration_s,
         seed=scenario.seed,
-        strategy=_strategy_beside(scenario),
+        strategy=strategy_beside(scenario),
         plan=plan,
         members=members,
         streams=tuple(_streams(scenario, {member.name: member.joins_s for member in members})),
@@ -185,7 +185,7 @@ def _outages(scenario: Scenario) -> Iterator[NodeOutage | LinkOutage]:
             yield LinkOutage(between=outage.link, at_s=at_s, for_s=outage.for_s)
 
 
-def _strategy_beside(scenario: Scenario) -> str:
+def strategy_beside(scenario: Scenario) -> str:
     """A strategy's file is looked for where the command runs, then beside the scenario."""
     path, colon, function = scenario.routing.strategy.rpartition(":")
     beside = scenario.file.parent / path

@@ -20,13 +20,17 @@ STAGES = {
 
 
 @contextmanager
-def progress(start: datetime | None, duration_s: float) -> Iterator[Tell]:
+def progress(
+    start: datetime | None, duration_s: float, until_s: float | None = None
+) -> Iterator[Tell]:
     """A bar for the time of a `with` block, and the function that moves it.
 
     Args:
         start: what emulated seconds count from, to name the date; None: days are counted.
-        duration_s: how long the run lasts.
+        duration_s: how long the scenario lasts.
+        until_s: when the run stops, if before.
     """
+    lasts_s = {"sessions": duration_s, "run": min(duration_s, until_s or duration_s)}
     console = stderr()
     bar = Progress(
         TextColumn("{task.description:<22}"),
@@ -46,8 +50,7 @@ def progress(start: datetime | None, duration_s: float) -> Iterator[Tell]:
             if what != stage:
                 stage = what
                 bar.reset(task, total=1.0, description=STAGES.get(what, what), date="")
-            dated = what in ("run", "sessions")
-            date = _date(start, part * duration_s) if dated else ""
+            date = _date(start, part * lasts_s[what]) if what in lasts_s else ""
             bar.update(task, completed=part, date=date)
 
         yield tell

@@ -53,6 +53,7 @@ def run(
     from emulator.cli.progress import progress
     from emulator.reports.table import summary_view
     from emulator.run import run as run_it
+    from emulator.run import until_seconds
     from emulator.setup import from_files
 
     if plan is not None or traffic is not None:
@@ -67,7 +68,7 @@ def run(
     else:
         mend = "name a scenario file, such as scenarios/moonbase-alpha.toml"
         raise BadInput(Fault("", "SCENARIO", "", mend))
-    with progress(start, duration_s) as tell:
+    with progress(start, duration_s, until_seconds(until)) as tell:
         result = run_it(
             loaded if scenario is not None else setup,
             rate=rate,

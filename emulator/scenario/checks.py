@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from dtn.errors import BadInput, Fault, InvalidValue
+from dtn.errors import Fault, InvalidValue
 from emulator.scenario.faults import did_you_mean, shown
 from emulator.scenario.tables import Scenario
 from topology.ephemeris import FIRST_UTC, LAST_UTC
@@ -35,18 +35,6 @@ def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
         for check in checks
         for key, value, mend in check(scenario)
     )
-
-
-def strategy_faults(scenario: Scenario) -> tuple[Fault, ...]:
-    """Whether the strategy exists; imports it if it is a file."""
-    import dtn.routing.strategies  # noqa: F401  # registers those that come with Lightlag
-    from dtn.routing.strategy import load_strategy
-
-    try:
-        load_strategy(scenario.routing.strategy, f"{scenario.file}: routing")
-    except BadInput as bad:
-        return bad.faults
-    return ()
 
 
 def _dates(scenario: Scenario) -> Iterator[Found]:
