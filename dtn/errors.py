@@ -2,6 +2,7 @@
 
     LightlagError
     ├── MalformedBundle      octets from outside are no bundle; costs that bundle and nothing else
+    ├── MalformedSegment     octets from outside are no LTP segment; discarded, and the session lives on
     ├── InvalidValue         one value cannot be what it claims (a Contact that ends before it begins)
     ├── StrategyFault        a routing strategy raised or broke a rule; names strategy, node, bundle and rule
     └── BadInput             files or arguments of the user's, every fault at once; exit code 2
@@ -34,6 +35,20 @@ class MalformedBundle(LightlagError):
         self.offset = offset
         where = "" if offset is None else f" at octet {offset}"
         super().__init__(f"{layer}: {reason}{where}")
+
+
+class MalformedSegment(LightlagError):
+    """Octets that are not a well-formed LTP segment (RFC 5326 section 6): discard them.
+
+    Args:
+        reason: what is wrong, in words.
+        offset: where in the octets.
+    """
+
+    def __init__(self, reason: str, offset: int) -> None:
+        self.reason = reason
+        self.offset = offset
+        super().__init__(f"{reason} at octet {offset}")
 
 
 class InvalidValue(LightlagError, ValueError):
