@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from dtn.contact_plan import TIME_TOLERANCE_S, Contact, ContactPlan
-from dtn.contact_plan.contact import Samples
+from dtn.contact_plan import ContactPlan
 from dtn.routing import Route, earliest_arrival
+from emulator.reports.actual_plan import plan_as_it_was
 from emulator.reports.breakdown import Journey
-from emulator.reports.history import END_OF_RUN, History, Opening
-
-_SAMPLES_PER_CELL = 4
+from emulator.reports.history import History
 
 
 def ideal_latencies(
@@ -104,50 +101,3 @@ def _latest_departure(route: Route, at_s: float, size_bytes: int) -> float:
         fits = later_s > first_s and contact.arrival_s(later_s, size_bytes) <= by_s
         by_s = later_s if fits else first_s
     return by_s
-
-
-def plan_as_it_was(plan: ContactPlan, history: History) -> ContactPlan:
-    """The contacts that took place, cut where faults cut them; the plan itself if none did."""
-    taken: list[Contact] = []
-    for link in sorted(history.openings):
-        for opening in history.openings[link]:
-            contact = plan.contacts[opening.number]
-            taken.append(_opened(contact, opening))
-    if len(taken) == len(plan.contacts) and set(map(id, taken)) == set(map(id, plan.contacts)):
-        return plan
-    return ContactPlan(taken, plan.start_utc, plan.ipn_numbers)
-
-
-def _opened(contact: Contact, opening: Opening) -> Contact:
-    """The part of a contact for which it was open; the contact itself if that is all of it."""
-    start_s = max(opening.start_s, contact.start_s)
-    # A contact that outlasts the run was not cut by that.
-    end_s = contact.end_s if opening.reason == END_OF_RUN else min(opening.end_s, contact.end_s)
-    if start_s - contact.start_s <= TIME_TOLERANCE_S and contact.end_s - end_s <= TIME_TOLERANCE_S:
-        return contact
-    return replace(
-        contact,
-        start_s=start_s,
-        end_s=end_s,
-        rate_bps=_resampled(contact, contact.rate_bps, contact.rate_at, start_s, end_s),
-        owlt_s=_resampled(contact, contact.owlt_s, contact.owlt_at, start_s, end_s),
-    )
-
-
-def _resampled(
-    contact: Contact,
-    samples: Samples,
-    at: Callable[[float], float],
-    start_s: float,
-    end_s: float,
-) -> Samples:
-    """The same straight lines on the part's own even grid, four points for each old one.
-
-    The grid misses the old corners by at most an eighth of a cell: for light times sampled once a
-    minute that is nanoseconds, far below the microsecond a hop that reports promise.
-    """
-    if not isinstance(samples, tuple):
-        return samples
-    cell_s = contact.duration_s / (len(samples) - 1)
-    cells = _SAMPLES_PER_CELL * max(math.ceil((end_s - start_s) / cell_s), 1)
-    return tuple(at(start_s + (end_s - start_s) * place / cells) for place in range(cells + 1))
