@@ -141,7 +141,7 @@ class ScenarioSky:
             self.planned_nodes(),
             surroundings(self.sky, *self.sky.span_s),
             scenario.duration_s,
-            options=PlanOptions(**scenario.planner.model_dump()),
+            options=PlanOptions(**scenario.planner.model_dump(exclude_none=True)),
             progress=told,
         )
         contacts = (*lasers.contacts, *self._fixed_contacts())
@@ -150,6 +150,7 @@ class ScenarioSky:
     def planned_nodes(self) -> tuple[PlannedNode, ...]:
         """Every node that has a laser terminal, launched satellites included."""
         masks = {node.name: self._mask(node) for node in self.scenario.nodes}
+        weights = {node.name: node.weight for node in self.scenario.nodes}
         stations = {node.name for node in self.scenario.nodes if node.role == "earth-station"}
         return tuple(
             PlannedNode(
@@ -158,6 +159,7 @@ class ScenarioSky:
                 terminals=terminals,
                 mask=masks.get(name, 0.0),
                 gateway=name in stations,
+                weight=weights.get(name, 1.0),
             )
             for name in self.scenario.ipn_numbers()
             if (terminals := self.terminals(name))

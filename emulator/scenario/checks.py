@@ -24,6 +24,7 @@ def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
         _enough_nodes,
         _unique_names,
         _unique_numbers,
+        _planner,
         _terminals,
         _links,
         _mass_drivers,
@@ -98,6 +99,15 @@ def _twice(
         if value in first:
             yield f"{path}.{key}", value, mend(first[value])
         first.setdefault(value, path)
+
+
+def _planner(scenario: Scenario) -> Iterator[Found]:
+    from topology.planner import DESIGNERS
+
+    designer = scenario.planner.designer
+    if designer is not None and designer not in DESIGNERS:
+        mend = f"no such designer: {did_you_mean(designer, DESIGNERS)}"
+        yield "planner.designer", designer, mend
 
 
 def _terminals(scenario: Scenario) -> Iterator[Found]:

@@ -112,19 +112,19 @@ class Routing(Table):
 
 
 class Planner(Table):
-    """How the contact plan is made: `fair` shares terminals out, `all` gives every window a contact.
+    """How the contact plan is made; what is left out is as in `topology.planner.PlanOptions`."""
 
-    The rest is as in `topology.planner.PlanOptions`.
-    """
-
-    designer: Literal["fair", "all"] = "fair"
-    session_s: PositiveSeconds = Field(default=1800.0, alias="session")
-    deep_session_s: PositiveSeconds = Field(default=14400.0, alias="deep_session")
-    least_rate_bps: Positive = 1e3
+    designer: str | None = None
+    session_s: PositiveSeconds | None = Field(default=None, alias="session")
+    deep_session_s: PositiveSeconds | None = Field(default=None, alias="deep_session")
+    least_rate_bps: Positive | None = None
 
 
 class Node(Table):
-    """One node of the network. `role` fills in what is not written (see presets)."""
+    """One node of the network. `role` fills in what is not written (see presets).
+
+    `weight`: how much of the terminals' time its links deserve, beside those of weight 1.
+    """
 
     name: Name
     ipn: NodeNumber
@@ -134,6 +134,7 @@ class Node(Table):
     mask_deg: float = Field(default=0.0, ge=-90, lt=90)
     horizon_mask: str | None = None
     terminals: tuple[str, ...] = ()
+    weight: Positive = 1.0
     store_bytes: Bytes = Field(default=10**10, alias="store")
 
     @model_validator(mode="before")

@@ -51,6 +51,20 @@ role = "gateway"
 
 """
 
+DRIVER = """\
+[[mass_driver]]
+name = "driver"
+site = { body = "moon", latitude_deg = -89.54, longitude_deg = 0 }
+azimuth_deg = 270
+elevation_deg = 2
+muzzle_speed_m_s = 2450
+first = "6h"
+period = "12h"
+count = 2
+satellites = { name = "ai", ipn = 401 }
+
+"""
+
 # what replaces what, then: key path, part of the value, part of the mend
 BAD = [
     ("format = 1", "format = 2", "format", "2", "use one of: 1"),
@@ -83,6 +97,76 @@ BAD = [
     ('"1d"', '"9999d"', "duration", "9999d", "end sooner"),
     ("format = 1", "format = = 1", "line 1, column 10", "format = = 1", "no TOML"),
     ("[[traffic]]", "[trafic]", "trafic", "", 'did you mean "traffic"'),
+    (
+        "[[traffic]]",
+        '[planner]\ndesigner = "fairr"\n[[traffic]]',
+        "planner.designer",
+        "fairr",
+        'did you mean "fair"',
+    ),
+    (
+        "[[traffic]]",
+        '[[faults]]\nnode = "tide"\nat = "2h"\nfor = "1h"\n[[traffic]]',
+        "faults[0].node",
+        "tide",
+        'did you mean "teide"',
+    ),
+    (
+        "[[traffic]]",
+        '[[faults]]\nlink = ["teide", "base"]\nat = "2d"\nfor = "1h"\n[[traffic]]',
+        "faults[0].at",
+        "172800",
+        "within the scenario's duration",
+    ),
+    (
+        "[[traffic]]",
+        '[[faults]]\nat = "2h"\nfor = "1h"\n[[traffic]]',
+        "faults[0]",
+        "",
+        "say what fails",
+    ),
+    (
+        "[[traffic]]",
+        '[[links]]\nbetween = ["base", "base"]\nrate_bps = 1e6\nowlt_s = 0\n[[traffic]]',
+        "links[0].between",
+        "base",
+        "two different nodes",
+    ),
+    (
+        "[[traffic]]",
+        DRIVER.replace('"6h"', '"9d"') + "[[traffic]]",
+        'mass_driver[0] "driver".first',
+        "777600",
+        "within the scenario's duration",
+    ),
+    (
+        "[[traffic]]",
+        DRIVER.replace("ipn = 401", "ipn = 2") + "[[traffic]]",
+        'mass_driver[0] "driver".satellites.ipn',
+        "2",
+        "taken by nodes[",
+    ),
+    (
+        "[[traffic]]",
+        DRIVER.replace("elevation_deg = 2", "elevation_deg = -2") + "[[traffic]]",
+        'mass_driver[0] "driver".elevation_deg',
+        "-2",
+        "0 or more, in degrees",
+    ),
+    (
+        "[[traffic]]",
+        "[terminals.trunk]\nobscuration_m = 9.0\n[[traffic]]",
+        "terminals.trunk.obscuration_m",
+        "9.0",
+        "less than the aperture",
+    ),
+    (
+        "[[traffic]]",
+        "[terminals.new]\npower_w = 9.0\n[[traffic]]",
+        "terminals.new.aperture_m",
+        "",
+        "missing: add it, in metres",
+    ),
     (
         'site = { body = "moon"',
         'orbit = { body = "moon" }\nsite = { body = "moon"',
