@@ -19,7 +19,6 @@ from topology.laser import PRESETS, Terminal, rate_bps
 from topology.network import PlannedNode
 from topology.paths import Path
 from topology.planner import PlanOptions, plan_contacts
-from topology.planner.calendar import Calendar
 from topology.visibility import End, Occluder, Surroundings
 from topology.windows import windows
 
@@ -238,17 +237,3 @@ def test_bad_plans_are_refused() -> None:
         PlanOptions(session_s=0.0)
     with pytest.raises(InvalidValue):
         PlannedNode(name="", path=at(0.0), terminals=())
-
-
-@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0.1, 10)), max_size=30))
-def test_a_calendar_never_engages_twice(wishes: list[tuple[float, float]]) -> None:
-    calendar = Calendar()
-    taken: list[tuple[float, float]] = []
-    for t_s, length_s in wishes:
-        start_s = calendar.free_from(t_s)
-        end_s = min(start_s + length_s, calendar.free_until(start_s))
-        assert start_s >= t_s
-        assert all(end_s <= a or start_s >= b for a, b in taken)
-        if end_s > start_s:
-            calendar.engage(start_s, end_s)
-            taken.append((start_s, end_s))

@@ -38,7 +38,10 @@ def fresh(
 
 
 class _News:
-    """The preference: see the module."""
+    """The preference: see the module.
+
+    Nodes in session form groups; all of a group know the same. All gateways are one node.
+    """
 
     def __init__(
         self,
@@ -48,60 +51,71 @@ class _News:
         options: PlanOptions,
     ) -> None:
         gateways = [place for place, node in enumerate(nodes) if node.gateway]
-        # all gateways are one: their fibre is always there
-        self._one = [gateways[0] if place in gateways else place for place in range(len(nodes))]
-        self._pairs = [tuple(self._one[n] for n in link.nodes) for link in links]
-        count = len(nodes)
-        weight = np.array([node.weight for node in nodes])
-        for place in gateways:
-            weight[place] = GATEWAY_WEIGHT if place == gateways[0] else 0.0
-        self._value = np.outer(weight, weight)  # [who learns, of whom]
-        born = np.array([max(start_s, node.path.span_s[0]) for node in nodes])
-        self._born_s = born
-        self._known_s = np.tile(born, (count, 1))
-        self._links = [options.weight(*(nodes[n].name for n in link.nodes)) for link in links]
-        self._group = list(range(count))
+        one = [gateways[0] if node.gateway else place for place, node in enumerate(nodes)]
+        self._one = one
+        self._pairs = [(one[link.nodes[0]], one[link.nodes[1]]) for link in links]
+        self._weights = [options.weight(*(nodes[n].name for n in link.nodes)) for link in links]
+        value = np.array([node.weight for node in nodes])
+        value[gateways] = 0.0
+        value[gateways[:1]] = GATEWAY_WEIGHT
+        self._value = np.outer(value, value)  # who learns, of whom
+        self._born_s = np.array([max(start_s, node.path.span_s[0]) for node in nodes])
+        self._known_s = np.tile(self._born_s, (len(nodes), 1))  # who knows, of whom: how new
         self._served_s = [0.0] * len(links)
         self._joined: list[tuple[int, int]] = []
+        self._group: list[int] = []
+        self._members: dict[int, list[int]] = {}
+        self._gains: dict[tuple[int, int], float] = {}
 
     def begin(self, now_s: float, joined: Sequence[tuple[int, int]]) -> None:
-        self._spread()
-        own = np.arange(len(self._one))
-        self._known_s[own, own] = np.maximum(now_s, self._born_s)
-        self._joined = []
-        for a, b in joined:
-            self._joined.append((self._one[a], self._one[b]))
-        self._spread()
-
-    def _spread(self) -> None:
-        self._group = list(range(len(self._one)))
-        for a, b in self._joined:
-            self._join(a, b)
-
-    def _members(self, a: int) -> list[int]:
-        return [n for n, group in enumerate(self._group) if group == self._group[a]]
-
-    def _join(self, a: int, b: int) -> None:
-        if self._group[a] == self._group[b]:
-            return
-        members = self._members(a) + self._members(b)
-        newest = self._known_s[members].max(axis=0)
-        self._known_s[members] = newest
-        for n in members:
-            self._group[n] = self._group[a]
+        """All nodes have fresh news of themselves; sessions since the last slot have shared theirs."""
+        self._share(self._joined)
+        np.fill_diagonal(self._known_s, np.maximum(now_s, self._born_s))
+        self._joined = [(self._one[a], self._one[b]) for a, b in joined]
+        self._share(self._joined)
 
     def order(self, place: int) -> tuple[float, ...]:
-        a, b = self._pairs[place]
-        if self._group[a] == self._group[b]:
+        """Pairs that join two groups, by what they would learn; then the others, least served first."""
+        a, b = (self._group[node] for node in self._pairs[place])
+        if a == b:
             return 1.0, self._served_s[place]
-        ours, theirs = self._members(a), self._members(b)
-        change = self._known_s[a] - self._known_s[b]
-        gain = float(self._value[theirs].sum(axis=0) @ np.maximum(change, 0.0))
-        gain += float(self._value[ours].sum(axis=0) @ np.maximum(-change, 0.0))
-        return 0.0, -gain * self._links[place]
+        pair = (a, b) if a < b else (b, a)
+        gain = self._gains.get(pair)
+        if gain is None:
+            gain = self._gains[pair] = self._gain(*pair)
+        return 0.0, -gain * self._weights[place]
 
     def chosen(self, place: int, length_s: float) -> None:
+        """The pair shares its news from now on."""
         self._served_s[place] += length_s
-        a, b = self._pairs[place]
-        self._joined.append((a, b))
-        self._join(a, b)
+        self._joined.append(self._pairs[place])
+        self._join(*self._pairs[place])
+
+    def _gain(self, a: int, b: int) -> float:
+        """What two groups would teach each other: seconds by value, over all who would learn."""
+        ours, theirs = self._members[a], self._members[b]
+        change = self._known_s[ours[0]] - self._known_s[theirs[0]]
+        taught = self._value[theirs].sum(axis=0) @ np.maximum(change, 0.0)
+        learnt = self._value[ours].sum(axis=0) @ np.maximum(-change, 0.0)
+        return float(taught + learnt)
+
+    def _share(self, joined: Sequence[tuple[int, int]]) -> None:
+        """Groups anew, from who is in session with whom."""
+        self._group = list(range(len(self._one)))
+        self._members = {node: [node] for node in self._group}
+        self._gains.clear()
+        for a, b in joined:
+            self._join(a, b)
+
+    def _join(self, a: int, b: int) -> None:
+        """Make the groups of two nodes one, which knows what either knew."""
+        first, second = self._group[a], self._group[b]
+        if first == second:
+            return
+        members = self._members[first] + self._members.pop(second)
+        self._members[first] = members
+        self._known_s[members] = self._known_s[members].max(axis=0)
+        for node in members:
+            self._group[node] = first
+        for pair in [pair for pair in self._gains if first in pair or second in pair]:
+            del self._gains[pair]

@@ -17,10 +17,10 @@ import numpy as np
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.laser import rate_bps
 from topology.network import PlannedNode
-from topology.planner.calendar import Calendar
-from topology.planner.links import Link, Pairing, window_at
+from topology.planner.links import Link, Pairing
 from topology.planner.options import PlanOptions
 from topology.planner.sessions import GUARD_S, Session, make_session
+from topology.windows import Window
 
 
 class Preference(Protocol):
@@ -69,6 +69,34 @@ def give_out(
     return design.sessions
 
 
+class _Choice:
+    """One link with one pair of terminals, and what does not change about it.
+
+    Args:
+        place: of the link in the list.
+        link: the link.
+        pairing: the terminals.
+    """
+
+    def __init__(self, place: int, link: Link, pairing: Pairing) -> None:
+        self.place = place
+        self.link = link
+        self.pairing = pairing
+        side = pairing.leader
+        self.leader = link.nodes[side], pairing.places[side]
+        self.follower = link.nodes[1 - side], pairing.places[1 - side]
+        self.way = link.ways[side]
+        self.longest_s = float(self.way.owlt_s.max())
+        self._windows = link.windows(side, pairing.longest_owlt_s)
+        self._next = 0
+
+    def window_from(self, t_s: float) -> Window | None:
+        """The window that t_s lies in, or the next one; t_s never falls from call to call."""
+        while self._next < len(self._windows) and self._windows[self._next][1] <= t_s:
+            self._next += 1
+        return self._windows[self._next] if self._next < len(self._windows) else None
+
+
 class _Design:
     """The plan as far as it is made."""
 
@@ -80,36 +108,52 @@ class _Design:
         preference: Preference,
     ) -> None:
         self._nodes = nodes
-        self._links = links
         self._options = options
-        self._calendars = [[Calendar() for _ in node.terminals] for node in nodes]
         self._preference = preference
+        self._choices = [
+            _Choice(place, link, pairing)
+            for place, link in enumerate(links)
+            for pairing in link.pairings
+        ]
+        # until when each terminal is engaged, in its own node's time; by node and place
+        self._until_s = {
+            (node, place): -math.inf
+            for node, one in enumerate(nodes)
+            for place in range(len(one.terminals))
+        }
         self._last: dict[tuple[int, int], int] = {}
         self._running: list[int] = []
         self.sessions: list[Session] = []
 
     def give_out(self, now_s: float) -> None:
         """Give the terminals that are free in this slot to pairs."""
-        wanted = {
-            place: session
-            for place, link in enumerate(self._links)
-            if (session := self._possible(link, now_s)) is not None
-        }
+        wanted = [
+            (choice, session)
+            for choice in self._choices
+            if (session := self._fitted(choice, now_s)) is not None
+        ]
         if not wanted:
             return
         self._preference.begin(now_s, self._joined(now_s))
         while wanted:
-            place = min(wanted, key=lambda place: (*self._preference.order(place), place))
-            session = wanted[place]
+            first = min(
+                {choice.place for choice, _ in wanted},
+                key=lambda place: (*self._preference.order(place), place),
+            )
+            choice, session = min(
+                (one for one in wanted if one[0].place == first), key=self._suitability
+            )
             self._book(session)
-            self._preference.chosen(place, session.end_s - session.start_s)
-            touched = set(session.link.nodes)
-            for other in [p for p in wanted if touched & set(self._links[p].nodes)]:
-                again = self._possible(self._links[other], now_s)
-                if again is None:
-                    del wanted[other]
-                else:
-                    wanted[other] = again
+            self._preference.chosen(first, session.end_s - session.start_s)
+            taken = {choice.leader, choice.follower}
+            free = [one for one in wanted if not taken & {one[0].leader, one[0].follower}]
+            again = [one[0] for one in wanted if taken & {one[0].leader, one[0].follower}]
+            # a terminal may still be free for the rest of the slot
+            wanted = free + [
+                (choice, session)
+                for choice in again
+                if (session := self._fitted(choice, now_s)) is not None
+            ]
 
     def _joined(self, now_s: float) -> list[tuple[int, int]]:
         """Nodes that are in session with each other and will be when the slot ends."""
@@ -117,75 +161,48 @@ class _Design:
         self._running = [place for place in self._running if self.sessions[place].end_s > until_s]
         return [self.sessions[place].link.nodes for place in self._running]
 
-    def _possible(self, link: Link, now_s: float) -> Session | None:
-        """The session this link could have now, with the terminals that suit it best."""
-        best: Session | None = None
-        best_key = (math.inf, math.inf)
-        for pairing in link.pairings:
-            session = self._fitted(link, pairing, now_s)
-            if session is not None:
-                key = (-self._enough(link, pairing, session.start_s), pairing.aperture_m)
-                if best is None or key < best_key:
-                    best, best_key = session, key
-        return best
-
-    def _fitted(self, link: Link, pairing: Pairing, now_s: float) -> Session | None:
+    def _fitted(self, choice: _Choice, now_s: float) -> Session | None:
         """The longest session of these terminals that begins in this slot, None if too short."""
         options = self._options
-        ours, theirs = self._calendars_of(link, pairing)
-        if ours.free_from(now_s) >= now_s + options.slot_s:
+        slot_end_s = now_s + options.slot_s
+        ours_s, theirs_s = self._until_s[choice.leader], self._until_s[choice.follower]
+        if ours_s >= slot_end_s or theirs_s >= slot_end_s + choice.longest_s:
             return None
-        way = link.ways[pairing.leader]
-        window = window_at(link.windows(pairing.leader, pairing.longest_owlt_s), now_s)
-        if window is None or window[0] >= now_s + options.slot_s:
+        window = choice.window_from(now_s)
+        if window is None or window[0] >= slot_end_s:
             return None
-        begin_s = max(now_s, window[0])
-        for _ in range(3):  # each end may push the other on
-            begin_s = ours.free_from(begin_s)
-            owlt_s = way.owlt_at(begin_s)
-            begin_s = max(begin_s, theirs.free_from(begin_s + owlt_s - GUARD_S) - owlt_s + GUARD_S)
-        if begin_s >= now_s + options.slot_s:
+        begin_s = max(now_s, window[0], ours_s)
+        owlt_s = choice.way.owlt_at(begin_s)
+        begin_s = max(begin_s, theirs_s - owlt_s + GUARD_S)
+        if begin_s >= slot_end_s:
             return None
         deep = owlt_s >= options.deep_owlt_s
         length_s = max(options.deep_session_s, 8 * owlt_s) if deep else options.session_s / 2
         end_s = math.ceil((begin_s + length_s) / options.session_s) * options.session_s
-        end_s = min(end_s, window[1], ours.free_until(begin_s))
-        until_s = theirs.free_until(begin_s + owlt_s)
-        for _ in range(2):
-            end_s = min(end_s, until_s - way.owlt_at(end_s) - 2 * GUARD_S)
-        if end_s - begin_s < pairing.acquisition_s + 2 * owlt_s + options.shortest_s:
+        end_s = min(end_s, window[1])
+        least_s = choice.pairing.acquisition_s + 2 * owlt_s + options.shortest_s
+        if end_s - begin_s < least_s:
             return None
-        session = make_session(link, pairing, begin_s, end_s)
-        free = (
-            ours.free_from(begin_s) == begin_s
-            and theirs.free_from(session.held[0]) == session.held[0]
-            and theirs.free_until(session.held[0]) >= session.held[1]
-        )
-        return session if free else None
+        return make_session(choice.link, choice.pairing, begin_s, end_s)
 
-    def _calendars_of(self, link: Link, pairing: Pairing) -> tuple[Calendar, Calendar]:
-        """The leader's and the follower's."""
-        pair = [
-            self._calendars[node][place]
-            for node, place in zip(link.nodes, pairing.places, strict=True)
-        ]
-        return pair[pairing.leader], pair[1 - pairing.leader]
-
-    def _enough(self, link: Link, pairing: Pairing, t_s: float) -> float:
-        """The slower direction's rate, no more than is enough."""
-        range_km = np.array(link.ways[pairing.leader].owlt_at(t_s) * SPEED_OF_LIGHT_KM_S)
+    def _suitability(self, one: tuple[_Choice, Session]) -> tuple[float, float]:
+        """Of the terminals a link could use: fast enough first, then small."""
+        choice, session = one
+        link, pairing = choice.link, choice.pairing
+        if len(link.pairings) == 1:
+            return 0.0, 0.0
+        range_km = np.array(choice.way.owlt_at(session.start_s) * SPEED_OF_LIGHT_KM_S)
         a, b = (
             self._nodes[node].terminals[place]
             for node, place in zip(link.nodes, pairing.places, strict=True)
         )
         slower = min(float(rate_bps(a, b, range_km)), float(rate_bps(b, a, range_km)))
-        return min(slower, self._options.enough_bps)
+        return -min(slower, self._options.enough_bps), pairing.aperture_m
 
     def _book(self, session: Session) -> None:
         """Enter a session; one that goes on becomes part of the one before."""
-        ours, theirs = self._calendars_of(session.link, session.pairing)
-        ours.engage(session.start_s, session.end_s)
-        theirs.engage(*session.held)
+        self._until_s[session.leader] = session.end_s
+        self._until_s[session.follower] = session.held[1]
         earlier = self._last.get(session.leader)
         joined = self.sessions[earlier].continued_by(session) if earlier is not None else None
         if joined is not None and earlier == self._last.get(session.follower):
