@@ -32,7 +32,7 @@ class Pair(NamedTuple):
     The arrays run in step; `floor_s` is one longer.
 
     Args:
-        node: the other node: the receiver in `PlanIndex.out`, the transmitter in `PlanIndex.into`.
+        node: the receiver.
         least_owlt_s: the shortest light time of all.
         ends_s: ends.
         starts_s: starts.
@@ -78,7 +78,7 @@ class PlanIndex:
         starts_s: their starts, and inf at the end.
         transmitters: their transmitting nodes.
         out: pairs that begin at a node, by node.
-        into: pairs that end at a node, by node.
+        out_to: the same, by both nodes.
     """
 
     def __init__(self, plan: ContactPlan, owlt_margin: float = 0.0) -> None:
@@ -100,11 +100,11 @@ class PlanIndex:
         self.transmitters: list[int] = [row[1] for row in self.rows]
         self._marks_s, self._open_rows = _checkpoints(self.rows, len(order))
         self.out: tuple[list[Pair], ...] = tuple([] for _ in order)
-        self.into: tuple[list[Pair], ...] = tuple([] for _ in order)
         for (source, destination), numbers in sorted(rows.items()):
-            pair = _pair(destination, self.timed, numbers)
-            self.out[source].append(pair)
-            self.into[destination].append(pair._replace(node=source))
+            self.out[source].append(_pair(destination, self.timed, numbers))
+        self.out_to: tuple[dict[int, Pair], ...] = tuple(
+            [{pair.node: pair for pair in pairs} for pairs in self.out]
+        )
 
     def open_rows(self, node: int, t_s: float) -> list[Row]:
         """Rows from a node, all that are open at a moment among them."""

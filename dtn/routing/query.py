@@ -18,7 +18,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from dtn.contact_plan import TIME_TOLERANCE_S
-from dtn.routing.index import Pair, PlanIndex
+from dtn.routing.index import Pair, PlanIndex, Row
 from dtn.routing.route import Route
 
 INF = math.inf
@@ -56,6 +56,11 @@ class Knowledge(NamedTuple):
 NOTHING = Knowledge()
 
 
+def in_time(arrival_s: float) -> float:
+    """The latest arrival that counts as equal: nanoseconds and rounding are no reason to choose."""
+    return arrival_s + TOLERANCE + 8 * math.ulp(arrival_s) if arrival_s < INF else INF
+
+
 class Hop(NamedTuple):
     """One way over the first contact.
 
@@ -76,6 +81,8 @@ class Query:
         via: number of the contact it arrives over.
         first: the best way over each first hop, by node; None if the origin is a node like any
             other.
+        seen: contacts that could carry the bundle from a node that was reached, with the soonest
+            arrival (or a bound below it, where the contact varies).
     """
 
     __slots__ = (
@@ -84,6 +91,7 @@ class Query:
         "first",
         "index",
         "known",
+        "seen",
         "size_bytes",
         "source",
         "target",
@@ -106,6 +114,7 @@ class Query:
         self.size_bytes = size_bytes
         self.known = known
         self.first: dict[int, Hop] | None = None
+        self.seen: list[tuple[float, Row]] = []
         nodes = len(index.names)
         self.arrival_s = [INF] * nodes
         self.via = [-1] * nodes
@@ -145,10 +154,10 @@ class Query:
         sends what its transmitter has by then. The hot loop: hardly a call, hardly an attribute.
         """
         arrival, via, size, target = self.arrival_s, self.via, self.size_bytes, self.target
-        index, residual = self.index, self.known.residual_bytes
+        index, residual, seen = self.index, self.known.residual_bytes, self.seen
         rows, starts, transmitters = index.rows, index.starts_s, index.transmitters
         early = TOLERANCE if self.known.closed_ends else -TOLERANCE
-        final = min(self.known.deadline_s + TOLERANCE, arrival[target])
+        final = min(self.known.deadline_s + TOLERANCE, in_time(arrival[target]))
         k = bisect_left(starts, heap[0][0]) if heap else len(rows)
         while True:
             until = heap[0][0] if heap else final
@@ -156,47 +165,49 @@ class Query:
                 until = final
             while (start := starts[k]) < until:
                 if arrival[transmitters[k]] <= start:
-                    _, _, v, byte_s, owlt, end, varying, number = rows[k]
+                    row = rows[k]
+                    _, _, v, byte_s, owlt, end, varying, number = row
                     last = start + size * byte_s
                     there = last + owlt
-                    if there < arrival[v] and there < final and last <= end + TOLERANCE:
-                        if varying is not None:
-                            there = varying.arrival_s(start, size)
-                        if (
-                            there < arrival[v]
-                            and there < final
-                            and (residual is None or residual(number) >= size)
-                        ):
-                            arrival[v] = there
-                            via[v] = number
-                            heappush(heap, (there, v))
-                            if v == target:
-                                final = there
-                            if there < until:
-                                until = there
+                    if there <= final and last <= end + TOLERANCE:
+                        seen.append((there, row))
+                        if there < arrival[v]:
+                            if varying is not None:
+                                there = varying.arrival_s(start, size)
+                            if there < arrival[v] and (
+                                residual is None or residual(number) >= size
+                            ):
+                                arrival[v] = there
+                                via[v] = number
+                                heappush(heap, (there, v))
+                                if v == target and there < final:
+                                    final = in_time(there)
+                                if there < until:
+                                    until = there
                 k += 1
-            if not heap or heap[0][0] >= final:
+            if not heap or heap[0][0] > final:
                 return
             t, u = heappop(heap)
             if t > arrival[u]:
                 continue
-            for start, _, v, byte_s, owlt, end, varying, number in index.open_rows(u, t):
+            for row in index.open_rows(u, t):
+                start, _, v, byte_s, owlt, end, varying, number = row
                 if start < t <= end + early:
                     last = t + size * byte_s
                     there = last + owlt
-                    if there < arrival[v] and there < final and last <= end + TOLERANCE:
-                        if varying is not None:
-                            there = varying.arrival_s(t, size)
-                        if (
-                            there < arrival[v]
-                            and there < final
-                            and (residual is None or residual(number) >= size)
-                        ):
-                            arrival[v] = there
-                            via[v] = number
-                            heappush(heap, (there, v))
-                            if v == target:
-                                final = there
+                    if there <= final and last <= end + TOLERANCE:
+                        seen.append((there, row))
+                        if there < arrival[v]:
+                            if varying is not None:
+                                there = varying.arrival_s(t, size)
+                            if there < arrival[v] and (
+                                residual is None or residual(number) >= size
+                            ):
+                                arrival[v] = there
+                                via[v] = number
+                                heappush(heap, (there, v))
+                                if v == target and there < final:
+                                    final = in_time(there)
 
     def _first_hops(self) -> dict[int, Hop]:
         """The soonest arrival at each node over one contact, with all that is known."""
@@ -209,26 +220,30 @@ class Query:
 
     def first_hop(self, pair: Pair, least_end_s: float = -INF) -> Hop | None:
         """The soonest arrival over a pair from the origin, over contacts that end no sooner."""
-        if pair.node in self.known.avoided or self.index.names[pair.node] in self.known.excluded:
-            return None
-        banned, latest = self.known.banned, self.known.deadline_s + TOLERANCE
         best: Hop | None = None
-        for place, hop in self._hops_over(pair):
-            if (
-                hop.number not in banned
-                and hop.arrival_s < latest
-                and pair.ends_s[place] >= least_end_s
-                and (best is None or hop.arrival_s < best.arrival_s)
-            ):
+        for hop, end in self.first_hops_over(pair, self.known.deadline_s + TOLERANCE):
+            if best is None:
+                if end >= least_end_s:
+                    best = hop
+            elif self.index.timed[hop.number].start_s + pair.least_owlt_s >= best.arrival_s:
+                break
+            elif end >= least_end_s and hop.arrival_s < best.arrival_s:
                 best = hop
-            if best is not None:
-                # contacts that overlap come in the order of their starts, not of their ends
-                later_s = pair.floor_s[place + 1]
-                if not pair.apart:
-                    later_s = pair.starts_s[place] + pair.least_owlt_s
-                if later_s >= best.arrival_s:
-                    break
         return best
+
+    def first_hops_over(self, pair: Pair, by_s: float) -> Iterator[tuple[Hop, float]]:
+        """What the origin may use first and arrives in time, and the contacts' ends.
+
+        In the order of their starts.
+        """
+        if pair.node in self.known.avoided or self.index.names[pair.node] in self.known.excluded:
+            return
+        banned = self.known.banned
+        for place, hop in self._hops_over(pair):
+            if pair.starts_s[place] + pair.least_owlt_s > by_s:
+                return
+            if hop.arrival_s <= by_s and hop.number not in banned:
+                yield hop, pair.ends_s[place]
 
     def _hops_over(self, pair: Pair) -> Iterator[tuple[int, Hop]]:
         """Each contact of a pair that takes the bundle, behind what is queued (§3.2.6.2)."""

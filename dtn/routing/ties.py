@@ -2,10 +2,10 @@
 
 A search knows when the bundle can be there, but its labels count no hops: the earliest way to a
 relay may be longer than a later one that still catches the same last contact. So a second pass goes
-back from the destination, a hop a round, over only those nodes that can be on a route which arrives
-as soon. Each round is a layer: node -> the latest moment to be ready there. The first round that
-meets the origin has the least number of hops. (RAPTOR's rounds, Delling, Pajor and Werneck 2012,
-turned round and pruned by the labels of Dijkstra's algorithm.)
+back from the destination over the contacts the search has seen, and keeps those that can be on a
+route which arrives as soon, with the latest moment to be ready at each node. They are few. Over
+them rounds by hop count go forward from the origin: the first to reach the destination is the least
+number of hops (RAPTOR, Delling, Pajor and Werneck 2012).
 
 The latest termination (key 3) is the greatest end x such that a route exists over contacts that end
 no sooner than x: bisection over the ends that occur. The smallest entry node (key 4): try them in
@@ -15,26 +15,20 @@ order.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from heapq import heappop, heappush
 
-from dtn.routing.index import Pair
-from dtn.routing.query import NOTHING, TOLERANCE, Knowledge, Query
+from dtn.routing.index import Row
+from dtn.routing.query import TOLERANCE, Query, in_time
 
 INF = math.inf
-
-Layers = list[dict[int, float]]
 
 
 def fewest_hops(query: Query, numbers: list[int]) -> list[int]:
     """A route that arrives as soon as the one found (contact numbers), over the fewest contacts."""
-    layers: Layers = [{query.target: query.arrival_s[query.target] + TOLERANCE}]
-    for hops in range(1, len(numbers)):
-        shorter = _forward(query, layers, hops)
-        if shorter:
-            return shorter
-        if hops + 1 < len(numbers):
-            _back(query, layers)
-    return numbers
+    tight = Tight(query)
+    if query.first is None and tight.count == len(numbers):
+        return numbers
+    return tight.route(len(numbers) - 1) or numbers
 
 
 def best_by_all_keys(
@@ -51,162 +45,185 @@ def best_by_all_keys(
     Returns:
         Contacts of the route with fewest hops, then latest termination, then smallest entry node.
     """
-    layers: Layers = [{query.target: query.arrival_s[query.target] + TOLERANCE}]
-    hops = 1
-    while not (found := _forward(query, layers, hops)) and hops < len(numbers):
-        _back(query, layers)
-        hops += 1
-    ends = _ends_between(query, layers, hops, _termination(query, found), termination_s)
+    tight = Tight(query)
+    found = tight.route(len(numbers)) or numbers
+    hops = len(found)
+    contacts = query.index.contacts
+    termination = min([contacts[number].end_s for number in found])
+    ends = tight.ends_between(termination, termination_s)
     low, high = 0, len(ends)
     while low < high:  # the last of the ends that some route reaches
         middle = (low + high) // 2
-        later = _forward(query, layers, hops, ends[middle])
+        later = tight.route(hops, ends[middle])
         if later:
-            found, low = later, middle + 1
+            found, low, termination = later, middle + 1, ends[middle]
         else:
             high = middle
     if not entry_is_free:
         return found
-    least_end = min(_termination(query, found), termination_s)
-    entry = query.index.ids[query.index.contacts[found[0]].destination]
-    for smaller in sorted(node for node in layers[hops - 1] if node < entry):
-        other = _forward(query, layers, hops, least_end, smaller)
+    entry = query.index.ids[contacts[found[0]].destination]
+    for smaller in tight.entries(entry):
+        other = tight.route(hops, min(termination, termination_s), smaller)
         if other:
             return other
     return found
 
 
-def _termination(query: Query, numbers: list[int]) -> float:
-    return min([query.index.contacts[number].end_s for number in numbers])
+class Tight:
+    """The contacts that can be on a route which arrives as soon as the best.
 
-
-def _ends_between(
-    query: Query, layers: Layers, hops: int, after_s: float, upto_s: float
-) -> list[float]:
-    """Ends of contacts between the layers that would better a termination, sorted.
-
-    Capped at upto_s.
+    Attributes:
+        latest_s: latest moment to be ready at a node and still in time, or a bound above it.
+        out: such contacts by transmitting node; those from the origin only where the search took
+            it for a node like any other.
+        count: how many there are.
     """
-    if after_s >= upto_s:
-        return []
-    ends: set[float] = set()
-    for left in range(hops):
-        # the origin's own contacts count at the last layer only
-        transmitters = layers[left + 1] if left + 1 < hops else {query.source: 0.0}
-        most: float = -INF
-        for u, latest in layers[left].items():
-            for pair in query.index.into[u]:
-                if pair.node in transmitters:
-                    upto = bisect_right(pair.floor_s, latest)
-                    some = pair.ends_s[bisect_right(pair.ends_s, after_s) : upto]
-                    if some:
-                        ends.update(some)
-                        most = max(most, some[-1])
-        upto_s = min(upto_s, most)
-        if upto_s <= after_s:
-            return []
-    return sorted({min(end, upto_s) for end in ends})
 
+    __slots__ = ("count", "latest_s", "out", "query")
 
-def _back(query: Query, layers: Layers) -> None:
-    """Add the layer of nodes one hop further from the target.
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.count = 0
+        self.out: dict[int, list[Row]] = {}
+        self.latest_s: dict[int, float] = {}
+        self._go_back()
 
-    A layer gives for each node the latest moment (or a bound above it) to be ready there and
-    still in time.
-    """
-    arrival, size, soonest = query.arrival_s, query.size_bytes, query.arrival_s[query.target]
-    layer: dict[int, float] = {}
-    for u, latest in layers[-1].items():
-        for pair in query.index.into[u]:
-            w = pair.node
-            ready = arrival[w]
-            if ready > soonest:
-                ready = soonest
-            if ready + pair.least_owlt_s <= latest and w != query.source:
-                when = latest_departure(pair, ready, latest, size)
-                if when > layer.get(w, -INF):
-                    layer[w] = when
-    layers.append(layer)
-
-
-def _forward(
-    query: Query, layers: Layers, hops: int, least_end_s: float = -INF, entry: int | None = None
-) -> list[int]:
-    """A route of so many hops over the layers and over contacts that end no sooner; [] if none.
-
-    The layers only bound what is possible: the times here are exact.
-    """
-    size, known, source = query.size_bytes, query.known, query.source
-    reached: dict[int, tuple[float, tuple[int, ...]]] = {}
-    for pair in query.index.out[source]:
-        latest = layers[hops - 1].get(pair.node)
-        if latest is None or (entry is not None and pair.node != entry):
-            continue
-        hop = query.first_hop(pair, least_end_s)
-        if hop is not None and hop.arrival_s <= latest:
-            reached[pair.node] = (hop.arrival_s, (hop.number,))
-    for left in range(hops - 2, -1, -1):
-        layer = layers[left]
-        following: dict[int, tuple[float, tuple[int, ...]]] = {}
-        for u, (t, numbers) in reached.items():
-            for pair in query.index.out[u]:
-                latest = layer.get(pair.node)
-                if latest is None or pair.node == source:
+    def _go_back(self) -> None:
+        arrival, size, source, target = (
+            self.query.arrival_s,
+            self.query.size_bytes,
+            self.query.source,
+            self.query.target,
+        )
+        residual = self.query.known.residual_bytes
+        final = in_time(arrival[target])
+        into: dict[int, list[tuple[float, Row]]] = {}
+        for item in self.query.seen:
+            if item[0] <= final:
+                into.setdefault(item[1][2], []).append(item)
+        latest, out = self.latest_s, self.out
+        latest[target] = final
+        heap = [(-final, target)]
+        while heap:
+            by, v = heappop(heap)
+            by = -by
+            if by < latest[v]:
+                continue
+            for there, row in into.get(v, ()):
+                if there > by:
                     continue
-                there, number = cross(pair, t, size, known, least_end_s)
-                if there <= latest and there < following.get(pair.node, (INF,))[0]:
-                    following[pair.node] = (there, (*numbers, number))
-        reached = following
-    return list(reached[query.target][1]) if query.target in reached else []
+                start, u, _, byte_s, owlt, end, varying, number = row
+                ready = arrival[u]
+                if varying is not None and varying.arrival_s(max(start, ready), size) > by:
+                    continue
+                if residual is not None and residual(number) < size:
+                    continue
+                out.setdefault(u, []).append(row)
+                self.count += 1
+                when = min(end, by - owlt) - size * byte_s
+                if when < ready:  # rounding: from there it was in time
+                    when = ready
+                if when > latest.get(u, -INF) and u != source:
+                    latest[u] = when
+                    heappush(heap, (-when, u))
 
+    def route(self, rounds: int, least_end_s: float = -INF, entry: int | None = None) -> list[int]:
+        """The route with fewest hops, not more than so many, over contacts that end no sooner.
 
-def cross(
-    pair: Pair,
-    ready_s: float,
-    size_bytes: float,
-    known: Knowledge = NOTHING,
-    least_end_s: float = -INF,
-) -> tuple[float, int]:
-    """Soonest arrival over a pair of a bundle that is ready then, and over which contact.
+        Args:
+            rounds: how many hops at most.
+            least_end_s: no contact may end before.
+            entry: the first node to enter, if it matters.
 
-    Returns:
-        Seconds and the contact's number; (inf, -1) if no contact takes the bundle.
-    """
-    early = TOLERANCE if known.closed_ends else -TOLERANCE
-    best, number = INF, -1
-    i = bisect_left(pair.ends_s, max(ready_s - early, least_end_s))
-    while pair.floor_s[i] < best:
-        first = max(pair.starts_s[i], ready_s)
-        last = first + size_bytes * pair.byte_s[i]
-        there = last + pair.owlt_s[i] if last <= pair.ends_s[i] + TOLERANCE else INF
-        contact = pair.varying[i]
-        if contact is not None and there < best:
-            there = contact.arrival_s(first, size_bytes)
-        if there < best and (
-            known.residual_bytes is None or known.residual_bytes(pair.numbers[i]) >= size_bytes
-        ):
-            best, number = there, pair.numbers[i]
-        i += 1
-    return best, number
+        Returns:
+            Numbers of its contacts; none if there is no such route.
+        """
+        latest, size, target = self.latest_s, self.query.size_bytes, self.query.target
+        early = TOLERANCE if self.query.known.closed_ends else -TOLERANCE
+        best: dict[int, float] = {}
+        reached: dict[int, tuple[float, tuple[int, ...]]]
+        if self.query.first is None:
+            reached = {self.query.source: (self.query.at_s, ())}
+        else:
+            reached = self._first(least_end_s, entry)
+            entry = None
+            rounds -= 1
+        while target not in reached:
+            if rounds <= 0 or not reached:
+                return []
+            rounds -= 1
+            following: dict[int, tuple[float, tuple[int, ...]]] = {}
+            for u, (t, numbers) in reached.items():
+                for start, _, v, byte_s, owlt, end, varying, number in self.out.get(u, ()):
+                    if end < least_end_s or t > end + early or (entry is not None and v != entry):
+                        continue
+                    last = (start if start > t else t) + size * byte_s
+                    there = last + owlt
+                    if varying is not None:
+                        there = varying.arrival_s(max(start, t), size)
+                    elif last > end + TOLERANCE:
+                        continue
+                    if there <= latest[v] and there < best.get(v, INF):
+                        best[v] = there
+                        following[v] = (there, (*numbers, number))
+            reached = following
+            entry = None
+        return list(reached[target][1])
 
+    def _first(
+        self, least_end_s: float, entry: int | None
+    ) -> dict[int, tuple[float, tuple[int, ...]]]:
+        """First hops that are in time."""
+        query, first = self.query, self.query.first
+        assert first is not None
+        reached: dict[int, tuple[float, tuple[int, ...]]] = {}
+        for v, latest in self.latest_s.items():
+            hop = first.get(v)
+            if hop is None or hop.arrival_s > latest or (entry is not None and v != entry):
+                continue
+            if query.index.timed[hop.number].end_s < least_end_s:
+                hop = query.first_hop(query.index.out_to[query.source][v], least_end_s)
+                if hop is None or hop.arrival_s > latest:
+                    continue
+            reached[v] = (hop.arrival_s, (hop.number,))
+        return reached
 
-def latest_departure(pair: Pair, ready_s: float, by_s: float, size_bytes: float) -> float:
-    """Latest moment to be ready and still arrive by then over the pair.
+    def entries(self, below: int) -> list[int]:
+        """Nodes of smaller rank that may be entered first, in order."""
+        if self.query.first is None:
+            entered = {row[2] for row in self.out.get(self.query.source, ())}
+        else:
+            entered = self.latest_s.keys() & self.query.first.keys()
+        return sorted([node for node in entered if node < below])
 
-    Exact for constant contacts, else a bound above.
-
-    Returns:
-        The moment, -inf if there is none at or after ready_s.
-    """
-    latest = -INF
-    from_place = bisect_left(pair.ends_s, ready_s - TOLERANCE)
-    if pair.floor_s[from_place] > by_s:
-        return latest
-    for i in range(bisect_right(pair.floor_s, by_s) - 1, from_place - 1, -1):
-        end = pair.ends_s[i] + TOLERANCE
-        if min(end, by_s) <= latest:
-            break
-        departure = min(end, by_s - pair.owlt_s[i]) - size_bytes * pair.byte_s[i]
-        if departure >= pair.starts_s[i] and departure > latest:
-            latest = departure
-    return latest if latest >= ready_s else -INF
+    def ends_between(self, after_s: float, upto_s: float) -> list[float]:
+        """Ends of contacts that would better a termination, sorted; not beyond upto_s."""
+        if after_s >= upto_s:
+            return []
+        query, target = self.query, self.query.target
+        ends: set[float] = set()
+        firsts: list[float] = []
+        lasts: list[float] = []
+        for u, rows in self.out.items():
+            for row in rows:
+                if row[5] > after_s:
+                    ends.add(row[5])
+                    if u == query.source:
+                        firsts.append(row[5])
+                    if row[2] == target:
+                        lasts.append(row[5])
+        if query.first is not None:
+            for v, latest in self.latest_s.items():
+                hop = query.first.get(v)
+                if hop is not None and hop.arrival_s <= latest:
+                    pair = query.index.out_to[query.source][v]
+                    over = [end for _, end in query.first_hops_over(pair, latest)]
+                    firsts += over
+                    lasts += over if v == target else []
+            ends.update(firsts)
+        if not firsts or not lasts:
+            return []
+        upto_s = min(upto_s, max(firsts), max(lasts))
+        return (
+            sorted({min(end, upto_s) for end in ends if end > after_s}) if upto_s > after_s else []
+        )
