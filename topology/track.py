@@ -8,12 +8,16 @@ cubic spline through the samples, right to 1e-7 rad, 2 ms of the Earth's rotatio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 
 from topology.paths import FloatArray, Path, SampledPath, State, hermite, sample
+
+IntArray = npt.NDArray[np.intp]
 
 TOLERANCE_KM = 1e-3  # 3 ns of light
 COARSEST_STEP_S = 600.0  # 2.5 deg of the Earth's rotation
@@ -32,6 +36,14 @@ class Track:
     path: SampledPath
     axes: FloatArray | None
     axes_rate: FloatArray | None
+    _on_grids: dict[float, OnGrid] = field(default_factory=dict, repr=False, compare=False)
+
+    def on_grid(self, step_s: float) -> OnGrid:
+        """The same path with its states at hand at all multiples of step_s inside its span."""
+        known = self._on_grids.get(step_s)
+        if known is None:
+            known = self._on_grids[step_s] = on_grid(self, step_s)
+        return known
 
     @property
     def span_s(self) -> tuple[float, float]:
@@ -88,3 +100,93 @@ def track(path: Path, start_s: float, end_s: float) -> Track:
         return Track(sampled, None, None)
     rate: FloatArray = CubicSpline(t_s, axes, axis=2)(t_s, 1)
     return Track(sampled, np.ascontiguousarray(axes), rate)
+
+
+@dataclass(frozen=True, slots=True)
+class OnGrid:
+    """A track with its states at the epochs of a grid at hand, for scans along that grid; itself a `Path`.
+
+    Looking for windows asks every node again and again near the same epochs: a photon sent at a grid
+    point arrives a second later. So close to a grid point the answer is a Taylor polynomial about
+    it, of second order and within a fortieth of the track's own step: 3 cm, twenty times
+    faster than interpolating; elsewhere it is the track's.
+
+    Args:
+        track: the path.
+        first: the first grid point is this many steps from zero.
+        step_s: the grid's step.
+        place: position, velocity and acceleration at the grid's epochs, shape (3 orders, 3, M).
+        normal: the horizon's normal and its derivatives, likewise; None in space.
+    """
+
+    track: Track
+    first: int
+    step_s: float
+    place: FloatArray
+    normal: FloatArray | None
+
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """That of the track."""
+        return self.track.span_s
+
+    @property
+    def body(self) -> str | None:
+        """The body it stands on, if any."""
+        return self.track.body
+
+    def state(self, t_s: FloatArray) -> State:
+        """Position and velocity at the epochs t_s, shape (N,)."""
+        near = self._near(t_s)
+        if near is None:
+            return self.track.state(t_s)
+        points, after_s = near
+        position, velocity, acceleration = self.place[..., points]
+        change = acceleration * after_s
+        return State(position + after_s * (velocity + 0.5 * change), velocity + change)
+
+    def up(self, t_s: FloatArray) -> FloatArray | None:
+        """The horizon's unit normal, shape (3, N); None in space."""
+        near = self._near(t_s) if self.normal is not None else None
+        if near is None or self.normal is None:
+            return self.track.up(t_s)
+        points, after_s = near
+        value, rate, bend = self.normal[..., points]
+        turned: FloatArray = value + after_s * (rate + 0.5 * after_s * bend)
+        return turned
+
+    def horizon_axes(self, t_s: FloatArray) -> FloatArray | None:
+        """East, north, up of the local horizon, shape (3, 3, N); None in space."""
+        return self.track.horizon_axes(t_s)
+
+    def _near(self, t_s: FloatArray) -> tuple[slice | IntArray, FloatArray] | None:
+        """The grid points next to t_s and how far after them it is; None if too far from any."""
+        if not t_s.size:
+            return None
+        steps = t_s / self.step_s
+        nearest = np.rint(steps)
+        after_s = (steps - nearest) * self.step_s
+        if max(float(after_s.max()), -float(after_s.min())) > self.track.step_s / 40:
+            return None
+        first, last = int(nearest[0]) - self.first, int(nearest[-1]) - self.first
+        if first < 0 or last >= self.place.shape[2]:
+            return None
+        if last - first == t_s.size - 1:
+            return slice(first, last + 1), after_s
+        return nearest.astype(np.intp) - self.first, after_s
+
+
+def on_grid(track: Track, step_s: float) -> OnGrid:
+    """A track's states at all multiples of step_s inside its span."""
+    first = math.ceil(track.span_s[0] / step_s)
+    count = math.floor(track.span_s[1] / step_s) - first + 1
+    t_s = step_s * (first + np.arange(count, dtype=np.float64))
+    state = track.state(t_s)
+    bend = np.gradient(state.velocity_km_s, step_s, axis=1)
+    place = np.array((state.position_km, state.velocity_km_s, bend))
+    if track.axes is None or track.axes_rate is None:
+        return OnGrid(track, first, step_s, place, None)
+    start_s, own_s = track.path.start_s, track.path.step_s
+    up, rate = hermite(start_s, own_s, track.axes[2], track.axes_rate[2], t_s)
+    normal = np.array((up, rate, np.gradient(rate, step_s, axis=1)))
+    return OnGrid(track, first, step_s, place, normal)

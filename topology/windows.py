@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from topology.geometry import light_time, light_time_received, sightline
-from topology.paths import FloatArray
+from topology.paths import FloatArray, Path
+from topology.track import Track
 from topology.visibility import End, Surroundings, limits
 
 Window = tuple[float, float]
@@ -43,23 +45,23 @@ class Passage(NamedTuple):
 
     Attributes:
         windows: disjoint closed intervals of the transmitter's time, in order.
-        start_s: first epoch of the grid of light times.
-        step_s: the grid's step.
-        owlt_s: light time of photons that leave at the grid's epochs, shape (N,); straight lines
-            between them are right to 50 us.
+        t_s: epochs from the first possible transmission to the last, even but for the ends, shape (N,).
+        owlt_s: light time of photons that leave then, shape (N,); straight lines between them are
+            right to 50 us.
     """
 
     windows: tuple[Window, ...]
-    start_s: float
-    step_s: float
+    t_s: FloatArray
     owlt_s: FloatArray
 
     def owlt_at(self, t_s: float) -> float:
         """About the light time of a photon that leaves at t_s, within 50 us."""
-        place = (t_s - self.start_s) / self.step_s
-        cell = min(max(int(place), 0), self.owlt_s.size - 2)
+        times = self.t_s
+        place = (t_s - times[1]) / (times[2] - times[1])
+        cell = min(max(math.floor(place) + 1, 0), times.size - 2)
+        before_s, after_s = times[cell], times[cell + 1]
         first, second = self.owlt_s[cell], self.owlt_s[cell + 1]
-        return float(first + (second - first) * (place - cell))
+        return float(first + (second - first) * ((t_s - before_s) / (after_s - before_s)))
 
 
 def windows(
@@ -101,14 +103,44 @@ def passage(
     first_s, last_s = _shared_span(a, b, start_s, end_s)
     if last_s <= first_s:
         return None
-    step_s = grid_s or min(_step_s(a), _step_s(b))
-    cells = max(_FEWEST_CELLS, math.ceil((last_s - first_s) / step_s))
-    t_s = np.linspace(first_s, last_s, cells + 1)
-    line = sightline(a.path, b.path, t_s)
-    values = limits(line, a, b, around)
+    step_s = grid_s or _grid_step_s(a, b)
+    inner_s = _multiples(step_s, first_s, last_s)
+    ends_s = np.array((first_s, last_s))
+    # the grid's own epochs are at hand for all pairs; the first and the last epoch are this pair's
+    near = _on_grid(a, step_s), _on_grid(b, step_s), _around_on_grid(around, step_s)
+    inner = sightline(near[0].path, near[1].path, inner_s)
+    outer = sightline(a.path, b.path, ends_s)
+    t_s = _framed(outer.t_s, inner.t_s)
+    values = _framed(limits(outer, a, b, around), limits(inner, *near))
     edges = zeros(lambda at_s: limits(sightline(a.path, b.path, at_s), a, b, around), t_s, values)
     opened = _between(edges, bool(values[:, 0].min() >= 0), first_s, last_s)
-    return Passage(tuple(opened), first_s, (last_s - first_s) / cells, line.owlt_s)
+    return Passage(tuple(opened), t_s, _framed(outer.owlt_s, inner.owlt_s))
+
+
+def _multiples(step_s: float, first_s: float, last_s: float) -> FloatArray:
+    """Multiples of a step inside an open interval; four even parts of it where there are too few."""
+    first, last = math.floor(first_s / step_s) + 1, math.ceil(last_s / step_s) - 1
+    if last - first < _FEWEST_CELLS:
+        return np.linspace(first_s, last_s, _FEWEST_CELLS + 1)[1:-1]
+    return step_s * np.arange(first, last + 1, dtype=np.float64)
+
+
+def _framed(outer: FloatArray, inner: FloatArray) -> FloatArray:
+    """The first of two columns, the inner ones, the second."""
+    return np.concatenate((outer[..., :1], inner, outer[..., 1:]), axis=-1)
+
+
+def _on_grid(end: End, step_s: float) -> End:
+    return replace(end, path=_path_on_grid(end.path, step_s))
+
+
+def _around_on_grid(around: Surroundings, step_s: float) -> Surroundings:
+    occluders = tuple(o._replace(path=_path_on_grid(o.path, step_s)) for o in around.occluders)
+    return Surroundings(occluders, around.sun and _path_on_grid(around.sun, step_s))
+
+
+def _path_on_grid(path: Path, step_s: float) -> Path:
+    return path.on_grid(step_s) if isinstance(path, Track) else path
 
 
 def received(a: End, b: End, sent: list[Window]) -> list[Window]:
@@ -125,7 +157,7 @@ def zeros(
 
     Args:
         function: takes times of shape (N,), gives the functions' values, shape (K, N).
-        t_s: an even grid, at least three points.
+        t_s: a grid of at least three points, even but for its first and last step.
         values: the functions there, shape (K, M). Zero counts as positive; infinite is never looked at.
     """
 
@@ -136,7 +168,7 @@ def zeros(
     brackets: list[tuple[FloatArray, ...]] = []
     times, here = t_s[np.newaxis, :], values[:, np.newaxis, :]
     while True:
-        width_s = float(np.max(times[:, 1] - times[:, 0]))
+        width_s = float(np.diff(times).max())
         lowest = here.min(axis=0)
         closed, unclear = _told_by_bends(here)
         open_ = ~closed & ~unclear if width_s > SHORTEST_S else ~closed
@@ -243,9 +275,14 @@ def _leaves_to_meet(a: End, b: End, arrives_s: float) -> float:
     return arrives_s - float(light_time_received(a.path, b.path, np.array([arrives_s]))[0])
 
 
-def _step_s(end: End) -> float:
-    step_s: float = getattr(end.path, "step_s", _SLOWEST_GRID_S)
-    return min(step_s, _SLOWEST_GRID_S)
+def _grid_step_s(a: End, b: End) -> float:
+    """The longest of 600 s, 300 s, 150 s, ... that is not much longer than the ends' own steps."""
+    own_s = min(
+        end.path.step_s if isinstance(end.path, Track) else _SLOWEST_GRID_S for end in (a, b)
+    )
+    halvings = max(0, math.ceil(math.log2(_SLOWEST_GRID_S / own_s) - 0.2))
+    step_s: float = _SLOWEST_GRID_S / 2**halvings
+    return step_s
 
 
 def _between(edges: FloatArray, open_at_first: bool, first_s: float, last_s: float) -> list[Window]:

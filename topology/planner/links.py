@@ -149,8 +149,7 @@ def _clear(way: Passage, source: Sequence[Window], destination: Sequence[Window]
     """A passage without the clouds over its source, and those over its destination on arrival."""
     if not source and not destination:
         return way
-    last_s = way.start_s + way.step_s * (way.owlt_s.size - 1)
-    leaves_s = np.linspace(way.start_s, last_s, way.owlt_s.size)
+    leaves_s = way.t_s
     arrives_s = leaves_s + way.owlt_s
     shifted = [
         (float(a), float(b))
@@ -162,18 +161,17 @@ def _clear(way: Passage, source: Sequence[Window], destination: Sequence[Window]
 
 def _nearer(way: Passage, longest_owlt_s: float) -> list[Window]:
     """When the light time of a passage is at most so long."""
-    last_s = way.start_s + way.step_s * (way.owlt_s.size - 1)
     excess = way.owlt_s - longest_owlt_s
     if excess.max() <= 0:
-        return [(way.start_s, last_s)]
+        return [(float(way.t_s[0]), float(way.t_s[-1]))]
     near = excess <= 0
     places = np.flatnonzero(near[1:] != near[:-1])
     fraction = excess[places] / (excess[places] - excess[places + 1])
-    edges = (way.start_s + (places + fraction) * way.step_s).tolist()
+    edges = (way.t_s[places] + fraction * np.diff(way.t_s)[places]).tolist()
     if near[0]:
-        edges.insert(0, way.start_s)
+        edges.insert(0, float(way.t_s[0]))
     if len(edges) % 2:
-        edges.append(last_s)
+        edges.append(float(way.t_s[-1]))
     return list(zip(edges[::2], edges[1::2], strict=True))
 
 
