@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all check bench setup clean
+.PHONY: demo picture test test-all check bench setup clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -19,6 +19,9 @@ setup: $(VENV)/installed  ## make .venv with everything in it
 
 demo: $(VENV)/installed  ## a month of the Moonbase Alpha network: latency table and report
 	$(BIN)/lightlag run scenarios/moonbase-alpha.toml --out runs/moonbase-alpha
+
+picture: demo  ## draw the README's picture anew from the demo's run
+	$(BIN)/lightlag report runs/moonbase-alpha --picture docs/moonbase-alpha.svg
 
 test: $(VENV)/installed  ## the tests, under three minutes
 	$(BIN)/python -m pytest -n 2

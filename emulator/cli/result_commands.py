@@ -43,7 +43,7 @@ def report(
 def trace(
     folder: RunFolder,
     bundle: Annotated[
-        str, typer.Argument(metavar="BUNDLE", help="Identity as in bundles.csv, or part of one.")
+        str, typer.Argument(metavar="BUNDLE", help="Identity or row number in bundles.csv.")
     ],
     json: JsonOption = False,
 ) -> None:

@@ -62,7 +62,7 @@ def picture(summary: Summary, plan: ContactPlan, history: History, bundles: pl.D
     for place, pair in enumerate(shown):
         y = top + place * ROW
         parts.append(_text(LEFT - 10, y + 12, " – ".join(pair), "name soft"))
-        for start_s, stop_s in merged(pairs[pair], end_s / 1200):
+        for start_s, stop_s in merged(pairs[pair], end_s / 700):
             x = _across(start_s / end_s)
             width = max(_across(stop_s / end_s) - x, 0.6)
             parts.append(

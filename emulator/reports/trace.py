@@ -30,7 +30,7 @@ from dtn.events import (
     TransferStarted,
 )
 from emulator.reports.breakdown import Journey, Parts
-from emulator.reports.fates import fate_of, reason_words
+from emulator.reports.fates import ADMINISTRATIVE_FLOW, fate_of, reason_words
 from emulator.reports.history import BundleEvent, History
 from emulator.reports.readable import bytes_text, duration_text, moment_text, rate_text
 
@@ -46,7 +46,11 @@ class Step(NamedTuple):
 
 
 def find_bundle(history: History, asked: str) -> str:
-    """The identity of the sourced bundle that the user means: exact, a fragment's, or part of one.
+    """The identity of the sourced bundle that the user means.
+
+    Args:
+        history: the run.
+        asked: an identity, a fragment's, the number of a row of bundles.csv, or part of an identity.
 
     Raises:
         BadInput: no bundle is called so, or several are.
@@ -56,6 +60,9 @@ def find_bundle(history: History, asked: str) -> str:
     whole, _, _ = asked.rpartition("/")
     if whole in history.sourced:
         return whole
+    rows = [b for b, sourced in history.sourced.items() if sourced.flow != ADMINISTRATIVE_FLOW]
+    if asked.isdecimal() and 1 <= int(asked) <= len(rows):
+        return rows[int(asked) - 1]
     matches = [bundle for bundle in history.sourced if asked in bundle] if asked else []
     if len(matches) == 1:
         return matches[0]

@@ -128,14 +128,18 @@ def test_a_trace_tells_when_where_and_where_the_time_went():
     assert hops[-1] == "in all 88 s 10 s 2 s 3 s 103 s"
 
 
-def test_a_bundle_is_found_by_its_identity_a_fragments_or_a_part_that_only_it_has():
-    history = history_of(story(sourced(1.0, "ipn:1.1/5/7"), sourced(2.0, "ipn:1.1/5/8")))
+def test_a_bundle_is_found_by_its_identity_its_row_or_a_part_that_only_it_has():
+    report = sourced(0.5, "ipn:1.1/4/1", flow="administrative")
+    history = history_of(story(report, sourced(1.0, "ipn:1.1/5/7"), sourced(2.0, "ipn:1.1/5/8")))
+    assert find_bundle(history, "2") == "ipn:1.1/5/8"
     assert find_bundle(history, "ipn:1.1/5/7") == "ipn:1.1/5/7"
     assert find_bundle(history, "ipn:1.1/5/7/0+9") == "ipn:1.1/5/7"
     assert find_bundle(history, "/8") == "ipn:1.1/5/8"
-    with pytest.raises(BadInput, match=r"several bundles; give one of bundles\.csv: ipn:1\.1/5/7"):
+    with pytest.raises(BadInput, match=r"several bundles; give one of bundles\.csv: ipn:1\.1/4/1"):
         find_bundle(history, "ipn:1.1")
     with pytest.raises(BadInput, match="is no bundle of this run"):
         find_bundle(history, "ipn:9.9/5/7")
+    with pytest.raises(BadInput, match="is no bundle of this run"):
+        find_bundle(history, "33")
     with pytest.raises(BadInput, match="is no bundle of this run"):
         find_bundle(history, "")
