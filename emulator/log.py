@@ -176,6 +176,7 @@ class _Shape:
     make: Callable[[list[object]], Event]
     keys: tuple[str, ...]
     types: tuple[type, ...]
+    texts: tuple[int, ...]
     template: str
     quotes: int
 
@@ -188,7 +189,10 @@ def _shape_of(kind: type[Event]) -> _Shape:
     if list not in types:
         fields = (f'"{name}":{form[type_]}' for name, type_ in zip(hints, types, strict=True))
         template = "{" + ",".join((f'"event":"{kind.__name__}"', *fields)) + "}"
-    return _Shape(kind._make, ("event", *hints), (str, *types), template, template.count('"'))
+    texts = tuple(place for place, type_ in enumerate(types, 1) if type_ is str)
+    return _Shape(
+        kind._make, ("event", *hints), (str, *types), texts, template, template.count('"')
+    )
 
 
 _SHAPES: dict[type[Event], _Shape] = {kind: _shape_of(kind) for kind in EVENT_TYPES.values()}
@@ -245,6 +249,7 @@ def _header_of(path: Path, row: dict[str, object]) -> LogHeader:
 
 
 def _events_of(path: Path, lines: list[str]) -> Iterator[Event]:
+    known: dict[object, object] = {}  # one copy of each text: a log names few, often
     for index in range(1, len(lines) - 1):
         row = _row_of(path, index + 1, lines[index])
         kind = EVENT_TYPES.get(str(row.get("event")))
@@ -255,6 +260,8 @@ def _events_of(path: Path, lines: list[str]) -> Iterator[Event]:
         values = list(row.values())
         if tuple(row) != shape.keys or tuple(map(type, values)) != shape.types:
             values = _mended(path, index + 1, row, shape)
+        for place in shape.texts:
+            values[place] = known.setdefault(values[place], values[place])
         if not shape.template:
             values = [tuple(value) if type(value) is list else value for value in values]
         yield shape.make(values[1:])
