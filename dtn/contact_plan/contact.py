@@ -111,29 +111,33 @@ class Contact:
         Most bundles end in the cell of samples they begin in and are reckoned from their first
         bit, so that an hour of bits before them costs no precision.
         """
-        if first_s >= self.end_s:
+        start_s, end_s, rates, sent = self.start_s, self.end_s, self.rate_bps, self._sent_bits
+        assert isinstance(rates, tuple)
+        if first_s >= end_s:
             return first_s if bits == 0 else math.inf
-        sent = self._sent_bits
-        cell, into_s, step_s = self._cell_at(first_s)
-        r0, r1 = self._cell_rates(cell)
+        cells = len(sent) - 1
+        step_s = (end_s - start_s) / cells
+        cell = int((first_s - start_s) / step_s)
+        if cell >= cells:
+            cell = cells - 1
+        into_s = first_s - start_s - cell * step_s
+        r0, r1 = rates[cell], rates[cell + 1]
         here_s, rate = first_s, r0 + (r1 - r0) * into_s / step_s
         room = (step_s - into_s) * (rate + r1) / 2
         if bits > room:
             bits += sent[cell + 1] - room
             if bits > sent[-1]:
-                end_bps = self._cell_rates(len(sent) - 2)[1]
-                slack = end_bps * TIME_TOLERANCE_S + 4 * math.ulp(sent[-1])
-                return self.end_s if bits <= sent[-1] + slack else math.inf
+                slack = rates[-1] * TIME_TOLERANCE_S + 4 * math.ulp(sent[-1])
+                return end_s if bits <= sent[-1] + slack else math.inf
             cell = bisect_left(sent, bits, cell + 1) - 1
-            here_s = self.start_s + cell * step_s
+            here_s = start_s + cell * step_s
             bits -= sent[cell]
-            r0, r1 = self._cell_rates(cell)
-            rate = r0
+            rate, r0, r1 = rates[cell], rates[cell], rates[cell + 1]
         # bits = rate x + slope x^2 / 2, solved without cancellation
-        slope = (r1 - r0) / step_s
-        root = rate + math.sqrt(max(rate * rate + 2 * slope * bits, 0.0))
-        x = 2 * bits / root if root > 0 else 0.0
-        return min(here_s + x, self.start_s + (cell + 1) * step_s, self.end_s)
+        square = rate * rate + 2 * (r1 - r0) / step_s * bits
+        root = rate + math.sqrt(square) if square > 0 else rate
+        last_s = here_s + 2 * bits / root if root > 0 else here_s
+        return min(last_s, start_s + (cell + 1) * step_s, end_s)
 
     def _cell_at(self, t_s: float) -> tuple[int, float, float]:
         """Which pair of rate samples t_s lies between, how far into it, and its length."""

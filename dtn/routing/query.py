@@ -79,15 +79,16 @@ class Query:
         arrival_s: earliest arrival of the whole bundle, by node; exact where it is before the
             target's.
         via: number of the contact it arrives over.
-        first: the best way over each first hop, by node; None if the origin is a node like any
-            other.
-        seen: contacts that could carry the bundle from a node that was reached, with the soonest
-            arrival (or a bound below it, where the contact varies).
+        first: the best first hop to each neighbour that has a queue.
+        closed: neighbours that the search does not enter from the origin: excluded, or in `first`.
+        seen: contacts that could carry the bundle from a node that was reached, by receiver, with
+            the soonest arrival (or a bound below it, where the contact varies).
     """
 
     __slots__ = (
         "arrival_s",
         "at_s",
+        "closed",
         "first",
         "index",
         "known",
@@ -113,8 +114,9 @@ class Query:
         self.at_s = at_s
         self.size_bytes = size_bytes
         self.known = known
-        self.first: dict[int, Hop] | None = None
-        self.seen: list[tuple[float, Row]] = []
+        self.first: dict[int, Hop] = {}
+        self.closed: set[int] = set()
+        self.seen: list[list[tuple[float, Row]]] = [[] for _ in index.names]
         nodes = len(index.names)
         self.arrival_s = [INF] * nodes
         self.via = [-1] * nodes
@@ -122,19 +124,17 @@ class Query:
     def earliest(self) -> list[int]:
         """Numbers of the contacts of a route that arrives soonest; none if there is no route."""
         arrival, via = self.arrival_s, self.via
-        heap = []
-        if self.known is NOTHING:
-            arrival[self.source] = self.at_s
-            heap.append((self.at_s, self.source))
-        else:
-            self.first = self._first_hops()
+        arrival[self.source] = self.at_s
+        heap = [(self.at_s, self.source)]
+        if self.known is not NOTHING:
+            for node in self.known.avoided:
+                arrival[node] = NEVER
+            self._first_hops()
             for node, hop in self.first.items():
                 arrival[node] = hop.arrival_s
                 via[node] = hop.number
                 heap.append((hop.arrival_s, node))
             heap.sort()
-            for node in (self.source, *self.known.avoided):
-                arrival[node] = NEVER
         self._spread(heap)
         if arrival[self.target] == INF:
             return []
@@ -155,6 +155,7 @@ class Query:
         """
         arrival, via, size, target = self.arrival_s, self.via, self.size_bytes, self.target
         index, residual, seen = self.index, self.known.residual_bytes, self.seen
+        source, closed, banned = self.source, self.closed, self.known.banned
         rows, starts, transmitters = index.rows, index.starts_s, index.transmitters
         early = TOLERANCE if self.known.closed_ends else -TOLERANCE
         final = min(self.known.deadline_s + TOLERANCE, in_time(arrival[target]))
@@ -170,12 +171,14 @@ class Query:
                     last = start + size * byte_s
                     there = last + owlt
                     if there <= final and last <= end + TOLERANCE:
-                        seen.append((there, row))
+                        seen[v].append((there, row))
                         if there < arrival[v]:
                             if varying is not None:
                                 there = varying.arrival_s(start, size)
-                            if there < arrival[v] and (
-                                residual is None or residual(number) >= size
+                            if (
+                                there < arrival[v]
+                                and (residual is None or residual(number) >= size)
+                                and not (row[1] == source and (v in closed or number in banned))
                             ):
                                 arrival[v] = there
                                 via[v] = number
@@ -196,12 +199,14 @@ class Query:
                     last = t + size * byte_s
                     there = last + owlt
                     if there <= final and last <= end + TOLERANCE:
-                        seen.append((there, row))
+                        seen[v].append((there, row))
                         if there < arrival[v]:
                             if varying is not None:
                                 there = varying.arrival_s(t, size)
-                            if there < arrival[v] and (
-                                residual is None or residual(number) >= size
+                            if (
+                                there < arrival[v]
+                                and (residual is None or residual(number) >= size)
+                                and not (row[1] == source and (v in closed or number in banned))
                             ):
                                 arrival[v] = there
                                 via[v] = number
@@ -209,14 +214,34 @@ class Query:
                                 if v == target and there < final:
                                     final = in_time(there)
 
-    def _first_hops(self) -> dict[int, Hop]:
-        """The soonest arrival at each node over one contact, with all that is known."""
-        first: dict[int, Hop] = {}
+    def _first_hops(self) -> None:
+        """Close the origin's ways to excluded neighbours and to those with a queue.
+
+        Behind a queue the first bit leaves later than the search would have it: those hops are
+        reckoned here.
+        """
+        known, names = self.known, self.index.names
+        if known.excluded:
+            self.closed.update(
+                v for v in self.index.out_to[self.source] if names[v] in known.excluded
+            )
+        if known.backlog_bytes is None:
+            return
         for pair in self.index.out[self.source]:
+            if pair.node in self.closed or known.backlog_bytes(names[pair.node]) <= 0:
+                continue
+            self.closed.add(pair.node)
             best = self.first_hop(pair)
             if best is not None:
-                first[pair.node] = best
-        return first
+                self.first[pair.node] = best
+
+    def may_use(self, row: Row) -> bool:
+        """Whether what is known lets a contact be used, however it is reached."""
+        residual = self.known.residual_bytes
+        if residual is not None and residual(row[7]) < self.size_bytes:
+            return False
+        first = row[1] == self.source
+        return not (first and (row[2] in self.closed or row[7] in self.known.banned))
 
     def first_hop(self, pair: Pair, least_end_s: float = -INF) -> Hop | None:
         """The soonest arrival over a pair from the origin, over contacts that end no sooner."""
@@ -236,7 +261,7 @@ class Query:
 
         In the order of their starts.
         """
-        if pair.node in self.known.avoided or self.index.names[pair.node] in self.known.excluded:
+        if pair.node in self.known.avoided:
             return
         banned = self.known.banned
         for place, hop in self._hops_over(pair):
@@ -273,18 +298,21 @@ class Query:
             ):
                 yield place, Hop(there, number, departure)
 
-    def route(self, numbers: list[int]) -> Route:
-        """The route over these contacts, with its times."""
+    def route(self, numbers: list[int], arrival_s: float | None = None) -> Route:
+        """The route over these contacts, with its times; the arrival may be known already."""
         contacts, timed = self.index.contacts, self.index.timed
         head = timed[numbers[0]]
         departure = max(self.at_s, head.start_s)
-        if self.known.backlog_bytes is not None:
-            entry = self.index.ids[head.destination]
-            pair = next(pair for pair in self.index.out[self.source] if pair.node == entry)
+        entry = self.index.ids[head.destination]
+        if entry in self.first:
+            pair = self.index.out_to[self.source][entry]
             hops = (hop for _, hop in self._hops_over(pair) if hop.number == numbers[0])
             departure = next(hops).departure_s
-        t = departure
-        for number in numbers:
-            contact = timed[number]
-            t = contact.arrival_s(max(t, contact.start_s), self.size_bytes)
-        return Route(tuple([contacts[n] for n in numbers]), tuple(numbers), departure, t)
+        if arrival_s is None:
+            arrival_s = departure
+            for number in numbers:
+                contact = timed[number]
+                first = max(arrival_s, contact.start_s)
+                arrival_s = contact.arrival_s(first, self.size_bytes)
+        route = tuple([contacts[number] for number in numbers])
+        return Route(route, tuple(numbers), departure, arrival_s)

@@ -56,5 +56,7 @@ def search(
     if not numbers:
         return None
     if len(numbers) > 1:
-        numbers = fewest_hops(query, numbers)
-    return query.route(numbers)
+        shorter = fewest_hops(query, numbers)
+        if shorter is not numbers:
+            return query.route(shorter)
+    return query.route(numbers, query.arrival_s[target])

@@ -26,7 +26,7 @@ INF = math.inf
 def fewest_hops(query: Query, numbers: list[int]) -> list[int]:
     """A route that arrives as soon as the one found (contact numbers), over the fewest contacts."""
     tight = Tight(query)
-    if query.first is None and tight.count == len(numbers):
+    if not query.first and tight.count == len(numbers):
         return numbers
     return tight.route(len(numbers) - 1) or numbers
 
@@ -74,8 +74,7 @@ class Tight:
 
     Attributes:
         latest_s: latest moment to be ready at a node and still in time, or a bound above it.
-        out: such contacts by transmitting node; those from the origin only where the search took
-            it for a node like any other.
+        out: such contacts by transmitting node; from the origin only to neighbours without a queue.
         count: how many there are.
     """
 
@@ -95,13 +94,8 @@ class Tight:
             self.query.source,
             self.query.target,
         )
-        residual = self.query.known.residual_bytes
         final = in_time(arrival[target])
-        into: dict[int, list[tuple[float, Row]]] = {}
-        for item in self.query.seen:
-            if item[0] <= final:
-                into.setdefault(item[1][2], []).append(item)
-        latest, out = self.latest_s, self.out
+        latest, out, seen, may_use = self.latest_s, self.out, self.query.seen, self.query.may_use
         latest[target] = final
         heap = [(-final, target)]
         while heap:
@@ -109,14 +103,14 @@ class Tight:
             by = -by
             if by < latest[v]:
                 continue
-            for there, row in into.get(v, ()):
+            for there, row in seen[v]:
                 if there > by:
                     continue
-                start, u, _, byte_s, owlt, end, varying, number = row
+                start, u, _, byte_s, owlt, end, varying, _ = row
                 ready = arrival[u]
                 if varying is not None and varying.arrival_s(max(start, ready), size) > by:
                     continue
-                if residual is not None and residual(number) < size:
+                if not may_use(row):
                     continue
                 out.setdefault(u, []).append(row)
                 self.count += 1
@@ -140,19 +134,15 @@ class Tight:
         """
         latest, size, target = self.latest_s, self.query.size_bytes, self.query.target
         early = TOLERANCE if self.query.known.closed_ends else -TOLERANCE
-        best: dict[int, float] = {}
-        reached: dict[int, tuple[float, tuple[int, ...]]]
-        if self.query.first is None:
-            reached = {self.query.source: (self.query.at_s, ())}
-        else:
-            reached = self._first(least_end_s, entry)
-            entry = None
-            rounds -= 1
+        reached: dict[int, tuple[float, tuple[int, ...]]] = {
+            self.query.source: (self.query.at_s, ())
+        }
+        following = self._first(least_end_s, entry) if self.query.first else {}
+        best = {v: there for v, (there, _) in following.items()}
         while target not in reached:
             if rounds <= 0 or not reached:
                 return []
             rounds -= 1
-            following: dict[int, tuple[float, tuple[int, ...]]] = {}
             for u, (t, numbers) in reached.items():
                 for start, _, v, byte_s, owlt, end, varying, number in self.out.get(u, ()):
                     if end < least_end_s or t > end + early or (entry is not None and v != entry):
@@ -166,7 +156,7 @@ class Tight:
                     if there <= latest[v] and there < best.get(v, INF):
                         best[v] = there
                         following[v] = (there, (*numbers, number))
-            reached = following
+            reached, following = following, {}
             entry = None
         return list(reached[target][1])
 
@@ -175,7 +165,6 @@ class Tight:
     ) -> dict[int, tuple[float, tuple[int, ...]]]:
         """First hops that are in time."""
         query, first = self.query, self.query.first
-        assert first is not None
         reached: dict[int, tuple[float, tuple[int, ...]]] = {}
         for v, latest in self.latest_s.items():
             hop = first.get(v)
@@ -190,10 +179,8 @@ class Tight:
 
     def entries(self, below: int) -> list[int]:
         """Nodes of smaller rank that may be entered first, in order."""
-        if self.query.first is None:
-            entered = {row[2] for row in self.out.get(self.query.source, ())}
-        else:
-            entered = self.latest_s.keys() & self.query.first.keys()
+        entered = {row[2] for row in self.out.get(self.query.source, ())}
+        entered |= self.latest_s.keys() & self.query.first.keys()
         return sorted([node for node in entered if node < below])
 
     def ends_between(self, after_s: float, upto_s: float) -> list[float]:
@@ -212,15 +199,14 @@ class Tight:
                         firsts.append(row[5])
                     if row[2] == target:
                         lasts.append(row[5])
-        if query.first is not None:
-            for v, latest in self.latest_s.items():
-                hop = query.first.get(v)
-                if hop is not None and hop.arrival_s <= latest:
-                    pair = query.index.out_to[query.source][v]
-                    over = [end for _, end in query.first_hops_over(pair, latest)]
-                    firsts += over
-                    lasts += over if v == target else []
-            ends.update(firsts)
+        for v, hop in query.first.items():
+            latest = self.latest_s.get(v, -INF)
+            if hop.arrival_s <= latest:
+                pair = query.index.out_to[query.source][v]
+                over = [end for _, end in query.first_hops_over(pair, latest)]
+                firsts += over
+                lasts += over if v == target else []
+        ends.update(firsts)
         if not firsts or not lasts:
             return []
         upto_s = min(upto_s, max(firsts), max(lasts))
