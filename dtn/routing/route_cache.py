@@ -58,6 +58,10 @@ class Decision(Protocol):
     def excluded(self) -> Set[str]:
         """Neighbours not to be used."""
 
+    @property
+    def avoided(self) -> Set[int]:
+        """Nodes that no route may touch, by their places in the index."""
+
     def complete(self, k: int, deadline_s: float) -> list[Route]:
         """The k best routes, searched for."""
 
@@ -78,7 +82,7 @@ class RouteCache:
     """
 
     def __init__(self) -> None:
-        self._lists: dict[tuple[int, float, int, Set[str], int], _Listed] = {}
+        self._lists: dict[tuple[int, float, int, Set[str], Set[int], int], _Listed] = {}
         self.found = 0
         self.searched = 0
 
@@ -93,6 +97,7 @@ class RouteCache:
             decision.evc_bytes,
             decision.priority,
             frozenset(decision.excluded),
+            frozenset(decision.avoided),
             k,
         )
         listed = self._lists.get(key)

@@ -140,7 +140,6 @@ def candidates(
     if avoided:
         ids = index.ids
         search = replace(search, avoided=frozenset(ids[n] for n in avoided if n in ids))
-        cache = None
     if options.route_list == "first":
         return list(islice(search.first(), k))
     if options.route_list == "per_neighbour":
