@@ -24,7 +24,8 @@ class MalformedBundle(LightlagError):
     """Octets that are not a well-formed bundle (RFC 9171 section 5.6 step 3).
 
     Args:
-        layer: which check failed: cbor, encoding, codec, extension, bpsec, rules or administrative.
+        layer: which check failed: cbor, encoding, codec, extension, bpsec, rules, ingress or
+            administrative.
         reason: what is wrong, in words.
         offset: where in the octets, where that is known.
     """

@@ -147,6 +147,20 @@ class BundleReassembled(NamedTuple):
     fragments: tuple[str, ...]
 
 
+class StatusReported(NamedTuple):
+    """A status report reached this node (§6.1.1): of `subject`, by the node of endpoint `reporter`.
+
+    `status` is what it asserts: received, forwarded, delivered, deleted; several with commas.
+    """
+
+    t_s: float
+    node: str
+    subject: str
+    reporter: str
+    status: str
+    reason: int
+
+
 class BundleHeld(NamedTuple):
     """At the end of the run a copy of the bundle is still in this node's store."""
 
@@ -203,6 +217,47 @@ class FrameLate(NamedTuple):
     late_s: float
 
 
+class BlockSent(NamedTuple):
+    """The last bit of a block with these bundles left for the first time (LTP, RFC 5326 §7.5)."""
+
+    t_s: float
+    node: str
+    neighbour: str
+    bundles: tuple[str, ...]
+
+
+class SessionCompleted(NamedTuple):
+    """An LTP session is over: the neighbour has acknowledged all of the block (RFC 5326 §7.4)."""
+
+    t_s: float
+    node: str
+    neighbour: str
+    session: str
+    bundles: int
+    block_bytes: int
+    resent_bytes: int
+
+
+class SessionCancelled(NamedTuple):
+    """An LTP session ended before its time (RFC 5326 §7.6): which node ended it, code of §3.2.4."""
+
+    t_s: float
+    node: str
+    neighbour: str
+    session: str
+    reason: int
+    by: str
+
+
+class SegmentLost(NamedTuple):
+    """An LTP segment was lost, or discarded where it arrived; LTP sends it again if it is red."""
+
+    t_s: float
+    node: str
+    neighbour: str
+    reason: str
+
+
 class NodeUp(NamedTuple):
     """A node joined the network: at the start, at its launch, or after a fault."""
 
@@ -232,12 +287,17 @@ Event = (
     | BundleDeleted
     | BundleFragmented
     | BundleReassembled
+    | StatusReported
     | BundleHeld
     | BundleInFlight
     | ContactStarted
     | ContactEnded
     | FrameLost
     | FrameLate
+    | BlockSent
+    | SessionCompleted
+    | SessionCancelled
+    | SegmentLost
     | NodeUp
     | NodeDown
 )
@@ -259,12 +319,17 @@ EVENT_TYPES: dict[str, type[Event]] = {
         BundleDeleted,
         BundleFragmented,
         BundleReassembled,
+        StatusReported,
         BundleHeld,
         BundleInFlight,
         ContactStarted,
         ContactEnded,
         FrameLost,
         FrameLate,
+        BlockSent,
+        SessionCompleted,
+        SessionCancelled,
+        SegmentLost,
         NodeUp,
         NodeDown,
     )

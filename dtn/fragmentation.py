@@ -76,6 +76,21 @@ def fragment(bundle: Bundle, max_bytes: int) -> tuple[Bundle, ...]:
     return tuple(pieces)
 
 
+def split(bundle: Bundle, first_bytes: int) -> tuple[Bundle, Bundle]:
+    """The bundle in two (RFC 9171 section 5.8): as much as encodes to `first_bytes`, and the rest.
+
+    Raises:
+        InvalidValue: it must not be fragmented, fits whole, or `first_bytes` leaves no room for payload.
+    """
+    if not may_fragment(bundle):
+        raise InvalidValue("bundle", str(bundle.id), "must stay whole")
+    payload = bundle.payload
+    room = _room(_piece(bundle, 0, b""), first_bytes)
+    if not 0 < room < len(payload):
+        raise InvalidValue("first_bytes", first_bytes, "leaves nothing for one of the two")
+    return _piece(bundle, 0, payload[:room]), _piece(bundle, room, payload[room:])
+
+
 def _piece(bundle: Bundle, start: int, data: bytes) -> Bundle:
     """The fragment of this bundle that begins `start` octets into its payload."""
     primary = bundle.primary

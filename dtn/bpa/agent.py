@@ -18,18 +18,23 @@ import math
 from collections.abc import Iterable
 
 from dtn.administrative_record import Reason
-from dtn.bpa.blocks import BundleBuilder, Facts, read_facts
+from dtn.bpa.administration import administer
+from dtn.bpa.blocks import NORMAL_PRIORITY, BundleBuilder, read_facts
 from dtn.bpa.deadlines import Deadlines, Purpose
-from dtn.bpa.delivery import Delivery
+from dtn.bpa.delivery import Delivery, Registration
+from dtn.bpa.holdings import Holdings
+from dtn.bpa.ingress import check_ingress
 from dtn.bpa.outputs import Output, Release, Store, Transmit
+from dtn.bpa.records import Records
 from dtn.bpa.request import AgentOptions, TransmissionRequest
 from dtn.bpa.status_report import report_on
-from dtn.bundle import Bundle, BundleFlag
+from dtn.bundle import BlockFlag, Bundle, BundleFlag
 from dtn.codec import decode
 from dtn.errors import MalformedBundle
 from dtn.events import (
     BundleDeleted,
     BundleDuplicate,
+    BundleFragmented,
     BundleMalformed,
     BundleReceived,
     BundleSourced,
@@ -40,8 +45,10 @@ from dtn.events import (
     TransferFinished,
     TransferStarted,
 )
+from dtn.fragmentation import may_fragment, split
 from dtn.routing.engine import RoutingEngine
 from dtn.routing.queue import LinkQueue, Queued
+from dtn.routing.room import SMALLEST_BYTES, room_bytes
 from dtn.stored_bundle import StoredBundle
 
 EXPIRY_GRAIN_S = 1e-3
@@ -61,28 +68,31 @@ class Agent:
         self.node = node
         self.options = options
         self.routing = routing
-        self.stored_bytes = 0
         self._builder = BundleBuilder(options)
+        self._records = Records(options)
+        self._holdings = Holdings(options.store_bytes)
         self._delivery = Delivery(node)
         self._deadlines = Deadlines()
-        self._bundles: dict[int, StoredBundle] = {}
-        self._refs: dict[str, int] = {}
         self._held: dict[int, StoredBundle] = {}
         self._transfers: dict[int, Queued] = {}
         self._forfeits_set: set[int] = set()
-        self._visits: dict[tuple[int, ...], frozenset[str]] = {}
-        self._last_ref = 0
         self._last_transfer = 0
+
+    @property
+    def stored_bytes(self) -> int:
+        """What the store holds."""
+        return self._holdings.size_bytes
+
+    def held(self) -> list[str]:
+        """Identities of the bundles in the store, in order of arrival."""
+        return [record.id for record in self._holdings]
 
     # --- applications ---------------------------------------------------------------------------
 
     def transmit(self, request: TransmissionRequest, now_s: float) -> list[Output]:
         """An application wants something sent (§5.2)."""
         bundle = self._builder.new(request, now_s)
-        facts = read_facts(bundle, self.options.names)
-        record = self._record(bundle, facts, now_s, came_from=None)
-        record.created_s = now_s
-        record.expires_s = now_s + request.lifetime_s
+        record = self._records.sourced(bundle, now_s, request.lifetime_s, self.routing.tokens)
         out: list[Output] = [
             BundleSourced(
                 now_s,
@@ -100,12 +110,33 @@ class Agent:
         self._dispatch(record, now_s, out)
         return out
 
-    def registered(self, service: str, active: bool, now_s: float) -> list[Output]:
-        """A registration became active or passive (§5.7); what was deferred for an active one is delivered."""
+    def cancel(self, bundle_id: str, now_s: float) -> list[Output]:
+        """An application takes back what it wanted sent (§5.12); nothing happens if it is gone already."""
         out: list[Output] = []
-        for record in self._delivery.register(service, active):
+        record = self._holdings.find(bundle_id)
+        if record is not None and record.source == self.node:
+            self._delete(record, Reason.TRANSMISSION_CANCELED, now_s, out)
+        return out
+
+    def registered(
+        self, service: str, active: bool, now_s: float, *, abandon: bool = False
+    ) -> list[Output]:
+        """A registration became active or passive (§5.7); what was deferred for an active one is delivered.
+
+        While it is passive, bundles for it are deferred, or with `abandon` deleted.
+        """
+        out: list[Output] = []
+        passive = Registration.ABANDON if abandon else Registration.DEFER
+        for record in self._delivery.register(service, Registration.ACTIVE if active else passive):
             self._deliver(record, now_s, out)
-            self._release(record, out)
+        return out
+
+    def poll(self, service: str, now_s: float) -> list[Output]:
+        """A passive application asks for one bundle: the first that was deferred for it (§5.7)."""
+        out: list[Output] = []
+        record = self._delivery.poll(service)
+        if record is not None:
+            self._deliver(record, now_s, out)
         return out
 
     # --- the network ----------------------------------------------------------------------------
@@ -133,23 +164,35 @@ class Agent:
             light_s: the light time of the hop, for the bundle's age (§4.4.2).
         """
         try:
+            check_ingress(bundle)
             facts = read_facts(bundle, self.options.names)
-        except MalformedBundle as fault:  # in blocks that the codec leaves to their readers
-            return self._malformed(fault, size_bytes, previous, now_s)
-        record = self._record(bundle, facts, now_s, came_from=previous)
+        except (
+            MalformedBundle
+        ) as fault:  # §5.6 step 3, in blocks that the codec leaves to their readers
+            out = self._malformed(fault, size_bytes, previous, now_s)
+            if fault.layer != "ingress":
+                self._report(bundle, BundleFlag.REPORT_RECEPTION, 0, now_s, out)
+                reason = Reason.BLOCK_UNINTELLIGIBLE
+                self._report(bundle, BundleFlag.REPORT_DELETION, reason, now_s, out)
+            return out
+        record = self._records.received(bundle, facts, now_s, light_s, previous)
         record.size_bytes = size_bytes
-        self._set_lifetime(record, facts, now_s, light_s)
-        out: list[Output] = [BundleReceived(now_s, self.node, record.id, previous, size_bytes)]
+        out = [BundleReceived(now_s, self.node, record.id, previous, size_bytes)]
         self.routing.saw(previous, record.id)
-        if record.id in self._refs or self._delivery.was_delivered(record.id):
+        if record.id in self._holdings or self._delivery.was_delivered(record):
             out.append(BundleDuplicate(now_s, self.node, record.id, previous))
             return out
-        self._report(record, BundleFlag.REPORT_RECEPTION, Reason.NO_INFORMATION, now_s, out)
+        self._report(bundle, BundleFlag.REPORT_RECEPTION, 0, now_s, out, record.priority)
         # §5.6 step 4: blocks that this node does not know
-        if facts.delete_unsupported:
+        if facts.unsupported & BlockFlag.REPORT_IF_UNPROCESSED:
+            reason = Reason.BLOCK_UNSUPPORTED
+            self._report(
+                bundle, BundleFlag.REPORT_RECEPTION, reason, now_s, out, record.priority, True
+            )
+        if facts.unsupported & BlockFlag.DELETE_BUNDLE_IF_UNPROCESSED:
             self._delete(record, Reason.BLOCK_UNSUPPORTED, now_s, out)
             return out
-        if facts.discard_unsupported:
+        if facts.unsupported & BlockFlag.DISCARD_IF_UNPROCESSED:
             record.bundle = self._builder.without_unsupported(bundle)
         if facts.hops > facts.hop_limit:
             self._delete(record, Reason.HOP_LIMIT_EXCEEDED, now_s, out)
@@ -160,19 +203,21 @@ class Agent:
     def stored(self, ref: int, now_s: float) -> list[Output]:
         """The store has committed the bundle: go on with it (§5.4)."""
         out: list[Output] = []
-        record = self._bundles.get(ref)
+        record = self._holdings.get(ref)
         if record is None:
             return out
-        if record.destination == self.node:
-            self._delivery.defer(record)
-        else:
+        if record.destination != self.node:
             self._forward((record,), now_s, out)
+        elif self._delivery.is_active(record):  # since it was put into the store
+            self._deliver(record, now_s, out)
+        else:
+            self._delivery.defer(record)
         return out
 
     def not_stored(self, ref: int, now_s: float) -> list[Output]:
         """The store had no room after all: the bundle is deleted, reason 4 (§5.10)."""
         out: list[Output] = []
-        record = self._bundles.get(ref)
+        record = self._holdings.get(ref)
         if record is not None:
             self._delete(record, Reason.DEPLETED_STORAGE, now_s, out)
         return out
@@ -186,12 +231,16 @@ class Agent:
             received_s: when it was.
             now_s: the present.
         """
-        self._last_ref = ref - 1
+        self._records.last_ref = ref - 1
         facts = read_facts(bundle, self.options.names)
-        record = self._record(bundle, facts, received_s, came_from=None)
-        self._set_lifetime(record, facts, received_s, 0.0)
+        record = self._records.received(bundle, facts, received_s, 0.0, None)
         self._retain(record)
-        return self.stored(ref, now_s)
+        out: list[Output] = []
+        if record.destination == self.node:
+            self._delivery.restore(record)
+        else:
+            self._forward((record,), now_s, out)
+        return out
 
     # --- links ----------------------------------------------------------------------------------
 
@@ -225,7 +274,7 @@ class Agent:
         record.sending -= 1
         record.failed_with = None
         out: list[Output] = [TransferFinished(now_s, self.node, record.id, entry.neighbour)]
-        self._report(record, BundleFlag.REPORT_FORWARDING, Reason.NO_INFORMATION, now_s, out)
+        self._report(record.bundle, BundleFlag.REPORT_FORWARDING, 0, now_s, out, record.priority)
         if not record.retained:
             self._release(record, out)
         return out
@@ -237,7 +286,7 @@ class Agent:
         record.sending -= 1
         out: list[Output] = [TransferFailed(now_s, self.node, record.id, entry.neighbour, reason)]
         self.routing.not_sent(entry)
-        if record.ref in self._bundles:
+        if self._holdings.get(record.ref) is not None:
             record.failed_with = entry.neighbour
             self._forward((record,), now_s, out)
         return out
@@ -257,16 +306,12 @@ class Agent:
                 self._delivery.forget(subject)
             elif deadline.purpose is Purpose.FORFEIT:
                 self._forfeit(subject, now_s, out)
-            elif (record := self._bundles.get(subject)) is not None:
+            elif (record := self._holdings.get(subject)) is not None:
                 if deadline.purpose is Purpose.EXPIRY:
-                    self._delete(record, Reason.LIFETIME_EXPIRED, now_s, out)
+                    self._delete(record, _why_expired(record), now_s, out)
                 elif record.kept and not record.queued and not record.sending:
                     self._forward((record,), now_s, out)
         return out
-
-    def held(self) -> list[str]:
-        """Identities of the bundles in the store, in order of arrival."""
-        return [record.id for record in self._bundles.values()]
 
     def _malformed(
         self, fault: MalformedBundle, size_bytes: int, previous: str, now_s: float
@@ -275,109 +320,56 @@ class Agent:
 
     # --- procedures -----------------------------------------------------------------------------
 
-    def _record(
-        self, bundle: Bundle, facts: Facts, now_s: float, came_from: str | None
-    ) -> StoredBundle:
-        self._last_ref += 1
-        return StoredBundle(
-            self._last_ref,
-            bundle,
-            str(bundle.id),
-            facts.source,
-            facts.destination,
-            self._builder.size_of(bundle),
-            now_s,
-            math.inf,
-            now_s,
-            came_from,
-            facts.priority,
-            facts.critical,
-            facts.hops,
-            visited=self._names_of(facts.visited),
-        )
-
-    def _names_of(self, nodes: tuple[int, ...]) -> frozenset[str]:
-        """Names of the nodes of a route record; those unknown here are left out."""
-        known = self._visits.get(nodes)
-        if known is None:
-            names = self.options.names
-            known = frozenset(names[node] for node in nodes if node in names)
-            self._visits[nodes] = known
-        return known
-
-    def _set_lifetime(
-        self, record: StoredBundle, facts: Facts, now_s: float, light_s: float
-    ) -> None:
-        """When it was created and expires (§5.5): by its age where it has one, by its timestamp otherwise."""
-        primary = record.bundle.primary
-        if primary.creation.time_ms and self.options.clock_trusted:
-            record.created_s = (primary.creation.time_ms - self.options.start_dtn_ms) / 1000
-        else:
-            record.created_s = now_s - light_s - (facts.age_ms or 0) / 1000
-        record.expires_s = record.created_s + primary.lifetime_ms / 1000
-
     def _dispatch(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
         """§5.3: to an application here, or onwards; in either case after the store has it, if it has to wait."""
         if record.expires_s + EXPIRY_GRAIN_S <= now_s:
-            self._delete(record, Reason.LIFETIME_EXPIRED, now_s, out)
+            self._delete(record, _why_expired(record), now_s, out)
+        elif record.destination == self.node:
+            self._arrive(record, now_s, out)
+        elif not record.destination and record.bundle.primary.destination.is_null:
+            self._delete(record, Reason.DESTINATION_UNAVAILABLE, now_s, out, quietly=True)
+        else:
+            self._keep(record, now_s, out)
+
+    def _arrive(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
+        """§5.7: deliver what is for this node, once it is whole (§5.9) and its application takes it."""
+        whole = self._delivery.accept(record, now_s, out)
+        if whole is None:
+            self._keep(record, now_s, out)
             return
-        if record.destination == self.node:
-            whole = self._delivery.accept(record, now_s, out)
-            if whole is None:
-                self._keep(record, now_s, out)
-                return
-            for used in whole.used:
-                self._release(used, out)
-            if self._delivery.is_active(whole.record):
-                self._deliver(whole.record, now_s, out)
-                return
-            if not self._delivery.is_registered(whole.record):
-                self._delete(whole.record, Reason.DESTINATION_UNAVAILABLE, now_s, out)
-                return
-            record = whole.record
-        self._keep(record, now_s, out)
+        for used in whole.used:
+            self._release(used, out)
+        record = whole.record
+        if self._delivery.is_active(record):
+            self._deliver(record, now_s, out)
+        elif self._delivery.defers(record):
+            self._keep(record, now_s, out)
+        else:
+            self._delete(record, Reason.DESTINATION_UNAVAILABLE, now_s, out)
 
     def _keep(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
         """Commit to the store, making room by dropping what matters less (reason 4)."""
-        excess = self.stored_bytes + record.size_bytes - self.options.store_bytes
-        if excess > 0:
-            victims = self._victims(record, excess)
-            if victims is None:
-                self._delete(record, Reason.DEPLETED_STORAGE, now_s, out)
-                return
-            for victim in victims:
-                self._delete(victim, Reason.DEPLETED_STORAGE, now_s, out)
+        victims = self._holdings.in_the_way(record)
+        if victims is None:
+            self._delete(record, Reason.DEPLETED_STORAGE, now_s, out)
+            return
+        for victim in victims:
+            self._delete(victim, Reason.DEPLETED_STORAGE, now_s, out)
         self._retain(record)
         out.append(Store(record.ref, record.bundle))
 
     def _retain(self, record: StoredBundle) -> None:
         """It is in the store until it is released or expires."""
-        self._bundles[record.ref] = record
-        self._refs[record.id] = record.ref
-        self.stored_bytes += record.size_bytes
+        self._holdings.add(record)
         self._deadlines.add(record.expires_s + EXPIRY_GRAIN_S, Purpose.EXPIRY, record.ref)
-
-    def _victims(self, newcomer: StoredBundle, excess: float) -> list[StoredBundle] | None:
-        """Bundles of lower priority to drop for a newcomer: lowest first, then those that expire first."""
-        less = [
-            record
-            for record in self._bundles.values()
-            if record.priority < newcomer.priority and not record.sending
-        ]
-        less.sort(key=lambda record: (record.priority, record.expires_s, record.ref))
-        chosen = []
-        for record in less:
-            chosen.append(record)
-            excess -= record.size_bytes
-            if excess <= 0:
-                return chosen
-        return None
 
     def _forward(self, records: Iterable[StoredBundle], now_s: float, out: list[Output]) -> None:
         """§5.4: ask the strategy about each, then let every link whose queue grew send."""
         grown: dict[str, LinkQueue] = {}
         for record in records:
             verdict = self.routing.ask(record, now_s)
+            if self.options.fragment and self._fragment(record, now_s, out):
+                continue
             out.extend(verdict.events)
             if verdict.drop is not None:
                 self._delete(record, verdict.drop, now_s, out)
@@ -394,6 +386,26 @@ class Agent:
                     self._release(record, out)
         for link in grown.values():
             self._pump(link, now_s, out)
+
+    def _fragment(self, record: StoredBundle, now_s: float, out: list[Output]) -> bool:
+        """§5.8: what no remaining contact can take whole becomes two fragments, of which the first fits."""
+        if record.sending or not may_fragment(record.bundle):
+            return False
+        _, leaving_bytes = self._builder.outgoing(record, 0, now_s)
+        room = room_bytes(self.routing, record, leaving_bytes, now_s)
+        if not SMALLEST_BYTES <= room < record.size_bytes:
+            return False
+        pieces = [self._records.piece(piece, record) for piece in split(record.bundle, int(room))]
+        names = tuple(piece.id for piece in pieces)
+        out.append(BundleFragmented(now_s, self.node, record.id, names))
+        for entry in tuple(record.queued):
+            self.routing.withdraw(entry)
+        gone: list[Output] = []
+        self._release(record, gone)
+        for piece in pieces:
+            self._keep(piece, now_s, out)
+        out += gone
+        return True
 
     def _set_forfeit(self, record: StoredBundle) -> None:
         for entry in record.queued:
@@ -415,15 +427,15 @@ class Agent:
         if contact is None or link.busy:
             return
 
-        def fits(record: StoredBundle) -> bool:
-            _, size_bytes = self._builder.outgoing(record, now_s)
+        def fits(entry: Queued) -> bool:
+            _, size_bytes = self._builder.outgoing(entry.record, entry.tokens, now_s)
             return contact.last_bit_s(now_s, size_bytes) < math.inf
 
         entry = link.next_that(fits)
         if entry is None:
             return
         record = entry.record
-        bundle, size_bytes = self._builder.outgoing(record, now_s)
+        bundle, size_bytes = self._builder.outgoing(record, entry.tokens, now_s)
         self.routing.started(entry, link, now_s, size_bytes)
         record.sending += 1
         self._last_transfer += 1
@@ -433,34 +445,60 @@ class Agent:
         out.append(Transmit(self._last_transfer, link.name, number, record.id, bundle, size_bytes))
 
     def _deliver(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
-        """§5.7: local delivery."""
+        """§5.7: local delivery; an administrative record to the administrative element (§6)."""
         self._delivery.deliver(record, now_s, out)
-        if record.expires_s < math.inf:
-            self._deadlines.add(record.expires_s + EXPIRY_GRAIN_S, Purpose.FORGET, record.id)
-        self._report(record, BundleFlag.REPORT_DELIVERY, Reason.NO_INFORMATION, now_s, out)
+        if record.bundle.is_administrative:
+            came_from = record.came_from
+            out += administer(record.bundle, self.node, came_from, record.size_bytes, now_s)
+        self._deadlines.add(record.expires_s + EXPIRY_GRAIN_S, Purpose.FORGET, record.id)
+        self._report(record.bundle, BundleFlag.REPORT_DELIVERY, 0, now_s, out, record.priority)
+        self._release(record, out)
 
-    def _delete(self, record: StoredBundle, reason: int, now_s: float, out: list[Output]) -> None:
+    def _delete(
+        self,
+        record: StoredBundle,
+        reason: int,
+        now_s: float,
+        out: list[Output],
+        *,
+        quietly: bool = False,
+    ) -> None:
         """§5.10: delete the node's copy, saying why."""
         for entry in tuple(record.queued):
             self.routing.withdraw(entry)
         self._delivery.discard(record)
         out.append(BundleDeleted(now_s, self.node, record.id, int(reason)))
-        self._report(record, BundleFlag.REPORT_DELETION, reason, now_s, out)
+        if not quietly:
+            flag = BundleFlag.REPORT_DELETION
+            self._report(record.bundle, flag, reason, now_s, out, record.priority)
         self._release(record, out)
 
     def _release(self, record: StoredBundle, out: list[Output]) -> None:
         """No constraint is left: the store may forget it (§5.10 step 2, §5.11)."""
-        if self._bundles.pop(record.ref, None) is not None:
-            del self._refs[record.id]
+        if self._holdings.remove(record):
             self._held.pop(record.ref, None)
-            self.stored_bytes -= record.size_bytes
             out.append(Release(record.ref))
 
     def _report(
-        self, record: StoredBundle, flag: int, reason: int, now_s: float, out: list[Output]
+        self,
+        bundle: Bundle,
+        flag: int,
+        reason: int,
+        now_s: float,
+        out: list[Output],
+        priority: int = NORMAL_PRIORITY,
+        by_block: bool = False,
     ) -> None:
-        """§6.1: make a status report if this bundle asks for it and this node is set to."""
-        if self.options.status_reports and record.bundle.primary.flags & flag:
-            request = report_on(record, flag, reason, self.options.start_dtn_ms, now_s)
+        """§6.1: make a status report if this bundle, or a block of it, asks for it and this node is set to."""
+        if self.options.status_reports and (by_block or bundle.primary.flags & flag):
+            dtn_ms = self.options.start_dtn_ms + int(now_s * 1000)
+            request = report_on(bundle, flag, reason, dtn_ms, priority)
             if request is not None:
                 out.extend(self.transmit(request, now_s))
+
+
+def _why_expired(record: StoredBundle) -> int:
+    """Reason 1 if its own lifetime is over, 10 if only the one that this node gives it (§5.5)."""
+    own_s = record.bundle.primary.lifetime_ms / 1000
+    early = record.created_s + own_s > record.expires_s + EXPIRY_GRAIN_S
+    return Reason.TRAFFIC_PARED if early else Reason.LIFETIME_EXPIRED

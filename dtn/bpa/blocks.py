@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from dtn.bpa.copy_count import COPY_COUNT, decode_copy_count, encode_copy_count
 from dtn.bpa.request import AgentOptions, TransmissionRequest
 from dtn.bpa.route_record import ROUTE_RECORD, decode_route_record, encode_route_record
 from dtn.bundle import (
@@ -22,7 +23,7 @@ from dtn.bundle import (
     free_number,
 )
 from dtn.codec import encoded_size
-from dtn.eid import IpnEid, NodeKey
+from dtn.eid import MAX_UINT64, Eid, IpnEid, NodeKey
 from dtn.extension_blocks import (
     QualityOfService,
     decode_bundle_age,
@@ -43,6 +44,7 @@ KNOWN_BLOCKS = frozenset(
         BlockType.HOP_COUNT,
         BlockType.QUALITY_OF_SERVICE,
         ROUTE_RECORD,
+        COPY_COUNT,
     }
 )
 """Block types that this agent processes; others are handled by their flags (§5.6 step 4)."""
@@ -51,7 +53,10 @@ HOP_COUNT_NUMBER = 2
 QOS_NUMBER = 3
 AGE_NUMBER = 4
 ROUTE_RECORD_NUMBER = 5
+LONGEST_LIFETIME_MS = MAX_UINT64 - MAX_UINT64 % 2**12
+"""As long as a lifetime can be, as a float."""
 NORMAL_PRIORITY = 1
+EXPEDITED_PRIORITY = 2
 
 
 # Few values of these blocks are about at a time, and each is met at every hop.
@@ -71,7 +76,10 @@ def _with_visit(data: bytes, node: int) -> bytes:
 
 
 class Facts(NamedTuple):
-    """What the agent needs to know of a bundle, read from its blocks once."""
+    """What the agent needs to know of a bundle, read from its blocks once.
+
+    `unsupported` holds the flags (`BlockFlag`) of all blocks that this node does not know.
+    """
 
     source: str
     destination: str
@@ -81,8 +89,8 @@ class Facts(NamedTuple):
     hop_limit: int
     age_ms: int | None
     visited: tuple[int, ...]
-    delete_unsupported: bool
-    discard_unsupported: bool
+    tokens: int
+    unsupported: int
 
 
 def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
@@ -90,7 +98,7 @@ def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
     primary = bundle.primary
     priority, critical, hops, hop_limit, age_ms = NORMAL_PRIORITY, False, 0, 255, None
     visited: tuple[int, ...] = ()
-    delete = discard = False
+    tokens = unsupported = 0
     for block in bundle.blocks:
         kind = block.type
         if kind == BlockType.PAYLOAD:
@@ -99,14 +107,16 @@ def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
             hop_limit, hops = _hop_count(block.data)
         elif kind == BlockType.QUALITY_OF_SERVICE:
             service = decode_quality_of_service(block.data)
-            priority, critical = service.priority, service.critical
+            # a priority beyond the three that there are is the highest of them
+            priority, critical = min(service.priority, EXPEDITED_PRIORITY), service.critical
         elif kind == BlockType.BUNDLE_AGE:
             age_ms = decode_bundle_age(block.data)
         elif kind == ROUTE_RECORD:
             visited = _route_record(block.data)
+        elif kind == COPY_COUNT:
+            tokens = decode_copy_count(block.data)
         elif kind not in KNOWN_BLOCKS:
-            delete = delete or bool(block.flags & BlockFlag.DELETE_BUNDLE_IF_UNPROCESSED)
-            discard = discard or bool(block.flags & BlockFlag.DISCARD_IF_UNPROCESSED)
+            unsupported |= block.flags
     source, destination = primary.source.node, primary.destination.node
     return Facts(
         names.get(source, "") if source is not None else "",
@@ -117,8 +127,8 @@ def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
         hop_limit,
         age_ms,
         visited,
-        delete,
-        discard,
+        tokens,
+        unsupported,
     )
 
 
@@ -142,13 +152,13 @@ class BundleBuilder:
         if flags & BundleFlag.ADMINISTRATIVE_RECORD:
             flags &= ~BundleFlag.ANY_REPORT
         primary = PrimaryBlock(
-            destination=request.destination,
+            destination=self._named(request.destination),
             source=source,
-            report_to=request.report_to or source,
+            report_to=self._named(request.report_to or node),
             flags=flags,
             crc_type=options.crc_type,
             creation=creation,
-            lifetime_ms=round(request.lifetime_s * 1000),
+            lifetime_ms=round(min(request.lifetime_s * 1000, LONGEST_LIFETIME_MS)),
         )
         hops = encode_hop_count(options.hop_limit, 0)
         blocks = [CanonicalBlock(BlockType.HOP_COUNT, HOP_COUNT_NUMBER, 0, 0, hops)]
@@ -168,20 +178,23 @@ class BundleBuilder:
             )
         if options.route_record:
             nobody = encode_route_record(())
-            blocks.append(CanonicalBlock(ROUTE_RECORD, ROUTE_RECORD_NUMBER, 0, 0, nobody))
+            blocks.append(
+                CanonicalBlock(ROUTE_RECORD, ROUTE_RECORD_NUMBER, BlockFlag.REPLICATE, 0, nobody)
+            )
         payload = CanonicalBlock(BlockType.PAYLOAD, 1, 0, options.crc_type, request.payload)
         return Bundle(primary, (*blocks, payload))
 
-    def outgoing(self, record: StoredBundle, now_s: float) -> tuple[Bundle, int]:
-        """The bundle as it leaves (§5.4 step 4), and its encoded size: previous node is this node, one hop more, older.
+    def outgoing(self, record: StoredBundle, tokens: int, now_s: float) -> tuple[Bundle, int]:
+        """The bundle as it leaves (§5.4 step 4), and its encoded size.
 
-        Made once and kept, but for a bundle with an age, which changes while it waits.
+        Previous node is this node, one hop more, older, with so many copies to give away. Made once and kept, but for
+        a bundle with an age, which changes while it waits, or with copies, which differ by the neighbour.
         """
-        if record.outgoing is not None:
+        if record.outgoing is not None and not tokens:
             return record.outgoing
         bundle = record.bundle
         changed: list[CanonicalBlock] = []
-        aged = False
+        kept = not tokens
         previous = None
         for block in bundle.blocks:
             kind = block.type
@@ -190,18 +203,22 @@ class BundleBuilder:
             elif kind == BlockType.PREVIOUS_NODE:
                 previous = block
             elif kind == BlockType.BUNDLE_AGE:
-                aged = True
+                kept = False
                 age_ms = round((now_s - record.created_s) * 1000)
                 changed.append(_replaced(block, encode_bundle_age(max(age_ms, 0))))
             elif kind == ROUTE_RECORD:
                 changed.append(_replaced(block, _with_visit(block.data, self._node)))
-            else:
+            elif kind != COPY_COUNT:
                 changed.append(block)
-        number = previous.number if previous else free_number(bundle.blocks)
+        if tokens:
+            count = encode_copy_count(tokens)
+            number = free_number(bundle.blocks)
+            changed.insert(0, CanonicalBlock(COPY_COUNT, number, BlockFlag.REPLICATE, 0, count))
+        number = previous.number if previous else free_number((*bundle.blocks, *changed))
         block = CanonicalBlock(BlockType.PREVIOUS_NODE, number, 0, 0, self._previous_node)
         leaving = Bundle(bundle.primary, (block, *changed))
         sized = (leaving, encoded_size(leaving))
-        if not aged:
+        if kept:
             record.outgoing = sized
         return sized
 
@@ -214,9 +231,12 @@ class BundleBuilder:
         )
         return Bundle(bundle.primary, kept)
 
-    def size_of(self, bundle: Bundle) -> int:
-        """Exact encoded size."""
-        return encoded_size(bundle)
+    def _named(self, eid: Eid) -> Eid:
+        """`ipn:!.N` by this node's own number: it is never sent (RFC 9758 §5.4)."""
+        if isinstance(eid, IpnEid) and eid.is_local_node:
+            node = self._options.node_id
+            return IpnEid(node.allocator, node.node_number, eid.service_number)
+        return eid
 
     def _timestamp(self, now_s: float) -> CreationTimestamp:
         """Unique in this node (§4.2.7): the sequence number counts within a millisecond, without a clock for ever."""

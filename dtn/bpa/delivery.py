@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple
 
 from dtn.bpa.outputs import Deliver, Output
-from dtn.bundle import CreationTimestamp
+from dtn.bundle import BundleFlag, BundleId
 from dtn.codec import encoded_size
-from dtn.eid import Eid
 from dtn.events import BundleDelivered, BundleReassembled
-from dtn.fragmentation import reassemble
+from dtn.fragmentation import FragmentKey, Reassembly, fragment_key
 from dtn.stored_bundle import StoredBundle
 
-AduKey = tuple[Eid, CreationTimestamp]
+
+class Registration(Enum):
+    """The state of an endpoint here, and what becomes of a bundle for it (§5.7 step 2)."""
+
+    ACTIVE = "delivered at once"
+    DEFER = "passive: kept until the application asks"
+    ABANDON = "passive: delivery is given up"
 
 
 class Whole(NamedTuple):
@@ -22,93 +28,150 @@ class Whole(NamedTuple):
     used: list[StoredBundle]
 
 
+class _Unit:
+    """Fragments of one application data unit that are here, and what they make up so far."""
+
+    def __init__(self, key: FragmentKey) -> None:
+        self.pieces: list[StoredBundle] = []
+        self.key = key
+        self._reassembly = Reassembly(key)
+
+    def add(self, record: StoredBundle) -> None:
+        self.pieces.append(record)
+        self._reassembly.add(record.bundle)
+
+    def remove(self, record: StoredBundle) -> None:
+        self.pieces.remove(record)
+        self._reassembly = Reassembly(self.key)
+        for piece in self.pieces:
+            self._reassembly.add(piece.bundle)
+
+    def whole(self) -> StoredBundle | None:
+        """The unit's record, once it is whole: under the ref of the fragment that came last."""
+        bundle = self._reassembly.whole()
+        if bundle is None:
+            return None
+        last = self.pieces[-1]
+        return StoredBundle(
+            last.ref,
+            bundle,
+            str(bundle.id),
+            last.source,
+            last.destination,
+            encoded_size(bundle),
+            self.pieces[0].created_s,
+            min(piece.expires_s for piece in self.pieces),
+            last.received_s,
+            last.came_from,
+            last.priority,
+            last.critical,
+            max(piece.hops for piece in self.pieces),
+        )
+
+
 class Delivery:
     """What one node does with bundles that are for it."""
 
     def __init__(self, node: str) -> None:
         self.node = node
-        self._active: dict[str, bool] = {}
+        self._registrations: dict[str, Registration] = {}
         self._deferred: dict[str, list[StoredBundle]] = {}
-        self._fragments: dict[AduKey, list[StoredBundle]] = {}
+        self._units: dict[FragmentKey, _Unit] = {}
         self._delivered: set[str] = set()
 
-    def register(self, service: str, active: bool) -> list[StoredBundle]:
+    def register(self, service: str, state: Registration) -> list[StoredBundle]:
         """Set a registration's state; returns what was deferred and can be delivered now, in order of arrival."""
-        self._active[service] = active
-        return self._deferred.pop(service, []) if active else []
+        self._registrations[service] = state
+        return self._deferred.pop(service, []) if state is Registration.ACTIVE else []
 
     def is_active(self, record: StoredBundle) -> bool:
-        """Whether an application waits for it."""
-        return self._active.get(_service(record), False)
+        """Whether someone takes it now: its application, the node an administrative record, a fragment nobody."""
+        primary = record.bundle.primary
+        if primary.fragment is not None:
+            return False
+        if primary.flags & BundleFlag.ADMINISTRATIVE_RECORD:
+            return True
+        return self._registrations.get(_service(record)) is Registration.ACTIVE
 
-    def is_registered(self, record: StoredBundle) -> bool:
-        """Whether its endpoint exists here."""
-        return _service(record) in self._active
+    def defers(self, record: StoredBundle) -> bool:
+        """Whether its application will take it later."""
+        return self._registrations.get(_service(record)) is Registration.DEFER
 
-    def was_delivered(self, bundle_id: str) -> bool:
-        """Whether it was delivered here and might still come again."""
-        return bundle_id in self._delivered
+    def poll(self, service: str) -> StoredBundle | None:
+        """Take out the first bundle that was deferred for a service, if any (§5.7)."""
+        waiting = self._deferred.get(service)
+        return waiting.pop(0) if waiting else None
+
+    def was_delivered(self, record: StoredBundle) -> bool:
+        """Whether it, or the whole that it is a piece of, was delivered here and might still come again."""
+        if not self._delivered:
+            return False
+        primary = record.bundle.primary
+        if primary.fragment is None:
+            return record.id in self._delivered
+        return str(BundleId(primary.source, primary.creation)) in self._delivered
 
     def accept(self, record: StoredBundle, now_s: float, out: list[Output]) -> Whole | None:
         """A bundle for this node: itself if whole; the whole if it was the last fragment missing; else None (§5.9)."""
         primary = record.bundle.primary
         if primary.fragment is None:
-            return Whole(record, [])
-        key = (primary.source, primary.creation)
-        pieces = [*self._fragments.get(key, ()), record]
-        bundle = reassemble([piece.bundle for piece in pieces])
-        if bundle is None:
+            if not self._units:
+                return Whole(record, [])
+            key = (primary.source, primary.creation, len(record.bundle.payload))
+            overtaken = self._units.pop(key, None)
+            return Whole(record, overtaken.pieces if overtaken else [])
+        unit = self._join(record)
+        whole = unit.whole()
+        if whole is None:
             return None
-        self._fragments.pop(key, None)
-        identity = str(bundle.id)
-        out.append(BundleReassembled(now_s, self.node, identity, tuple(p.id for p in pieces)))
-        if identity in self._delivered:
-            return None
-        first = pieces[0]
-        whole = StoredBundle(
-            record.ref,
-            bundle,
-            identity,
-            record.source,
-            record.destination,
-            encoded_size(bundle),
-            first.created_s,
-            min(piece.expires_s for piece in pieces),
-            now_s,
-            record.came_from,
-            record.priority,
-            record.critical,
-            max(piece.hops for piece in pieces),
-        )
-        return Whole(whole, pieces[:-1])
+        del self._units[unit.key]
+        pieces = tuple(piece.id for piece in unit.pieces)
+        out.append(BundleReassembled(now_s, self.node, whole.id, pieces))
+        return Whole(whole, unit.pieces[:-1])
 
     def defer(self, record: StoredBundle) -> None:
-        """It is stored and waits: for its other fragments, or for its application."""
-        primary = record.bundle.primary
-        if primary.fragment is not None:
-            key = (primary.source, primary.creation)
-            self._fragments.setdefault(key, []).append(record)
-        else:
+        """It is stored and waits for its application. A fragment waits for the others already."""
+        if record.bundle.primary.fragment is None:
             self._deferred.setdefault(_service(record), []).append(record)
 
+    def restore(self, record: StoredBundle) -> None:
+        """It was waiting when the node stopped."""
+        if record.bundle.primary.fragment is None:
+            self.defer(record)
+        else:
+            self._join(record)
+
+    def _join(self, record: StoredBundle) -> _Unit:
+        """Put a fragment to the others of its unit."""
+        key = fragment_key(record.bundle)
+        unit = self._units.get(key) or self._units.setdefault(key, _Unit(key))
+        unit.add(record)
+        return unit
+
     def deliver(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
-        """Hand it to the application (§5.7)."""
+        """Hand it to the application (§5.7), or to the administrative element of this node."""
         service = _service(record)
-        self._delivered.add(record.id)
+        if not record.bundle.primary.source.is_null:  # which has no identity (§4.2.3)
+            self._delivered.add(record.id)
         out.append(BundleDelivered(now_s, self.node, record.id, service))
-        out.append(Deliver(service, record.id, record.bundle))
+        if not record.bundle.is_administrative:
+            out.append(Deliver(service, record.id, record.bundle))
 
     def discard(self, record: StoredBundle) -> None:
         """It was deleted: it waits no more."""
         if record.destination != self.node:
             return
-        primary = record.bundle.primary
-        key = (primary.source, primary.creation)
-        for waiting in (self._fragments.get(key), self._deferred.get(_service(record))):
-            if waiting is not None and record in waiting:
-                waiting.remove(record)
-        if key in self._fragments and not self._fragments[key]:
-            del self._fragments[key]
+        if record.bundle.primary.fragment is None:
+            waiting = self._deferred.get(_service(record), ())
+            if record in waiting:
+                self._deferred[_service(record)].remove(record)
+            return
+        key = fragment_key(record.bundle)
+        unit = self._units.get(key)
+        if unit is not None and record in unit.pieces:
+            unit.remove(record)
+            if not unit.pieces:
+                del self._units[key]
 
     def forget(self, bundle_id: str) -> None:
         """A delivered bundle has expired and can no longer come again."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from dtn.bundle import CrcType
 from dtn.eid import Eid, IpnEid, NodeKey
+from dtn.errors import InvalidValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class TransmissionRequest:
         critical: whether every neighbour with a route should get a copy.
         flow: name of the traffic that it belongs to.
         flags: bundle processing control flags to set (reports, must not fragment).
-        report_to: where status reports go; None: to the source.
+        report_to: where status reports go; None: to this node's administrative endpoint.
     """
 
     service: str
@@ -51,6 +52,11 @@ class AgentOptions:
         status_reports: whether requested status reports are made; off by default (§5.1).
         route_record: whether bundles sourced here carry one (dtn.bpa.route_record).
         store_bytes: quota of the store.
+        lifetime_override_s: a shorter lifetime that holds at this node only (§4.3.1, §5.5, reason 10).
+        fragment: whether a bundle that no remaining contact can take whole is fragmented (§5.8).
+
+    Raises:
+        InvalidValue: the node ID is null or `ipn:!.N`, which no node may call itself (RFC 9758 §5.4).
     """
 
     node_id: IpnEid
@@ -62,3 +68,9 @@ class AgentOptions:
     status_reports: bool = False
     route_record: bool = True
     store_bytes: float = math.inf
+    lifetime_override_s: float = math.inf
+    fragment: bool = False
+
+    def __post_init__(self) -> None:
+        if self.node_id.is_null or self.node_id.is_local_node:
+            raise InvalidValue("node_id", str(self.node_id), "must name this node to others")

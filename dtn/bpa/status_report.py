@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from dtn.administrative_record import encode, report_about
 from dtn.bpa.request import TransmissionRequest
-from dtn.bundle import BundleFlag
-from dtn.stored_bundle import StoredBundle
+from dtn.bundle import Bundle, BundleFlag
 
 
 def report_on(
-    record: StoredBundle, flag: int, reason: int, start_dtn_ms: int, now_s: float
+    bundle: Bundle, flag: int, reason: int, dtn_ms: int, priority: int
 ) -> TransmissionRequest | None:
-    """The report that a bundle asked for; None where it must not be made.
+    """The report that a bundle asked for; None where it must not or cannot be made.
 
-    Never about an administrative record, a bundle from nobody, or to nobody (§4.2.3, §5.1).
+    Never about an administrative record, a bundle from nobody, or to nobody (§4.2.3, §5.1), nor to an endpoint of which
+    no node can be told. A report has its subject's priority: it never pushes its own kind out of a full store.
+
+    Args:
+        bundle: the subject.
+        flag: of `BundleFlag`: which kind of report.
+        reason: of `Reason`.
+        dtn_ms: DTN time of what happened.
+        priority: the subject's.
     """
-    bundle = record.bundle
     primary = bundle.primary
-    if bundle.is_administrative or primary.source.is_null or primary.report_to.is_null:
+    report_to = primary.report_to
+    if bundle.is_administrative or primary.source.is_null:
+        return None
+    if report_to.node is None or report_to.is_local_node:
         return None
     report = report_about(
         bundle,
-        start_dtn_ms + int(now_s * 1000),
+        dtn_ms,
         received=flag == BundleFlag.REPORT_RECEPTION,
         forwarded=flag == BundleFlag.REPORT_FORWARDING,
         delivered=flag == BundleFlag.REPORT_DELIVERY,
@@ -30,9 +39,10 @@ def report_on(
     )
     return TransmissionRequest(
         service="0",
-        destination=primary.report_to,
+        destination=report_to,
         payload=encode(report),
         lifetime_s=primary.lifetime_ms / 1000,
+        priority=priority,
         flow="administrative",
         flags=BundleFlag.ADMINISTRATIVE_RECORD,
     )

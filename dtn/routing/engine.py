@@ -67,6 +67,7 @@ class RoutingEngine:
         self._volume: dict[int, float] = {}
         self._cut: set[int] = set()
         self._open: list[str] = []
+        self.tokens = int(strategy.traits.get("tokens", 0))
         self._tracks_copies = bool(strategy.traits.get("tracks_copies"))
         for number, contact in enumerate(plan.contacts):
             if contact.source == node:
@@ -126,7 +127,9 @@ class RoutingEngine:
         if number is None or self.plan.contacts[number].end_s < now_s:
             raise self._fault(record, f"sent to {link.name!r}, to which no contact is left")
         booked = self.options.evc_bytes(record.size_bytes)
-        entry = Queued(record, link.name, number, route, booked, send.keep, send.tokens)
+        spent = min(send.tokens, record.tokens)
+        record.tokens -= spent
+        entry = Queued(record, link.name, number, route, booked, send.keep, send.tokens, spent)
         record.queued.append(entry)
         link.append(entry)
         self._book(entry, booked)
@@ -182,10 +185,10 @@ class RoutingEngine:
         return given_back
 
     def withdraw(self, entry: Queued) -> None:
-        """Take an entry out of its queue and refund its bookings."""
+        """Take an entry out of its queue and refund its bookings and copies."""
         self.links[entry.neighbour].remove(entry)
         entry.record.queued.remove(entry)
-        self._book(entry, -entry.booked_bytes)
+        self._refund(entry)
 
     def started(self, entry: Queued, link: LinkQueue, now_s: float, size_bytes: int) -> None:
         """An entry was taken for transmission over the open contact."""
@@ -200,9 +203,13 @@ class RoutingEngine:
             link.seen.add(entry.record.id)
 
     def not_sent(self, entry: Queued) -> None:
-        """A transfer failed: what it had booked further on is free again."""
-        self._book(entry, -entry.booked_bytes)
+        """A transfer failed: what it had booked further on is free again, its copies are this node's."""
+        self._refund(entry)
         self.links[entry.neighbour].seen.discard(entry.record.id)
+
+    def _refund(self, entry: Queued) -> None:
+        self._book(entry, -entry.booked_bytes)
+        entry.record.tokens += entry.spent
 
     def saw(self, neighbour: str, bundle_id: str) -> None:
         """A bundle came from this neighbour: it has it."""
@@ -250,6 +257,12 @@ class RoutingEngine:
         """When the next contact from here begins, after now."""
         later = (start for start in self._starts if start > now_s)
         return next(later, math.inf)
+
+    def contacts_to(self, neighbour: str, now_s: float) -> list[Contact]:
+        """The contacts to a neighbour that have not ended, by their ends."""
+        ends = self._outgoing[neighbour]
+        first = bisect_left(ends, (now_s, -1))
+        return [self.plan.contacts[number] for _, number in ends[first:]]
 
     def contact_at(self, number: int) -> Contact:
         """A contact of the plan by its number."""

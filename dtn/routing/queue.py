@@ -18,7 +18,10 @@ PRIORITIES = 3
 
 
 class Queued:
-    """One bundle in one queue: booked on the contacts of its route, for `contact` at the latest."""
+    """One bundle in one queue: booked on the contacts of its route, for `contact` at the latest.
+
+    It takes `tokens` copies along, of which `spent` were this node's.
+    """
 
     __slots__ = (
         "booked_bytes",
@@ -28,6 +31,7 @@ class Queued:
         "neighbour",
         "record",
         "route",
+        "spent",
         "tokens",
     )
 
@@ -39,7 +43,8 @@ class Queued:
         route: Route | None,
         booked_bytes: float,
         keep: bool,
-        tokens: int,
+        tokens: int = 0,
+        spent: int = 0,
     ) -> None:
         self.record = record
         self.neighbour = neighbour
@@ -48,6 +53,7 @@ class Queued:
         self.booked_bytes = booked_bytes
         self.keep = keep
         self.tokens = tokens
+        self.spent = spent
         self.gone = False
 
 
@@ -129,7 +135,7 @@ class LinkQueue:
             else:  # exactly nothing, without the rounding of sums and differences
                 self._bytes = [0.0] * PRIORITIES
 
-    def next_that(self, fits: Callable[[StoredBundle], bool]) -> Queued | None:
+    def next_that(self, fits: Callable[[Queued], bool]) -> Queued | None:
         """Take out the first entry that fits into what is left of the contact; None if none does.
 
         What is left of a contact only shrinks: after a scan in vain nothing fits until something new is queued.
@@ -140,7 +146,7 @@ class LinkQueue:
             while waiting and waiting[0].gone:
                 waiting.popleft()
             for place, entry in enumerate(waiting):
-                if entry.gone or not fits(entry.record):
+                if entry.gone or not fits(entry):
                     continue
                 if place:
                     del waiting[place]

@@ -40,7 +40,9 @@ class Send(NamedTuple):
     Args:
         to: a Route (its volume is booked on every contact of it) or the name of a neighbour.
         keep: hold on to a copy and go on asking (epidemic, spray); otherwise the bundle is passed on.
-        tokens: copies that the receiver may make of it, for strategies that count copies; 0 says nothing.
+        tokens: copies that the receiver may make of it, for strategies that count copies; 0 says nothing. They travel
+            with the bundle and come off `bundle.tokens` here, until the transfer fails or is forfeited. A bundle starts
+            with as many as the strategy's trait says: `@strategy("spray", tokens=8)`.
     """
 
     to: Route | str
@@ -115,6 +117,7 @@ class BundleView(Protocol):
     @property
     def visited(self) -> frozenset[str]:
         """Nodes that have had it, as far as its route record tells."""
+
     @property
     def tokens(self) -> int:
         """Copies this node may still make, for strategies that count copies."""

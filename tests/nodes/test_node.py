@@ -240,7 +240,7 @@ def _network(seed, **options):
             start_s = rng.uniform(0, 50)
             while source != destination and start_s < 400:
                 end_s = start_s + rng.uniform(5, 80)
-                owlt_s = (rng.uniform(0.1, 9), rng.uniform(0.1, 9))
+                owlt_s = (rng.uniform(4, 9), rng.uniform(4, 9))  # falls no faster than time goes
                 rates = tuple(rng.uniform(1e3, 1e5) for _ in range(3))
                 contacts.append(contact(source, destination, start_s, end_s, rates, owlt_s))
                 start_s = end_s + rng.choice([0.0, rng.uniform(0, 90)])
