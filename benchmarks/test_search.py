@@ -90,9 +90,10 @@ def test_dijkstra_by_pairs_without_fewest_hops(benchmark, nodes, contacts, count
                     begin = max(pair.starts_s[place], t)
                     if begin >= arrival[pair.node]:
                         break
-                    last = begin + SIZE_BYTES * pair.byte_s[place]
-                    if last <= pair.ends_s[place]:
-                        there = last + pair.owlt_s[place]
+                    contact = plan.contacts[pair.numbers[place]]
+                    last = begin + SIZE_BYTES * 8 / contact.rate_bps
+                    if last <= contact.end_s:
+                        there = last + contact.owlt_s
                         if there < arrival[pair.node]:
                             arrival[pair.node] = there
                             heappush(heap, (there, pair.node))

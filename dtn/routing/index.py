@@ -1,15 +1,9 @@
 """PlanIndex: a contact plan laid out for search, by moment and by pair of nodes.
 
 By moment: rows in the order of their start, and for each node the rows open at any moment. From
-checkpoint to checkpoint a list says what a node has open or begins; a new checkpoint comes only after
-as many new contacts as the last one carried over, so all lists together stay of the plan's size.
-
-By pair: a pair's contacts are sorted by their end, so that bisection finds the first that is still open.
-`floor` tells when to
-stop: nothing from that place on arrives sooner. For contacts in order of light time the first that
-    is open and takes the bundle is therefore also the last one looked at; where light time jumps
-    between contacts (a later contact overtakes an earlier one) the scan goes on exactly as far as
-    it must.
+checkpoint to checkpoint a list says what a node has open or begins; a new checkpoint comes only
+after as many new contacts as the last one carried over, so all lists together stay of the plan's
+size. By pair: contacts sorted by their end, to reckon what is queued to a neighbour.
 
 Nodes are numbered in the order of SABR's last key: by ipn number where the plan has one, then by
 name.
@@ -27,20 +21,14 @@ from dtn.contact_plan import TIME_TOLERANCE_S, Contact, ContactPlan
 
 
 class Pair(NamedTuple):
-    """Contacts from one node to another, sorted by end.
-
-    The arrays run in step; `floor_s` is one longer.
+    """Contacts from one node to another, sorted by end; the lists run in step.
 
     Args:
         node: the receiver.
         least_owlt_s: the shortest light time of all.
         ends_s: ends.
         starts_s: starts.
-        byte_s: seconds a byte takes at the contact's highest rate.
-        owlt_s: the contact's shortest light time.
-        floor_s: soonest arrival of anything sent over this or a later contact; inf at the end.
         apart: whether no two of the contacts overlap.
-        varying: the contact itself if its rate or light time varies, None if both are constant.
         numbers: the contacts' places in the plan.
     """
 
@@ -48,11 +36,7 @@ class Pair(NamedTuple):
     least_owlt_s: float
     ends_s: list[float]
     starts_s: list[float]
-    byte_s: list[float]
-    owlt_s: list[float]
-    floor_s: list[float]
     apart: bool
-    varying: list[Contact | None]
     numbers: list[int]
 
 
@@ -162,21 +146,11 @@ LEAST_NEW_ROWS = 4
 
 def _pair(node: int, contacts: tuple[Contact, ...], numbers: Iterable[int]) -> Pair:
     ordered = sorted(numbers, key=lambda number: (contacts[number].end_s, number))
-    starts, owlts, byte_s = [], [], []
-    varying: list[Contact | None] = []
-    for number in ordered:
-        contact = contacts[number]
-        starts.append(contact.start_s)
-        owlts.append(_least(contact.owlt_s))
-        byte_s.append(8 / _most(contact.rate_bps))
-        changes = isinstance(contact.rate_bps, tuple) or isinstance(contact.owlt_s, tuple)
-        varying.append(contact if changes else None)
-    floor = [math.inf] * (len(ordered) + 1)
-    for place in range(len(ordered) - 1, -1, -1):
-        floor[place] = min(floor[place + 1], starts[place] + owlts[place])
     ends = [contacts[number].end_s for number in ordered]
+    starts = [contacts[number].start_s for number in ordered]
     apart = all(start >= end for end, start in zip(ends, starts[1:], strict=False))
-    return Pair(node, min(owlts), ends, starts, byte_s, owlts, floor, apart, varying, ordered)
+    least = min(_least(contacts[number].owlt_s) for number in ordered)
+    return Pair(node, least, ends, starts, apart, ordered)
 
 
 def _least(value: float | tuple[float, ...]) -> float:

@@ -1,12 +1,15 @@
 """Query: the labels of one search over a contact plan, and what a node knows that narrows it.
 
-One label a node: the earliest moment the whole bundle can be there
-(CCSDS 734.3-B-1 §3.2.4.1 with the bundle's size). One label is enough because nothing beats light:
-within a contact who sends sooner arrives no later, and between contacts a bundle may always wait
-for the better one. A contact takes a bundle whole or not at all; both its ends belong to it, within
-TIME_TOLERANCE_S. Light times that jump between contacts are no exception to this, only to the habit
-of taking the first contact that is open: the search looks on as long as a later contact could still
-win (`Pair.floor_s`).
+One label a node: the earliest moment the whole bundle can be there (CCSDS 734.3-B-1 §3.2.4.1 with
+the bundle's size). One label is enough because nothing beats light: within a contact who sends
+sooner arrives no later, and between contacts a bundle may always wait for the better one. A contact
+takes a bundle whole or not at all; both its ends belong to it, within TIME_TOLERANCE_S.
+
+The search is Dijkstra's algorithm, but it meets contacts in the order of time instead of asking
+each pair of nodes for its next one (as the Connection Scan of Dibbelt and others, 2013, with the
+contacts open already looked up when a node is reached). It looks at every contact that begins
+before the final arrival, so light times that jump between contacts, overlapping contacts and
+unequal rates need no special care.
 """
 
 from __future__ import annotations
