@@ -14,48 +14,29 @@ which for LTP is a round trip later.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-
 from dtn.administrative_record import Reason
-from dtn.bpa.administration import administer
-from dtn.bpa.blocks import NORMAL_PRIORITY, BundleBuilder, read_facts
-from dtn.bpa.deadlines import Deadlines, Purpose
-from dtn.bpa.delivery import Delivery, Registration
-from dtn.bpa.holdings import Holdings
+from dtn.bpa.blocks import read_facts
+from dtn.bpa.deadlines import Purpose
+from dtn.bpa.delivery import Registration
 from dtn.bpa.ingress import check_ingress
-from dtn.bpa.outputs import Output, Release, Store, Transmit
-from dtn.bpa.records import Records
-from dtn.bpa.request import AgentOptions, TransmissionRequest
-from dtn.bpa.status_report import report_on
+from dtn.bpa.outputs import Output
+from dtn.bpa.procedures import Procedures, why_expired
+from dtn.bpa.request import TransmissionRequest
 from dtn.bundle import BlockFlag, Bundle, BundleFlag
 from dtn.codec import decode
 from dtn.errors import MalformedBundle
 from dtn.events import (
-    BundleDeleted,
     BundleDuplicate,
-    BundleFragmented,
     BundleMalformed,
     BundleReceived,
-    BundleSourced,
     ContactEnded,
     ContactStarted,
-    RouteForfeited,
     TransferFailed,
     TransferFinished,
-    TransferStarted,
 )
-from dtn.fragmentation import may_fragment, split
-from dtn.routing.engine import RoutingEngine
-from dtn.routing.queue import LinkQueue, Queued
-from dtn.routing.room import SMALLEST_BYTES, room_bytes
-from dtn.stored_bundle import StoredBundle
-
-EXPIRY_GRAIN_S = 1e-3
-"""A bundle as old as its lifetime is alive; it is expired a millisecond, BPv7's grain of time, later (§5.5)."""
 
 
-class Agent:
+class Agent(Procedures):
     """The agent of one node.
 
     Args:
@@ -64,50 +45,12 @@ class Agent:
         routing: its routing engine.
     """
 
-    def __init__(self, node: str, options: AgentOptions, routing: RoutingEngine) -> None:
-        self.node = node
-        self.options = options
-        self.routing = routing
-        self._builder = BundleBuilder(options)
-        self._records = Records(options)
-        self._holdings = Holdings(options.store_bytes)
-        self._delivery = Delivery(node)
-        self._deadlines = Deadlines()
-        self._held: dict[int, StoredBundle] = {}
-        self._transfers: dict[int, Queued] = {}
-        self._forfeits_set: set[int] = set()
-        self._last_transfer = 0
-
-    @property
-    def stored_bytes(self) -> int:
-        """What the store holds."""
-        return self._holdings.size_bytes
-
-    def held(self) -> list[str]:
-        """Identities of the bundles in the store, in order of arrival."""
-        return [record.id for record in self._holdings]
-
     # --- applications ---------------------------------------------------------------------------
 
     def transmit(self, request: TransmissionRequest, now_s: float) -> list[Output]:
         """An application wants something sent (§5.2)."""
-        bundle = self._builder.new(request, now_s)
-        record = self._records.sourced(bundle, now_s, request.lifetime_s, self.routing.tokens)
-        out: list[Output] = [
-            BundleSourced(
-                now_s,
-                self.node,
-                record.id,
-                str(bundle.primary.source),
-                str(bundle.primary.destination),
-                record.size_bytes,
-                len(request.payload),
-                request.lifetime_s,
-                record.priority,
-                request.flow,
-            )
-        ]
-        self._dispatch(record, now_s, out)
+        out: list[Output] = []
+        self._source(request, now_s, out)
         return out
 
     def cancel(self, bundle_id: str, now_s: float) -> list[Output]:
@@ -182,13 +125,12 @@ class Agent:
         if record.id in self._holdings or self._delivery.was_delivered(record):
             out.append(BundleDuplicate(now_s, self.node, record.id, previous))
             return out
-        self._report(bundle, BundleFlag.REPORT_RECEPTION, 0, now_s, out, record.priority)
+        self._report(bundle, BundleFlag.REPORT_RECEPTION, 0, now_s, out)
         # §5.6 step 4: blocks that this node does not know
         if facts.unsupported & BlockFlag.REPORT_IF_UNPROCESSED:
             reason = Reason.BLOCK_UNSUPPORTED
-            self._report(
-                bundle, BundleFlag.REPORT_RECEPTION, reason, now_s, out, record.priority, True
-            )
+            flag = BundleFlag.REPORT_RECEPTION
+            self._report(bundle, flag, reason, now_s, out, by_block=True)
         if facts.unsupported & BlockFlag.DELETE_BUNDLE_IF_UNPROCESSED:
             self._delete(record, Reason.BLOCK_UNSUPPORTED, now_s, out)
             return out
@@ -274,7 +216,7 @@ class Agent:
         record.sending -= 1
         record.failed_with = None
         out: list[Output] = [TransferFinished(now_s, self.node, record.id, entry.neighbour)]
-        self._report(record.bundle, BundleFlag.REPORT_FORWARDING, 0, now_s, out, record.priority)
+        self._report(record.bundle, BundleFlag.REPORT_FORWARDING, 0, now_s, out)
         if not record.retained:
             self._release(record, out)
         return out
@@ -308,7 +250,7 @@ class Agent:
                 self._forfeit(subject, now_s, out)
             elif (record := self._holdings.get(subject)) is not None:
                 if deadline.purpose is Purpose.EXPIRY:
-                    self._delete(record, _why_expired(record), now_s, out)
+                    self._delete(record, why_expired(record), now_s, out)
                 elif record.kept and not record.queued and not record.sending:
                     self._forward((record,), now_s, out)
         return out
@@ -317,188 +259,3 @@ class Agent:
         self, fault: MalformedBundle, size_bytes: int, previous: str, now_s: float
     ) -> list[Output]:
         return [BundleMalformed(now_s, self.node, previous, size_bytes, fault.layer, fault.reason)]
-
-    # --- procedures -----------------------------------------------------------------------------
-
-    def _dispatch(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
-        """§5.3: to an application here, or onwards; in either case after the store has it, if it has to wait."""
-        if record.expires_s + EXPIRY_GRAIN_S <= now_s:
-            self._delete(record, _why_expired(record), now_s, out)
-        elif record.destination == self.node:
-            self._arrive(record, now_s, out)
-        elif not record.destination and record.bundle.primary.destination.is_null:
-            self._delete(record, Reason.DESTINATION_UNAVAILABLE, now_s, out, quietly=True)
-        else:
-            self._keep(record, now_s, out)
-
-    def _arrive(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
-        """§5.7: deliver what is for this node, once it is whole (§5.9) and its application takes it."""
-        whole = self._delivery.accept(record, now_s, out)
-        if whole is None:
-            self._keep(record, now_s, out)
-            return
-        for used in whole.used:
-            self._release(used, out)
-        record = whole.record
-        if self._delivery.is_active(record):
-            self._deliver(record, now_s, out)
-        elif self._delivery.defers(record):
-            self._keep(record, now_s, out)
-        else:
-            self._delete(record, Reason.DESTINATION_UNAVAILABLE, now_s, out)
-
-    def _keep(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
-        """Commit to the store, making room by dropping what matters less (reason 4)."""
-        victims = self._holdings.in_the_way(record)
-        if victims is None:
-            self._delete(record, Reason.DEPLETED_STORAGE, now_s, out)
-            return
-        for victim in victims:
-            self._delete(victim, Reason.DEPLETED_STORAGE, now_s, out)
-        self._retain(record)
-        out.append(Store(record.ref, record.bundle))
-
-    def _retain(self, record: StoredBundle) -> None:
-        """It is in the store until it is released or expires."""
-        self._holdings.add(record)
-        self._deadlines.add(record.expires_s + EXPIRY_GRAIN_S, Purpose.EXPIRY, record.ref)
-
-    def _forward(self, records: Iterable[StoredBundle], now_s: float, out: list[Output]) -> None:
-        """§5.4: ask the strategy about each, then let every link whose queue grew send."""
-        grown: dict[str, LinkQueue] = {}
-        for record in records:
-            verdict = self.routing.ask(record, now_s)
-            if self.options.fragment and self._fragment(record, now_s, out):
-                continue
-            out.extend(verdict.events)
-            if verdict.drop is not None:
-                self._delete(record, verdict.drop, now_s, out)
-                continue
-            for link in verdict.grown:
-                grown[link.name] = link
-                self._set_forfeit(record)
-            if record.kept:
-                self._held[record.ref] = record
-                self._deadlines.add(verdict.ask_again_s, Purpose.ASK, record.ref)
-            else:
-                self._held.pop(record.ref, None)
-                if not record.retained:
-                    self._release(record, out)
-        for link in grown.values():
-            self._pump(link, now_s, out)
-
-    def _fragment(self, record: StoredBundle, now_s: float, out: list[Output]) -> bool:
-        """§5.8: what no remaining contact can take whole becomes two fragments, of which the first fits."""
-        if record.sending or not may_fragment(record.bundle):
-            return False
-        _, leaving_bytes = self._builder.outgoing(record, 0, now_s)
-        room = room_bytes(self.routing, record, leaving_bytes, now_s)
-        if not SMALLEST_BYTES <= room < record.size_bytes:
-            return False
-        pieces = [self._records.piece(piece, record) for piece in split(record.bundle, int(room))]
-        names = tuple(piece.id for piece in pieces)
-        out.append(BundleFragmented(now_s, self.node, record.id, names))
-        for entry in tuple(record.queued):
-            self.routing.withdraw(entry)
-        gone: list[Output] = []
-        self._release(record, gone)
-        for piece in pieces:
-            self._keep(piece, now_s, out)
-        out += gone
-        return True
-
-    def _set_forfeit(self, record: StoredBundle) -> None:
-        for entry in record.queued:
-            if entry.contact not in self._forfeits_set:
-                self._forfeits_set.add(entry.contact)
-                end_s = self.routing.contact_at(entry.contact).end_s
-                self._deadlines.add(end_s, Purpose.FORFEIT, entry.contact)
-
-    def _forfeit(self, contact: int, now_s: float, out: list[Output]) -> None:
-        """What is still queued for a contact that is over is routed again."""
-        back = self.routing.forfeit(contact)
-        neighbour = self.routing.contact_at(contact).destination
-        out.extend(RouteForfeited(now_s, self.node, record.id, neighbour) for record in back)
-        self._forward(back, now_s, out)
-
-    def _pump(self, link: LinkQueue, now_s: float, out: list[Output]) -> None:
-        """Start the next transfer on a link that is up and free."""
-        contact = link.contact
-        if contact is None or link.busy:
-            return
-
-        def fits(entry: Queued) -> bool:
-            _, size_bytes = self._builder.outgoing(entry.record, entry.tokens, now_s)
-            return contact.last_bit_s(now_s, size_bytes) < math.inf
-
-        entry = link.next_that(fits)
-        if entry is None:
-            return
-        record = entry.record
-        bundle, size_bytes = self._builder.outgoing(record, entry.tokens, now_s)
-        self.routing.started(entry, link, now_s, size_bytes)
-        record.sending += 1
-        self._last_transfer += 1
-        self._transfers[self._last_transfer] = entry
-        number = link.number
-        out.append(TransferStarted(now_s, self.node, record.id, link.name, number, size_bytes))
-        out.append(Transmit(self._last_transfer, link.name, number, record.id, bundle, size_bytes))
-
-    def _deliver(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
-        """§5.7: local delivery; an administrative record to the administrative element (§6)."""
-        self._delivery.deliver(record, now_s, out)
-        if record.bundle.is_administrative:
-            came_from = record.came_from
-            out += administer(record.bundle, self.node, came_from, record.size_bytes, now_s)
-        self._deadlines.add(record.expires_s + EXPIRY_GRAIN_S, Purpose.FORGET, record.id)
-        self._report(record.bundle, BundleFlag.REPORT_DELIVERY, 0, now_s, out, record.priority)
-        self._release(record, out)
-
-    def _delete(
-        self,
-        record: StoredBundle,
-        reason: int,
-        now_s: float,
-        out: list[Output],
-        *,
-        quietly: bool = False,
-    ) -> None:
-        """§5.10: delete the node's copy, saying why."""
-        for entry in tuple(record.queued):
-            self.routing.withdraw(entry)
-        self._delivery.discard(record)
-        out.append(BundleDeleted(now_s, self.node, record.id, int(reason)))
-        if not quietly:
-            flag = BundleFlag.REPORT_DELETION
-            self._report(record.bundle, flag, reason, now_s, out, record.priority)
-        self._release(record, out)
-
-    def _release(self, record: StoredBundle, out: list[Output]) -> None:
-        """No constraint is left: the store may forget it (§5.10 step 2, §5.11)."""
-        if self._holdings.remove(record):
-            self._held.pop(record.ref, None)
-            out.append(Release(record.ref))
-
-    def _report(
-        self,
-        bundle: Bundle,
-        flag: int,
-        reason: int,
-        now_s: float,
-        out: list[Output],
-        priority: int = NORMAL_PRIORITY,
-        by_block: bool = False,
-    ) -> None:
-        """§6.1: make a status report if this bundle, or a block of it, asks for it and this node is set to."""
-        if self.options.status_reports and (by_block or bundle.primary.flags & flag):
-            dtn_ms = self.options.start_dtn_ms + int(now_s * 1000)
-            request = report_on(bundle, flag, reason, dtn_ms, priority)
-            if request is not None:
-                out.extend(self.transmit(request, now_s))
-
-
-def _why_expired(record: StoredBundle) -> int:
-    """Reason 1 if its own lifetime is over, 10 if only the one that this node gives it (§5.5)."""
-    own_s = record.bundle.primary.lifetime_ms / 1000
-    early = record.created_s + own_s > record.expires_s + EXPIRY_GRAIN_S
-    return Reason.TRAFFIC_PARED if early else Reason.LIFETIME_EXPIRED

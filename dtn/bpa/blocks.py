@@ -24,6 +24,7 @@ from dtn.bundle import (
 )
 from dtn.codec import encoded_size
 from dtn.eid import MAX_UINT64, Eid, IpnEid, NodeKey
+from dtn.errors import MalformedBundle
 from dtn.extension_blocks import (
     QualityOfService,
     decode_bundle_age,
@@ -130,6 +131,17 @@ def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
         tokens,
         unsupported,
     )
+
+
+def priority_of(bundle: Bundle) -> int:
+    """Its priority; the usual one, if its block cannot be read."""
+    block = bundle.block(BlockType.QUALITY_OF_SERVICE)
+    if block is None:
+        return NORMAL_PRIORITY
+    try:
+        return min(decode_quality_of_service(block.data).priority, EXPEDITED_PRIORITY)
+    except MalformedBundle:
+        return NORMAL_PRIORITY
 
 
 class BundleBuilder:

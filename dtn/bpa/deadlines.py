@@ -32,12 +32,19 @@ class Deadlines:
     def __init__(self) -> None:
         self._heap: list[Deadline] = []
         self._set = 0
+        self._once: set[tuple[Purpose, int]] = set()
 
     def add(self, at_s: float, purpose: Purpose, subject: int | str) -> None:
         """Set one; never for inf."""
         if at_s < math.inf:
             self._set += 1
             heapq.heappush(self._heap, Deadline(at_s, self._set, purpose, subject))
+
+    def add_once(self, at_s: float, purpose: Purpose, subject: int) -> None:
+        """Set one unless it has been set for this subject before."""
+        if (purpose, subject) not in self._once:
+            self._once.add((purpose, subject))
+            self.add(at_s, purpose, subject)
 
     @property
     def next_s(self) -> float:

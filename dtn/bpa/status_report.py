@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dtn.administrative_record import encode, report_about
+from dtn.bpa.blocks import priority_of
 from dtn.bpa.request import TransmissionRequest
 from dtn.bundle import Bundle, BundleFlag
 
 
-def report_on(
-    bundle: Bundle, flag: int, reason: int, dtn_ms: int, priority: int
-) -> TransmissionRequest | None:
+def report_on(bundle: Bundle, flag: int, reason: int, dtn_ms: int) -> TransmissionRequest | None:
     """The report that a bundle asked for; None where it must not or cannot be made.
 
     Never about an administrative record, a bundle from nobody, or to nobody (§4.2.3, §5.1), nor to an endpoint of which
@@ -20,7 +19,6 @@ def report_on(
         flag: of `BundleFlag`: which kind of report.
         reason: of `Reason`.
         dtn_ms: DTN time of what happened.
-        priority: the subject's.
     """
     primary = bundle.primary
     report_to = primary.report_to
@@ -42,7 +40,7 @@ def report_on(
         destination=report_to,
         payload=encode(report),
         lifetime_s=primary.lifetime_ms / 1000,
-        priority=priority,
+        priority=priority_of(bundle),
         flow="administrative",
         flags=BundleFlag.ADMINISTRATIVE_RECORD,
     )
