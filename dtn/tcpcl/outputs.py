@@ -73,7 +73,7 @@ class Rejected(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """No more bundles are taken in this session."""
+    """No more bundles are taken; comes before the failures that this brings about."""
 
     reason: str
 

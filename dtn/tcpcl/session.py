@@ -402,8 +402,10 @@ class Session:
     def _over(self, reason: str) -> list[Output]:
         if self.state is State.ENDED:
             return []
+        was_up = self.state is State.ESTABLISHED
         self._move(Happening.OVER)
-        return [*self._outgoing.give_up(reason), Ended(reason)]
+        out: list[Output] = [Ending(reason)] if was_up else []
+        return [*out, *self._outgoing.give_up(reason), Ended(reason)]
 
     def _move(self, happening: Happening) -> None:
         """The one place where the state changes."""

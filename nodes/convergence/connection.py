@@ -1,0 +1,103 @@
+"""Connection: what all convergence layers over TCP have in common, as an asyncio protocol.
+
+Every connection has TCP_NODELAY set: a message waits for nobody (without it the last segment of
+each exchange waits 40 ms for an acknowledgement that the peer delays).
+
+Memory is bounded both ways. Bundles that came in and are not safe yet are counted, and above a bound
+nothing more is read. What a peer does not read stays in its own write buffer up to a bound, above
+which the connection is cut: this side asks for more only when the buffer has drained, so that only
+answers can get it there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from nodes.convergence.carrier import MAX_UNSAFE_BYTES
+
+WRITE_BUFFER_BYTES = 2**18
+"""Above this a connection asks for nothing more to write."""
+
+MAX_UNREAD_BYTES = 2**22
+"""A peer that leaves so much unread is cut off."""
+
+MAX_UNSAFE = 4096
+"""Answers that wait for bundles to be safe: above this a connection is not read."""
+
+CLOSING_S = 5.0
+"""A peer has so long to read what was written before the end."""
+
+
+class Connection(asyncio.Protocol):
+    """One TCP connection; `closed` tells when it is over, and whether it was of use."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.closed: asyncio.Future[bool] = self.loop.create_future()
+        self.was_of_use = False
+        self.is_full = False
+        self.transport: asyncio.Transport | None = None
+        self._unsafe_bytes = 0
+        self._is_deaf = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
+        assert isinstance(transport, asyncio.Transport)
+        self.use(transport)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def use(self, transport: asyncio.Transport) -> None:
+        """Read and write by this transport: TCP, or TLS over it."""
+        self.transport = transport
+        transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self.transport = None
+        if not self.closed.done():
+            self.closed.set_result(self.was_of_use)
+
+    def pause_writing(self) -> None:
+        """Its buffer is full."""
+        self.is_full = True
+
+    def resume_writing(self) -> None:
+        """Its buffer has drained."""
+        self.is_full = False
+
+    @property
+    def peer(self) -> str:
+        """The address at the other end."""
+        name = self.transport.get_extra_info("peername") if self.transport else None
+        return f"{name[0]}:{name[1]}" if name else ""
+
+    def write(self, octets: bytes) -> None:
+        """Write, unless the connection is gone; cut it if the peer reads nothing."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        transport.write(octets)
+        if transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
+            transport.abort()
+
+    def close(self) -> None:
+        """Close when everything written is out, or after a while."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        transport.close()
+        if transport.get_write_buffer_size():
+            self.loop.call_later(CLOSING_S, transport.abort)
+
+    def unsafe(self, change_bytes: int, waiting: int = 0) -> None:
+        """So many more octets came in that are not safe yet; fewer if negative."""
+        self._unsafe_bytes += change_bytes
+        too_much = self._unsafe_bytes > MAX_UNSAFE_BYTES or waiting > MAX_UNSAFE
+        if self.transport is None or too_much == self._is_deaf:
+            return
+        self._is_deaf = too_much
+        if too_much:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
