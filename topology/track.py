@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,17 +24,51 @@ TOLERANCE_KM = 1e-3  # 3 ns of light
 COARSEST_STEP_S = 600.0  # 2.5 deg of the Earth's rotation
 
 
+class Cubics(NamedTuple):
+    """`topology.paths.hermite` with its polynomials worked out beforehand: three to five times faster.
+
+    Attributes:
+        start_s: the first grid point.
+        step_s: the grid's step.
+        table: coefficients of 1, x, x^2 and x^3 in each interval, x from 0 to 1, shape (4, 3, M).
+    """
+
+    start_s: float
+    step_s: float
+    table: FloatArray
+
+    def at(self, t_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Values and slopes at epochs t_s, each of shape (3, N)."""
+        place = (t_s - self.start_s) / self.step_s
+        left = np.minimum(np.maximum(place.astype(np.intp), 0), self.table.shape[2] - 1)
+        x = place - left
+        y, m, c, d = self.table.take(left, axis=2)
+        bent = d * x
+        return y + x * (m + x * (c + bent)), (m + x * (2.0 * c + 3.0 * bent)) / self.step_s
+
+
+def cubics(start_s: float, step_s: float, values: FloatArray, slopes: FloatArray) -> Cubics:
+    """The polynomials through values and slopes, each of shape (3, M + 1), on an even grid."""
+    y, m = values[:, :-1], slopes[:, :-1] * step_s
+    rise, m1 = np.diff(values), slopes[:, 1:] * step_s
+    return Cubics(start_s, step_s, np.array((y, m, 3 * rise - 2 * m - m1, m + m1 - 2 * rise)))
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """A sampled path that knows its horizon; itself a `Path`. Make one with `track`.
 
     Args:
         path: the sampled path.
+        motion: its cubics.
+        turning: those of the horizon's normal; None in space.
         axes: east, north, up of a site's horizon at the grid points, shape (3, 3, N); None in space.
         axes_rate: their time derivatives, per second.
     """
 
     path: SampledPath
+    motion: Cubics
+    turning: Cubics | None
     axes: FloatArray | None
     axes_rate: FloatArray | None
     _on_grids: dict[float, OnGrid] = field(default_factory=dict, repr=False, compare=False)
@@ -62,25 +97,19 @@ class Track:
 
     def state(self, t_s: FloatArray) -> State:
         """Position and velocity at the epochs t_s."""
-        return self.path.state(t_s)
+        return State(*self.motion.at(t_s))
 
     def up(self, t_s: FloatArray) -> FloatArray | None:
         """The horizon's unit normal, shape (3, N); None in space."""
-        if self.axes is None or self.axes_rate is None:
-            return None
-        values, _ = hermite(*self._grid, self.axes[2], self.axes_rate[2], t_s)
-        return values
+        return self.turning.at(t_s)[0] if self.turning else None
 
     def horizon_axes(self, t_s: FloatArray) -> FloatArray | None:
         """East, north, up of the local horizon, shape (3, 3, N); None in space."""
         if self.axes is None or self.axes_rate is None:
             return None
-        values, _ = hermite(*self._grid, self.axes, self.axes_rate, t_s)
+        grid = self.path.start_s, self.path.step_s
+        values, _ = hermite(*grid, self.axes, self.axes_rate, t_s)
         return values
-
-    @property
-    def _grid(self) -> tuple[float, float]:
-        return self.path.start_s, self.path.step_s
 
 
 def track(path: Path, start_s: float, end_s: float) -> Track:
@@ -95,11 +124,14 @@ def track(path: Path, start_s: float, end_s: float) -> Track:
     count = sampled.grid.position_km.shape[1]
     t_s = sampled.start_s + sampled.step_s * np.arange(count, dtype=np.float64)
     t_s[-1] = min(t_s[-1], last_s)  # the grid may pass the span's end by a rounding
+    grid = sampled.start_s, sampled.step_s
+    motion = cubics(*grid, *sampled.grid)
     axes = path.horizon_axes(t_s)
     if axes is None:
-        return Track(sampled, None, None)
+        return Track(sampled, motion, None, None, None)
     rate: FloatArray = CubicSpline(t_s, axes, axis=2)(t_s, 1)
-    return Track(sampled, np.ascontiguousarray(axes), rate)
+    turning = cubics(*grid, axes[2], rate[2])
+    return Track(sampled, motion, turning, np.ascontiguousarray(axes), rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +216,8 @@ def on_grid(track: Track, step_s: float) -> OnGrid:
     state = track.state(t_s)
     bend = np.gradient(state.velocity_km_s, step_s, axis=1)
     place = np.array((state.position_km, state.velocity_km_s, bend))
-    if track.axes is None or track.axes_rate is None:
+    if track.turning is None:
         return OnGrid(track, first, step_s, place, None)
-    start_s, own_s = track.path.start_s, track.path.step_s
-    up, rate = hermite(start_s, own_s, track.axes[2], track.axes_rate[2], t_s)
+    up, rate = track.turning.at(t_s)
     normal = np.array((up, rate, np.gradient(rate, step_s, axis=1)))
     return OnGrid(track, first, step_s, place, normal)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from topology.geometry import light_time, light_time_received, sightline
+from topology.geometry import light_time, light_time_received, norm, sightline
 from topology.paths import FloatArray, Path
 from topology.track import Track
 from topology.visibility import End, Surroundings, limits
@@ -38,6 +38,8 @@ _PIECES = 8
 _SLOWEST_GRID_S = 600.0
 _LONGEST_LIGHT_S = 20_000.0  # to Neptune and some way on
 _FEWEST_CELLS = 8
+_LOOK_S = 3600.0
+_FASTEST_KM_S = 150.0  # twice what any two things here pass each other with
 
 
 class Passage(NamedTuple):
@@ -103,6 +105,7 @@ def passage(
     first_s, last_s = _shared_span(a, b, start_s, end_s)
     if last_s <= first_s:
         return None
+    around = _within_reach(a, b, around, first_s, last_s)
     step_s = grid_s or _grid_step_s(a, b)
     inner_s = _multiples(step_s, first_s, last_s)
     ends_s = np.array((first_s, last_s))
@@ -115,6 +118,28 @@ def passage(
     edges = zeros(lambda at_s: limits(sightline(a.path, b.path, at_s), a, b, around), t_s, values)
     opened = _between(edges, bool(values[:, 0].min() >= 0), first_s, last_s)
     return Passage(tuple(opened), t_s, _framed(outer.owlt_s, inner.owlt_s))
+
+
+def _within_reach(
+    a: End, b: End, around: Surroundings, first_s: float, last_s: float
+) -> Surroundings:
+    """The surroundings without the bodies that are never near enough to stand between A and B.
+
+    A sphere touches the line from A to B only if its centre is nearer to A than B is, by its radius. Looked at
+    every hour or so, with all that anything could move meanwhile to spare.
+    """
+    count = max(2, math.ceil((last_s - first_s) / _LOOK_S) + 1)
+    t_s = np.linspace(first_s, last_s, count)
+    here = a.path.state(t_s).position_km
+    there = b.path.state(np.clip(t_s, *b.path.span_s)).position_km
+    spare_km = _FASTEST_KM_S * (t_s[1] - t_s[0])
+    reach_km = norm(there - here) * (1 + 1e-3) + spare_km
+    kept = tuple(
+        occluder
+        for occluder in around.occluders
+        if (norm(occluder.path.state(t_s).position_km - here) < reach_km + occluder.radius_km).any()
+    )
+    return Surroundings(kept, around.sun)
 
 
 def _multiples(step_s: float, first_s: float, last_s: float) -> FloatArray:
