@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import polars as pl
 from rich.console import RenderableType
@@ -142,6 +142,21 @@ class Result:
             wall_s=float(said.get("wall_s", 0.0)),
             command=str(said.get("command", "")),
         )
+
+
+def read_summary(folder: Path) -> Summary:
+    """The summary of a run's folder, as it was written.
+
+    Raises:
+        BadInput: no such file, or one that lacks what a summary says.
+    """
+    path = folder / SUMMARY
+    said = _json_object(path)
+    missing = sorted(set(Summary.__annotations__) - set(said))
+    if missing:
+        mend = "is missing; run the scenario again with this version"
+        raise BadInput(*(Fault(str(path), key, "", mend) for key in missing))
+    return cast("Summary", said)
 
 
 def _json_object(path: Path) -> dict[str, Any]:

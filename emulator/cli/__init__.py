@@ -33,6 +33,7 @@ app = typer.Typer(
 EXAMPLES = (
     (run_commands.run, "lightlag run scenarios/moonbase-alpha.toml --out runs/moonbase-alpha"),
     (result_commands.report, "lightlag report runs/moonbase-alpha"),
+    (result_commands.compare, "lightlag compare runs/sabr runs/epidemic"),
     (result_commands.trace, "lightlag trace runs/moonbase-alpha ipn:200.10/849398700000/0"),
     (run_commands.plan, "lightlag plan scenarios/moonbase-alpha.toml -o contact_plan.json"),
     (

@@ -40,6 +40,23 @@ def report(
     typer.echo(f"report: {folder / PAGE}")
 
 
+def compare(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR DIR...", help="Folders that `run --out` made.")
+    ],
+    json: JsonOption = False,
+) -> None:
+    """Several runs side by side: what was delivered, how late, and where the time went."""
+    from emulator.reports.compare import comparison
+    from emulator.result import read_summary
+
+    runs = {str(folder): read_summary(folder) for folder in folders}
+    if json:
+        print_json(runs)
+        return
+    stdout().print(comparison(runs))
+
+
 def trace(
     folder: RunFolder,
     bundle: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -160,6 +161,22 @@ def _no_constant(name: str) -> Any:
     raise AssertionError(f"{name} is not JSON")
 
 
+def test_compare_sets_runs_side_by_side_and_report_draws_a_picture(
+    lightlag: Run, flown: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    shutil.copy(flown / "summary.json", tmp_path / "other")
+    code, out, _ = lightlag("compare", flown, tmp_path / "other")
+    assert code == 0
+    line = next(line for line in out.splitlines() if line.startswith("scenario"))
+    assert line.split() == ["scenario", "earth-moon", "earth-moon"]
+    code, out, _ = lightlag("compare", flown, "--json")
+    assert json.loads(out)[str(flown)]["scenario"] == "earth-moon"
+    code, _, _ = lightlag("report", flown, "--picture", tmp_path / "run.svg")
+    assert code == 0
+    assert (tmp_path / "run.svg").read_text().startswith("<svg")
+
+
 def test_report_and_trace_read_the_folder_of_a_run(lightlag: Run, flown: Path) -> None:
     code, out, _ = lightlag("report", flown, "--json")
     assert code == 0
@@ -293,6 +310,7 @@ BAD: list[tuple[str, Callable[[Path], str], tuple[str, ...]]] = [
         lambda folder: str(folder / "plan.json"),
         ("--size", "more than 0"),
     ),
+    ("compare {bad}", lambda folder: str(folder), ("summary.json", "lightlag run")),
     ("report {bad}", lambda folder: str(folder), ("events.jsonl", "lightlag run")),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import permutations
 from pathlib import Path
 from random import Random
@@ -122,8 +123,13 @@ def test_the_smallest_scenario_holds_them_and_reads_back_equal(tmp_path: Path):
     assert light.is_between(1.19, 2 * 1.36).all()
 
 
-def test_the_default_scenario_holds_them_too():
-    result = run(SCENARIOS / "moonbase-alpha.toml", until="3d")
+def test_the_first_days_of_the_default_scenario_hold_them_too(tmp_path: Path):
+    text = (SCENARIOS / "moonbase-alpha.toml").read_text()
+    text = re.sub(r"\[\[faults\]\](.|\n)*?(?=\n\[|\Z)", "", text)  # they fall in later days
+    assert 'duration = "30d"' in text
+    short = tmp_path / "moonbase-alpha.toml"
+    short.write_text(text.replace('duration = "30d"', 'duration = "3d"'))
+    result = run(short)
     _holds(result)
     assert result.summary["bundles"]["delivered"] > 1000
 

@@ -24,6 +24,7 @@ from dtn.events import (
     TransferFailed,
 )
 from emulator.log import LogHeader
+from emulator.reports.compare import comparison
 from emulator.reports.history import history_of
 from emulator.reports.table import summary_view
 from emulator.reports.trace import find_bundle, steps, trace_view
@@ -143,3 +144,12 @@ def test_a_bundle_is_found_by_its_identity_its_row_or_a_part_that_only_it_has():
         find_bundle(history, "33")
     with pytest.raises(BadInput, match="is no bundle of this run"):
         find_bundle(history, "")
+
+
+def test_runs_stand_side_by_side():
+    one = Result.of(HEADER, SIMPLE, PLAN).summary
+    other = Result.of(HEADER, in_order(SIMPLE, sourced(60.0, "y")), PLAN).summary
+    lines = [" ".join(line.split()) for line in _lines(comparison({"[b]sabr": one, "two": other}))]
+    assert lines[0] == "[b]sabr two"
+    assert "delivered 100 % 50 %" in lines
+    assert "mean wait 88 s 88 s" in lines
