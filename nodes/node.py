@@ -24,7 +24,7 @@ from dtn.bpa.outputs import Deliver, Output, Release, Store, Transmit
 from dtn.bundle import Bundle
 from dtn.events import BundleDeleted, BundleHeld, BundleReceived, Event, NodeDown, NodeUp
 from dtn.store import Store as BundleStore
-from nodes.convergence.convergence_layer import Acknowledge, ConvergenceLayer, ConvergenceUser
+from nodes.convergence.convergence_layer import Acknowledge, ConvergenceLayer
 from nodes.timers import Timers
 
 CONTACT_ENDED = "contact ended"
@@ -69,7 +69,7 @@ class Node:
         store: BundleStore,
         timers: Timers,
         record: Callable[[Event], object],
-        convergence: Callable[[ConvergenceUser], ConvergenceLayer],
+        convergence: Callable[[Node], ConvergenceLayer],
     ) -> None:
         self.name = name
         self.agent = agent
@@ -120,15 +120,16 @@ class Node:
 
     def contact_started(self, contact: int, now_s: float) -> None:
         """The link of this contact is up."""
+        self._convergence.open(contact, now_s)
         self._carry(self.agent.contact_started(contact, now_s), now_s)
 
     def contact_ended(self, contact: int, now_s: float, reason: str = "scheduled") -> None:
         """The link of this contact is down."""
         cut_short = self._convergence.close(contact, now_s)
         self._carry(self.agent.contact_ended(contact, now_s, reason), now_s)
-        if cut_short is not None:
-            why = CONTACT_ENDED if reason == "scheduled" else reason
-            self._carry(self.agent.transfer_failed(cut_short.transfer, why, now_s), now_s)
+        why = CONTACT_ENDED if reason == "scheduled" else reason
+        for request in cut_short:
+            self.transfer_failed(request.transfer, why, now_s)
 
     def end(self, now_s: float) -> None:
         """The run is over: say what is still held."""

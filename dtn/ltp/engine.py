@@ -111,6 +111,12 @@ class Engine:
         self.exports.cancel(ref, reason, out)
         return out
 
+    def accept(self, session: SessionId, now_s: float, *, is_safe: bool = True) -> list[Output]:
+        """With `options.reports_wait`: the red part that was handed out is safe, or could not be kept."""
+        out: list[Output] = []
+        self.imports.accept(session, is_safe, out)
+        return out
+
     # --- the link -------------------------------------------------------------------------------
 
     def link(self, up: bool, now_s: float) -> list[Output]:

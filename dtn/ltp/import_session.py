@@ -98,6 +98,8 @@ class ImportSession:
         self.block_bytes: int | None = None
         self.heard_s = 0.0
         self.cancel: Awaiting | None = None
+        self.held: list[Awaiting] | None = None
+        """Reports that wait for the client to accept the red part; None: none has to."""
         self._segment_bytes = segment_bytes
         self._red = Extents()
         self._green = Extents()
@@ -199,6 +201,8 @@ class ImportSession:
 
     def report(self, checkpoint: DataSegment) -> list[Awaiting]:
         """New reports that answer a checkpoint (§6.11), contiguous in their bounds; none if there is nothing to say."""
+        if checkpoint.checkpoint in self._by_checkpoint:
+            return []
         upper = checkpoint.offset + len(checkpoint.data)
         cause = self._reports.get(checkpoint.report)
         lower = cause.lower if cause else self._primary_upper

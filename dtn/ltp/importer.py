@@ -74,6 +74,18 @@ class Importer:
         else:
             self._red(session, segment, out)
 
+    def accept(self, session_id: SessionId, is_safe: bool, out: list[Output]) -> None:
+        """The client has the red part safe: reports may go. Or it could not keep it: cancel."""
+        session = self._sessions.get(session_id)
+        if session is None or session.held is None:
+            return
+        held, session.held = session.held, None
+        if is_safe:
+            for report in held:
+                self._control.ask(report)
+        elif session.accepts(ImportInput.CANCEL):
+            self._cancel(session, CancelReason.SYS_CNCLD, out)
+
     def report_acknowledged(self, ack: ReportAck, out: list[Output]) -> None:
         """The sender has a report (§6.14)."""
         session = self._sessions.get(ack.session)
@@ -142,6 +154,7 @@ class Importer:
     def _red(self, session: ImportSession, segment: DataSegment, out: list[Output]) -> None:
         if session.is_red_complete and session.accepts(ImportInput.RED_COMPLETE):
             session.apply(ImportInput.RED_COMPLETE)  # §6.9
+            session.held = [] if self._options.reports_wait else None
             out.append(
                 RedPartReceived(
                     session.id,
@@ -152,14 +165,16 @@ class Importer:
             )
         if not segment.checkpoint:
             return
-        if session.is_redundant(segment.checkpoint):
+        if session.held is not None:
+            session.held += session.report(segment)
+        elif session.is_redundant(segment.checkpoint):
             for report in session.reports_on(segment.checkpoint):
                 if not report.is_queued:
                     self._control.countdowns.stop(report)
                     self._ask_again(session, report, out)
-            return
-        for report in session.report(segment):
-            self._control.ask(report)
+        else:
+            for report in session.report(segment):
+                self._control.ask(report)
 
     def _green(self, session: ImportSession, segment: DataSegment, out: list[Output]) -> None:
         """§6.10."""

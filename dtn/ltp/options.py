@@ -23,6 +23,8 @@ class EngineOptions:
         cancel_limit: how often a cancellation is before the session is just closed (§6.16).
         round_limit: how many retransmissions may follow one another in a session (§6.13).
         abandon_s: an incoming block of which nothing was heard for so long makes room for new ones.
+        reports_wait: whether no report on a whole red part goes out before the client has called `accept`: then nothing
+            is acknowledged that its store does not have.
         client_services: for whom blocks are taken; others are refused (UNREACH).
 
     Raises:
@@ -37,6 +39,7 @@ class EngineOptions:
     cancel_limit: int = 10
     round_limit: int = 20
     abandon_s: float = 30 * 86400.0
+    reports_wait: bool = False
     client_services: frozenset[int] = frozenset((1,))
 
     def __post_init__(self) -> None:

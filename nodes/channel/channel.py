@@ -24,4 +24,4 @@ class Channel(Protocol):
         """The node is down: frames that arrive from now on are lost."""
 
     def send(self, frame: Frame, bundle_id: str) -> None:
-        """Carry a frame; `bundle_id` names what it carries, for events."""
+        """Carry a frame; `bundle_id` names its bundle, for events; empty if it carries segments."""

@@ -63,4 +63,6 @@ class LocalChannel:
     def end(self, now_s: float) -> None:
         """The run is over: say what is still between two nodes."""
         for (source, destination, _), bundle_id in self._in_flight.items():
+            if not bundle_id:
+                continue  # segments: their senders still hold the bundles
             self._record(BundleInFlight(now_s, source, bundle_id, destination))

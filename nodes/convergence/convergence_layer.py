@@ -24,8 +24,11 @@ class ConvergenceLayer(Protocol):
     def transmit(self, request: Transmit, now_s: float) -> None:
         """Send a bundle over an open contact, starting now."""
 
-    def close(self, contact: int, now_s: float) -> Transmit | None:
-        """The contact is over: returns the transfer that it cuts short, if any."""
+    def open(self, contact: int, now_s: float) -> None:
+        """The contact is open; the node is told of it next."""
+
+    def close(self, contact: int, now_s: float) -> list[Transmit]:
+        """The contact is over: returns the transfers that fail with it."""
 
 
 class ConvergenceUser(Protocol):

@@ -74,19 +74,22 @@ class WholeBundle:
         if last_bit_s < math.inf:
             self._timers.schedule(last_bit_s, self._last_bit_out, request, last_bit_s)
 
-    def close(self, contact: int, now_s: float) -> Transmit | None:
+    def open(self, contact: int, now_s: float) -> None:
+        """The contact is open: nothing waits for it here."""
+
+    def close(self, contact: int, now_s: float) -> list[Transmit]:
         """The contact is over: returns the transfer that it cuts short, if any.
 
         Contacts are closed at their ends: a bundle that fills one to its end is through.
         """
         if contact not in self._on_air:
-            return None
+            return []
         request, last_bit_s = self._on_air[contact]
         if last_bit_s > now_s + TIME_TOLERANCE_S:
             del self._on_air[contact]
-            return request
+            return [request]
         self._finish(request, last_bit_s, now_s)
-        return None
+        return []
 
     def receive(self, frame: Frame) -> None:
         """A frame arrived: it is a bundle."""

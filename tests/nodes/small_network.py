@@ -13,6 +13,7 @@ from dtn.store import MemoryStore
 from emulator.clock import EmulatedLoop
 from nodes.applications import Flow, Receiver
 from nodes.channel.local import LocalChannel
+from nodes.convergence.ltp import Ltp
 from nodes.convergence.whole_bundle import WholeBundle
 from nodes.links import Links
 from nodes.node import Node
@@ -28,7 +29,18 @@ def contact(source, destination, start_s, end_s, rate_bps=RATE_BPS, owlt_s=LIGHT
 class SmallNetwork:
     """Nodes a, b, ... with ipn numbers 1, 2, ...; each has a Receiver for service 1."""
 
-    def __init__(self, contacts, rate=float("inf"), octets=False, strategy="direct", joins_s=None):
+    def __init__(
+        self,
+        contacts,
+        rate=float("inf"),
+        octets=False,
+        strategy="direct",
+        joins_s=None,
+        ltp=None,
+        seed=1,
+    ):
+        self.ltp = ltp
+        self.seed = seed
         self.plan = ContactPlan(contacts)
         self.loop = EmulatedLoop(rate)
         self.events = []
@@ -38,7 +50,11 @@ class SmallNetwork:
         self.receivers = {}
         numbers = {number: name for number, name in enumerate(self.plan.nodes, 1)}
         for number, name in numbers.items():
-            options = AgentOptions(node_id=parse_eid(f"ipn:{number}.0"), names=numbers)
+            options = AgentOptions(
+                node_id=parse_eid(f"ipn:{number}.0"),
+                names=numbers,
+                start_dtn_ms=0 if ltp is None else 10**6,  # octets of creation time 0 need an age
+            )
             rng = random.Random(number)
             routing = RoutingEngine(name, self.plan, load_strategy(strategy), rng)
             node = Node(
@@ -56,6 +72,19 @@ class SmallNetwork:
         self.links.start()
 
     def _convergence(self, name, octets, user):
+        if self.ltp is not None:
+            numbers = {node: number for number, node in enumerate(self.plan.nodes, 1)}
+            return Ltp(
+                name,
+                user,
+                self.plan,
+                self.loop,
+                self.channel,
+                self.events.append,
+                self.ltp,
+                numbers,
+                self.seed,
+            )
         return WholeBundle(name, user, self.plan, self.loop, self.channel, octets=octets)
 
     def endpoint(self, name, service="1"):
