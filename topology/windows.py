@@ -115,9 +115,23 @@ def passage(
     outer = sightline(a.path, b.path, ends_s)
     t_s = _framed(outer.t_s, inner.t_s)
     values = _framed(limits(outer, a, b, around), limits(inner, *near))
-    edges = zeros(lambda at_s: limits(sightline(a.path, b.path, at_s), a, b, around), t_s, values)
+    owlt_s = _framed(outer.owlt_s, inner.owlt_s)
+    rough = _rough(a, t_s) | _rough(b, t_s + owlt_s)
+    edges = zeros(
+        lambda at_s: limits(sightline(a.path, b.path, at_s), a, b, around), t_s, values, rough
+    )
     opened = _between(edges, bool(values[:, 0].min() >= 0), first_s, last_s)
-    return Passage(tuple(opened), t_s, _framed(outer.owlt_s, inner.owlt_s))
+    return Passage(tuple(opened), t_s, owlt_s)
+
+
+def _rough(end: End, t_s: FloatArray) -> np.ndarray:
+    """Cells of a grid in which the path bends too fast for the grid's step, shape (N - 1,)."""
+    cells = np.zeros(t_s.size - 1, dtype=bool)
+    if isinstance(end.path, Track):
+        for first_s, last_s in end.path.rough:
+            begin, stop = np.searchsorted(t_s, (first_s, last_s))
+            cells[max(begin - 1, 0) : stop + 1] = True
+    return cells
 
 
 def _within_reach(
@@ -176,7 +190,10 @@ def received(a: End, b: End, sent: list[Window]) -> list[Window]:
 
 
 def zeros(
-    function: Callable[[FloatArray], FloatArray], t_s: FloatArray, values: FloatArray
+    function: Callable[[FloatArray], FloatArray],
+    t_s: FloatArray,
+    values: FloatArray,
+    rough: np.ndarray | None = None,
 ) -> FloatArray:
     """Where the least of several functions of time changes sign, in order.
 
@@ -184,6 +201,7 @@ def zeros(
         function: takes times of shape (N,), gives the functions' values, shape (K, N).
         t_s: a grid of at least three points, even but for its first and last step.
         values: the functions there, shape (K, M). Zero counts as positive; infinite is never looked at.
+        rough: cells to look at more closely whatever the values, shape (M - 1,).
     """
 
     def least(at_s: FloatArray) -> FloatArray:
@@ -196,6 +214,10 @@ def zeros(
         width_s = float(np.diff(times).max())
         lowest = here.min(axis=0)
         closed, unclear = _told_by_bends(here)
+        if rough is not None:
+            closed[0] &= ~rough
+            unclear[0] |= rough
+            rough = None
         open_ = ~closed & ~unclear if width_s > SHORTEST_S else ~closed
         row, cell = np.nonzero(open_ & ((lowest[:, 1:] >= 0) != (lowest[:, :-1] >= 0)))
         brackets.append(
@@ -303,7 +325,7 @@ def _leaves_to_meet(a: End, b: End, arrives_s: float) -> float:
 def _grid_step_s(a: End, b: End) -> float:
     """The longest of 600 s, 300 s, 150 s, ... that is not much longer than the ends' own steps."""
     own_s = min(
-        end.path.step_s if isinstance(end.path, Track) else _SLOWEST_GRID_S for end in (a, b)
+        end.path.calm_step_s if isinstance(end.path, Track) else _SLOWEST_GRID_S for end in (a, b)
     )
     halvings = max(0, math.ceil(math.log2(_SLOWEST_GRID_S / own_s) - 0.2))
     step_s: float = _SLOWEST_GRID_S / 2**halvings
