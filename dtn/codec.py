@@ -4,9 +4,10 @@ Source: RFC 9171 section 4; RFC 9758 section 6 for ipn endpoints; erratum 8043 f
 
 `decode` judges in layers and takes nothing that it need not take: cbor (well-formed), encoding
 (deterministic: shortest forms, no tags, the outer array of indefinite length), codec (the fields of
-the blocks, CRC values, block numbers), extension (the content of blocks 6, 7 and 10), rules (what
-RFC 9171 asks of a bundle as a whole). RFC 9171 section 5.6 step 3 has a malformed bundle deleted;
-section 4.1 lets a node accept some non-conforming ones: that is `tolerant`.
+the blocks, CRC values, block numbers), extension (the content of blocks 6, 7 and 10), bpsec (the
+security blocks, `dtn.bpsec.structure`), rules (what RFC 9171 asks of a bundle as a whole). RFC 9171
+section 5.6 step 3 has a malformed bundle deleted; section 4.1 lets a node accept some non-conforming
+ones: that is `tolerant`, which leaves out the last two layers.
 
 `encode` writes core deterministic CBOR. The blocks of a bundle that was decoded keep their octets,
 so that what no node may change (the primary block, section 4.3.1) or did not change is sent on as it
@@ -21,6 +22,7 @@ import re
 
 from dtn import cbor, extension_blocks
 from dtn import rules as bundle_rules
+from dtn.bpsec import structure as security
 from dtn.bundle import (
     BlockType,
     Bundle,
@@ -144,6 +146,8 @@ def decode(
         _remember(bundle, "size_bytes", reader.at)
     if len(blocks) > 1:
         _check_extensions(bundle, tolerant)
+        if not tolerant:
+            security.check(bundle)
     if rules and not tolerant:
         bundle_rules.check(bundle)
     return bundle

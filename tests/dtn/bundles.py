@@ -93,7 +93,7 @@ def bundles(draw: st.DrawFn, max_payload: int = 300) -> Bundle:
         fragment=fragment,
     )
     numbers = draw(st.lists(st.integers(2, 2**64 - 1), max_size=4, unique=True))
-    types = st.integers(11, 2**64 - 1)
+    types = st.integers(13, 2**64 - 1)  # 11 and 12 are security blocks, whose content is judged
     data = st.binary(max_size=40)
     others = [
         CanonicalBlock(draw(types), number, draw(UINT64), draw(st.integers(0, 2)), draw(data))

@@ -318,7 +318,7 @@ def test_an_error_says_the_layer_the_reason_and_the_place() -> None:
 
 
 def test_extension_content_that_is_encrypted_is_not_judged() -> None:
-    target_2 = bytes.fromhex("8102") + bytes.fromhex("0200820282020100")
+    target_2 = bytes.fromhex("8102") + bytes.fromhex("0200820282020181") + b"\x80"
     blocks = [(10, 2, 0, 0, b"\xff ciphertext"), (12, 3, 0, 0, target_2)]
     encoded = [block_octets(block, 3) for block in blocks]
     assert taken(bundle_octets(primary_octets(), *encoded, canonical_octets()))

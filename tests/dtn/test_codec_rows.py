@@ -177,7 +177,9 @@ def test_a_crc_in_the_other_octet_order_does_not_match() -> None:
 @pytest.mark.row("C7")
 def test_a_primary_block_without_crc_needs_an_integrity_block_that_aims_at_it() -> None:
     def integrity(*targets: int) -> bytes:
-        asb = bytes((0x80 + len(targets), *targets)) + bytes.fromhex("0100820282020100")
+        count = len(targets)
+        asb = bytes((0x80 + count, *targets)) + bytes.fromhex("01008202820201")
+        asb += bytes((0x80 + count, *(0x80 for _ in targets)))
         return block_octets((11, 9, 0, 0, asb), 3)
 
     bare = primary_octets(f2=0)
