@@ -8,7 +8,7 @@ store is asked to keep only what fits. A disk may be full all the same: then the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dtn.bundle import Bundle
 
@@ -16,16 +16,24 @@ Stored = Callable[[int, bool], object]
 """Told the fate of one `put`: the ref, and whether the bundle is kept."""
 
 
+class Kept(NamedTuple):
+    """A bundle in a store, and when it was put there."""
+
+    ref: int
+    bundle: Bundle
+    put_s: float
+
+
 class Store(Protocol):
     """A store of bundles by the agent's `ref`."""
 
-    def put(self, ref: int, bundle: Bundle, stored: Stored) -> None:
+    def put(self, ref: int, bundle: Bundle, now_s: float, stored: Stored) -> None:
         """Keep a bundle; `stored` is called once when its fate is known, in the order of the puts."""
 
     def forget(self, ref: int) -> None:
         """Let it go; unknown refs are ignored."""
 
-    def __iter__(self) -> Iterator[tuple[int, Bundle]]:
+    def __iter__(self) -> Iterator[Kept]:
         """Everything kept, in order of ref: what a node finds when it starts again."""
 
 
@@ -33,19 +41,19 @@ class MemoryStore:
     """A store that lasts as long as its process; what is put is stored at once."""
 
     def __init__(self) -> None:
-        self._bundles: dict[int, Bundle] = {}
+        self._bundles: dict[int, tuple[Bundle, float]] = {}
 
-    def put(self, ref: int, bundle: Bundle, stored: Stored) -> None:
+    def put(self, ref: int, bundle: Bundle, now_s: float, stored: Stored) -> None:
         """Keep a bundle."""
-        self._bundles[ref] = bundle
+        self._bundles[ref] = (bundle, now_s)
         stored(ref, True)
 
     def forget(self, ref: int) -> None:
         """Let it go."""
         self._bundles.pop(ref, None)
 
-    def __iter__(self) -> Iterator[tuple[int, Bundle]]:
-        return iter(sorted(self._bundles.items()))
+    def __iter__(self) -> Iterator[Kept]:
+        return iter([Kept(ref, *self._bundles[ref]) for ref in sorted(self._bundles)])
 
     def __len__(self) -> int:
         return len(self._bundles)

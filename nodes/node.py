@@ -104,6 +104,11 @@ class Node:
 
     # -- the environment: power and links
 
+    def restore(self, now_s: float) -> None:
+        """Go on with what the store kept over a restart of the process, before all else."""
+        for kept in self._store:
+            self._carry(self.agent.restored(*kept, now_s), now_s)
+
     def go_up(self, now_s: float) -> None:
         """Join the network, with the store as it was left."""
         self.is_up = True
@@ -193,7 +198,7 @@ class Node:
     def _carry_out(self, output: Output, now_s: float) -> None:
         if isinstance(output, Store):
             self._puts += 1
-            self._store.put(output.ref, output.bundle, self._stored)
+            self._store.put(output.ref, output.bundle, now_s, self._stored)
         elif isinstance(output, Transmit):
             self._convergence.transmit(output, now_s)
         elif isinstance(output, Release):
