@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -274,3 +276,13 @@ def test_a_duration_is_the_sum_of_its_parts(parts: list[tuple[int, str]]) -> Non
     text = " ".join(f"{number}{unit}" for number, unit in parts)
     expected = sum(number * SECONDS_PER_UNIT[unit] for number, unit in parts)
     assert scenarios.parse_duration_s(text) == pytest.approx(expected)
+
+
+def test_the_json_schema_is_closed_and_every_reference_in_it_leads_somewhere() -> None:
+    schema = scenarios.json_schema()
+    tables = [schema, *schema["$defs"].values()]
+    assert all(table["additionalProperties"] is False for table in tables)
+    assert all(set(table.get("required", ())) <= set(table["properties"]) for table in tables)
+    text = json.dumps(schema)
+    references = set(re.findall(r'"\$ref": "#/\$defs/(\w+)"', text))
+    assert references == set(schema["$defs"])
