@@ -233,7 +233,7 @@ class SessionCompleted(NamedTuple):
     node: str
     neighbour: str
     session: str
-    bundles: int
+    bundle_count: int
     block_bytes: int
     resent_bytes: int
 

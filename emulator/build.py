@@ -22,6 +22,7 @@ from nodes.applications import Echo, File, Flow, Ping, Receiver, Telemetry, peri
 from nodes.applications.ping import ECHO_SERVICE
 from nodes.channel.local import LocalChannel
 from nodes.convergence.convergence_layer import ConvergenceLayer, ConvergenceUser
+from nodes.convergence.ltp import Ltp
 from nodes.convergence.whole_bundle import WholeBundle
 from nodes.faults import schedule_outages
 from nodes.links import Links
@@ -68,6 +69,7 @@ class Network:
         self._setup = setup
         self._strategy = strategy
         self._loop = loop
+        self._record = record
         self._numbers = {member.name: member.ipn for member in setup.members}
         self._channel = LocalChannel(loop, record)
         self.nodes = {node.name: node for node in self._make_nodes(record)}
@@ -108,7 +110,20 @@ class Network:
             )
 
     def _convergence(self, name: str, user: ConvergenceUser) -> ConvergenceLayer:
-        return WholeBundle(name, user, self._setup.plan, self._loop, self._channel)
+        setup = self._setup
+        if setup.ltp is None:
+            return WholeBundle(name, user, setup.plan, self._loop, self._channel)
+        return Ltp(
+            name,
+            user,
+            setup.plan,
+            self._loop,
+            self._channel,
+            self._record,
+            setup.ltp,
+            self._numbers,
+            setup.seed,
+        )
 
     def _start_applications(self) -> None:
         for node in self.nodes.values():

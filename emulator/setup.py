@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dtn.contact_plan import ContactPlan
+from dtn.ltp.options import EngineOptions
 from emulator import bundle_list
 from emulator.bundle_list import Demand
 from emulator.scenario import Scenario, Traffic
+from nodes.convergence.ltp_options import LtpOptions
 from nodes.faults import LinkOutage, NodeOutage
 
 PRIORITIES = {"bulk": 0, "normal": 1, "expedited": 2}
@@ -72,6 +74,7 @@ class Setup:
         streams: traffic of applications.
         demands: traffic as single bundles.
         outages: what fails.
+        ltp: how bundles travel in LTP blocks; None: each travels whole, and what is lost is lost.
         source: the words of the command line that name the files, a line each.
     """
 
@@ -86,6 +89,7 @@ class Setup:
     streams: tuple[Stream, ...] = ()
     demands: tuple[Demand, ...] = ()
     outages: tuple[NodeOutage | LinkOutage, ...] = ()
+    ltp: LtpOptions | None = None
     source: str = ""
 
 
@@ -114,6 +118,7 @@ def from_scenario(
         members=members,
         streams=tuple(_streams(scenario, {member.name: member.joins_s for member in members})),
         outages=tuple(_outages(scenario)),
+        ltp=ltp_options(scenario) if scenario.convergence == "ltp" else None,
         source=str(scenario.file),
     )
 
@@ -186,6 +191,30 @@ def _outages(scenario: Scenario) -> Iterator[NodeOutage | LinkOutage]:
             yield NodeOutage(node=outage.node, at_s=at_s, for_s=outage.for_s)
         elif outage.link is not None:
             yield LinkOutage(between=outage.link, at_s=at_s, for_s=outage.for_s)
+
+
+def ltp_options(scenario: Scenario) -> LtpOptions:
+    """How bundles travel in LTP blocks."""
+    table = scenario.ltp
+    losses = {}
+    for link in scenario.links:
+        a, b = link.between
+        losses[a, b] = losses[b, a] = link.frame_loss
+    return LtpOptions(
+        engine=EngineOptions(
+            segment_bytes=table.segment_bytes,
+            max_export_sessions=table.max_export_sessions,
+            checkpoint_limit=table.checkpoint_limit,
+            report_limit=table.report_limit,
+            cancel_limit=table.cancel_limit,
+            round_limit=table.round_limit,
+        ),
+        aggregation_bytes=table.aggregation_bytes or 0,
+        aggregation_s=table.aggregation_s,
+        aal_s=table.anticipated_latency_s,
+        frame_loss=table.frame_loss,
+        frame_losses=losses,
+    )
 
 
 def strategy_beside(scenario: Scenario) -> str:

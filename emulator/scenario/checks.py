@@ -27,6 +27,7 @@ def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
         _planner,
         _terminals,
         _links,
+        _convergence,
         _mass_drivers,
         _traffic,
         _outages,
@@ -132,6 +133,18 @@ def _links(scenario: Scenario) -> Iterator[Found]:
     names = [node.name for node in scenario.nodes]
     for place, link in enumerate(scenario.links):
         yield from _ends(f"links[{place}].between", link.between, names)
+
+
+def _convergence(scenario: Scenario) -> Iterator[Found]:
+    """What is said of LTP must not go unheard."""
+    if scenario.convergence == "ltp":
+        return
+    mend = 'is for LTP only: write convergence = "ltp" above the tables, or leave it out'
+    if "ltp" in scenario.model_fields_set:
+        yield "ltp", "", mend
+    for place, link in enumerate(scenario.links):
+        if link.frame_loss:
+            yield f"links[{place}].frame_loss", link.frame_loss, mend
 
 
 def _ends(path: str, ends: tuple[str, str], names: list[str]) -> Iterator[Found]:

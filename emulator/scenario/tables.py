@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
+from dtn.ltp.options import LEAST_SEGMENT_BYTES
 from emulator.scenario import presets
 from emulator.scenario.quantities import Bytes, Moment, PositiveSeconds, Utc
 from topology import laser
@@ -120,6 +121,28 @@ class Planner(Table):
     least_rate_bps: Positive | None = None
 
 
+class Ltp(Table):
+    """How bundles travel in LTP blocks, with `convergence = "ltp"` (see `LtpOptions`).
+
+    Segments are at most `segment` long, header included. Bundles gather in a block up to `aggregation`, for
+    `aggregation_time` at most; without `aggregation` each is a block. `frame_loss`: how likely a segment is lost on a
+    laser link; fibre has its own.
+    """
+
+    segment_bytes: Annotated[Bytes, Field(ge=LEAST_SEGMENT_BYTES)] = Field(
+        default=1400, alias="segment"
+    )
+    aggregation_bytes: Bytes | None = Field(default=None, alias="aggregation")
+    aggregation_s: PositiveSeconds = Field(default=1.0, alias="aggregation_time")
+    max_export_sessions: int = Field(default=100, ge=1)
+    checkpoint_limit: int = Field(default=10, ge=0)
+    report_limit: int = Field(default=10, ge=0)
+    cancel_limit: int = Field(default=10, ge=0)
+    round_limit: int = Field(default=20, ge=0)
+    anticipated_latency_s: PositiveSeconds = Field(default=1.0, alias="anticipated_latency")
+    frame_loss: float = Field(default=0.0, ge=0, lt=1)
+
+
 class Node(Table):
     """One node of the network. `role` fills in what is not written (see presets).
 
@@ -159,6 +182,7 @@ class Link(Table):
     between: tuple[str, str]
     rate_bps: Positive
     owlt_s: float = Field(ge=0)
+    frame_loss: float = Field(default=0.0, ge=0, lt=1)
 
 
 class Satellites(Table):
@@ -245,6 +269,8 @@ class Scenario(Table):
     seed: int = Field(default=1, ge=0)
     routing: Routing = Routing()
     planner: Planner = Planner()
+    convergence: Literal["whole-bundle", "ltp"] = "whole-bundle"
+    ltp: Ltp = Ltp()
     terminals: dict[Name, Terminal] = Field(default_factory=dict)
     nodes: tuple[Node, ...]
     links: tuple[Link, ...] = ()

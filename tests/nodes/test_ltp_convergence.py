@@ -65,7 +65,7 @@ def test_a_transfer_is_finished_when_the_report_is_back_and_not_before():
     assert delivered.t_s == pytest.approx(sent.t_s + LIGHT_S)
     assert finished.t_s == pytest.approx(sent.t_s + 2 * LIGHT_S, abs=0.05)
     (session,) = net.of(SessionCompleted)
-    assert (session.node, session.bundles, session.resent_bytes) == ("a", 1, 0)
+    assert (session.node, session.bundle_count, session.resent_bytes) == ("a", 1, 0)
     assert net.of(BundleHeld) == []
 
 

@@ -1,0 +1,152 @@
+"""`convergence = "ltp"`: what the scenario says of it reaches the links, and a run over it adds up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from test_scenario import GOOD
+
+import emulator
+from dtn.contact_plan import Contact, ContactPlan
+from dtn.errors import BadInput
+from dtn.ltp.options import EngineOptions
+from emulator import scenario as scenarios
+from emulator.bundle_list import Demand
+from emulator.setup import Member, Setup, ltp_options
+from nodes.convergence.ltp_options import LtpOptions
+
+LTP = """\
+[ltp]
+segment = "8 kB"
+aggregation = "1 MB"
+aggregation_time = "2s"
+max_export_sessions = 7
+checkpoint_limit = 1
+report_limit = 2
+cancel_limit = 3
+round_limit = 4
+anticipated_latency = "5s"
+frame_loss = 0.01
+"""
+GATEWAY = """\
+[[nodes]]
+name = "office"
+ipn = 3
+role = "gateway"
+
+[[links]]
+between = ["teide", "office"]
+rate_bps = 1e9
+owlt_s = 0.01
+frame_loss = 0.001
+"""
+
+
+def load(tmp_path, text):
+    file = tmp_path / "scenario.toml"
+    file.write_text(text)
+    return scenarios.load(file)
+
+
+def with_ltp(extra=LTP):
+    return GOOD.replace('name = "small"\n', 'name = "small"\nconvergence = "ltp"\n') + extra
+
+
+def test_every_value_of_the_table_reaches_the_links(tmp_path):
+    assert ltp_options(load(tmp_path, with_ltp(LTP + GATEWAY))) == LtpOptions(
+        engine=EngineOptions(
+            segment_bytes=8000,
+            max_export_sessions=7,
+            checkpoint_limit=1,
+            report_limit=2,
+            cancel_limit=3,
+            round_limit=4,
+        ),
+        aggregation_bytes=10**6,
+        aggregation_s=2.0,
+        aal_s=5.0,
+        frame_loss=0.01,
+        frame_losses={("teide", "office"): 0.001, ("office", "teide"): 0.001},
+    )
+
+
+def test_what_is_left_out_is_as_the_convergence_layer_has_it(tmp_path):
+    assert ltp_options(load(tmp_path, with_ltp(""))) == LtpOptions()
+    assert load(tmp_path, GOOD).convergence == "whole-bundle"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (with_ltp("[ltp]\nsegment = '127 B'\n"), "ltp.segment"),
+        (with_ltp("[ltp]\nsegment = 1400\n"), "ltp.segment"),
+        (with_ltp("[ltp]\nframe_loss = 1.0\n"), "ltp.frame_loss"),
+        (with_ltp("[ltp]\nframe_loss = -0.1\n"), "ltp.frame_loss"),
+        (with_ltp("[ltp]\nmax_export_sessions = 0\n"), "ltp.max_export_sessions"),
+        (with_ltp("[ltp]\nround_limit = -1\n"), "ltp.round_limit"),
+        (with_ltp("[ltp]\nsegments = '1 kB'\n"), "ltp.segments"),
+        (with_ltp("").replace('"ltp"', '"udp"'), "convergence"),
+        (GOOD + LTP, "ltp"),
+        (GOOD + GATEWAY, "links[0].frame_loss"),
+    ],
+)
+def test_what_cannot_be_is_named(tmp_path, text, key):
+    with pytest.raises(BadInput) as bad:
+        load(tmp_path, text)
+    assert [fault.key for fault in bad.value.faults] == [key]
+
+
+def small_setup(ltp=None, seed=1):
+    """Two nodes four light minutes apart, a contact a day, a hundred bundles."""
+    contacts = [
+        Contact(a, b, day * 86400.0, day * 86400.0 + 7200.0, 1e6, 240.0)
+        for day in range(3)
+        for a, b in (("mars", "earth"), ("earth", "mars"))
+    ]
+    demands = [
+        Demand(
+            created_s=600.0 * number,
+            source="mars",
+            destination="earth",
+            size_bytes=50_000,
+            lifetime_s=2 * 86400.0,
+            priority=1,
+            flow="science",
+        )
+        for number in range(100)
+    ]
+    return Setup(
+        name="small",
+        sha256="",
+        start=None,
+        duration_s=3 * 86400.0,
+        seed=seed,
+        strategy="sabr",
+        plan=ContactPlan(contacts),
+        members=(Member(name="mars", ipn=1), Member(name="earth", ipn=2)),
+        demands=tuple(demands),
+        ltp=ltp,
+    )
+
+
+def test_a_run_over_lossy_links_delivers_what_a_run_over_good_ones_does():
+    lossy = emulator.run(small_setup(LtpOptions(frame_loss=0.05)))
+    good = emulator.run(small_setup())
+    kinds = Counter(lossy.events["event"])
+    assert kinds["SegmentLost"] > 100
+    assert kinds["SessionCompleted"] == kinds["BlockSent"] == kinds["TransferFinished"] == 100
+    assert lossy.summary["bundles"] == good.summary["bundles"]
+    assert lossy.summary["bundles"]["delivered"] == 100
+    assert lossy.summary["latency_s"]["mean"] > good.summary["latency_s"]["mean"]
+    assert lossy.summary["breakdown_s"]["retransmission"] > 0
+
+
+def test_equal_seeds_give_equal_runs_over_lossy_links():
+    setup = small_setup(LtpOptions(frame_loss=0.05))
+    first, again, other = (
+        emulator.run(one).events for one in (setup, setup, replace(setup, seed=2))
+    )
+    assert first.equals(again)
+    assert not first.equals(other)
