@@ -340,3 +340,39 @@ def test_the_console_script_ends_with_2_and_one_line_on_bad_input(tmp_path: Path
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == f"{tmp_path / 'no.toml'}: there is no such file: check its name\n"
+
+
+MY_STRATEGY = """\
+from dtn.routing import Hold, Send, strategy
+
+@strategy("my_hops")
+def my_hops(view, bundle):
+    routes = view.routes(bundle, k=4)
+    best = min(routes, key=lambda route: (route.hops, route.delivery_s), default=None)
+    return Send(best) if best else Hold()
+
+def broken(view, bundle):
+    raise ValueError("no idea")
+"""
+
+
+def test_a_strategy_in_a_file_of_the_users_runs(lightlag: Run, files: Path) -> None:
+    (files / "mine.py").write_text(MY_STRATEGY)
+    words = ("run", "--plan", files / "plan.json", "--traffic", files / "traffic.csv", "--json")
+    code, out, _ = lightlag(*words, "--strategy", f"{files / 'mine.py'}:my_hops")
+    assert code == 0
+    assert json.loads(out)["strategy"] == "my_hops"
+
+
+def test_a_strategy_that_raises_ends_the_run_and_is_named(lightlag: Run, files: Path) -> None:
+    (files / "mine.py").write_text(MY_STRATEGY)
+    words = ("run", "--plan", files / "plan.json", "--traffic", files / "traffic.csv")
+    code, out, err = lightlag(
+        *words, "--strategy", f"{files / 'mine.py'}:broken", "--out", files / "run"
+    )
+    assert code == 1
+    assert out == ""
+    assert "broken" in err
+    assert "no idea" in err
+    assert "Traceback" not in err
+    assert list((files / "run").iterdir()) == []
