@@ -11,16 +11,18 @@ from collections.abc import Iterable
 
 from dtn.administrative_record import Reason
 from dtn.bpa.administration import administer
-from dtn.bpa.blocks import BundleBuilder
+from dtn.bpa.blocks import BundleBuilder, priority_of
 from dtn.bpa.deadlines import Deadlines, Purpose
 from dtn.bpa.delivery import Delivery
 from dtn.bpa.holdings import Holdings
 from dtn.bpa.outputs import Output, Release, Store, Transmit
 from dtn.bpa.records import Records
 from dtn.bpa.request import AgentOptions, TransmissionRequest
+from dtn.bpa.security import BundleSecurity
 from dtn.bpa.splitting import two_of
 from dtn.bpa.status_report import report_on
 from dtn.bundle import Bundle, BundleFlag
+from dtn.codec import encoded_size
 from dtn.events import (
     BundleDeleted,
     BundleFragmented,
@@ -50,6 +52,7 @@ class Procedures:
         self.options = options
         self.routing = routing
         self._builder = BundleBuilder(options)
+        self._security = BundleSecurity(node, options)
         self._records = Records(options)
         self._holdings = Holdings(options.store_bytes)
         self._delivery = Delivery(node)
@@ -69,7 +72,7 @@ class Procedures:
 
     def _source(self, request: TransmissionRequest, now_s: float, out: list[Output]) -> None:
         """§5.2: make the bundle that was asked for and dispatch it."""
-        bundle = self._builder.new(request, now_s)
+        bundle = self._security.protect(self._builder.new(request, now_s))
         record = self._records.sourced(bundle, now_s, request.lifetime_s, self.routing.tokens)
         out.append(
             BundleSourced(
@@ -95,7 +98,7 @@ class Procedures:
             self._arrive(record, now_s, out)
         elif not record.destination and record.bundle.primary.destination.is_null:
             self._delete(record, Reason.DESTINATION_UNAVAILABLE, now_s, out, quietly=True)
-        else:
+        elif record.came_from is None or self._is_secure(record, now_s, out):
             self._keep(record, now_s, out)
 
     def _arrive(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
@@ -107,12 +110,29 @@ class Procedures:
         for used in whole.used:
             self._release(used, out)
         record = whole.record
+        if not self._is_secure(record, now_s, out):
+            return
         if self._delivery.is_active(record):
             self._deliver(record, now_s, out)
         elif self._delivery.defers(record):
             self._keep(record, now_s, out)
         else:
             self._delete(record, Reason.DESTINATION_UNAVAILABLE, now_s, out)
+
+    def _is_secure(self, record: StoredBundle, now_s: float, out: list[Output]) -> bool:
+        """RFC 9172 §5.1: check and accept the security operations that are this node's to check and accept."""
+        verdict = self._security.examine(record, now_s)
+        if verdict is None:
+            return True
+        out += verdict.failures
+        if verdict.reason is not None:
+            self._delete(record, verdict.reason, now_s, out)
+            return False
+        if verdict.bundle is not record.bundle:
+            record.bundle = verdict.bundle
+            record.size_bytes = encoded_size(verdict.bundle)
+            record.priority = priority_of(verdict.bundle)
+        return True
 
     def _keep(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
         """Commit to the store, making room by dropping what matters less (reason 4)."""
@@ -121,9 +141,12 @@ class Procedures:
             self._delete(record, Reason.DEPLETED_STORAGE, now_s, out)
             return
         for victim in victims:
-            self._delete(victim, Reason.DEPLETED_STORAGE, now_s, out)
+            self._delete(victim, Reason.DEPLETED_STORAGE, now_s, out, quietly=True)
         self._retain(record)
         out.append(Store(record.ref, record.bundle))
+        for victim in victims:  # now that the room is taken that reports would take
+            flag, reason = BundleFlag.REPORT_DELETION, Reason.DEPLETED_STORAGE
+            self._report(victim.bundle, flag, reason, now_s, out)
 
     def _retain(self, record: StoredBundle) -> None:
         """It is in the store until it is released or expires."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from dtn.fragmentation import fragment
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from dtn.events import (
     TransferFinished,
     TransferStarted,
 )
+from dtn.fragmentation import fragment
 from tests.dtn.agents import Network
 
 CHAIN = (
