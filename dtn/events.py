@@ -129,6 +129,22 @@ class BundleDeleted(NamedTuple):
     reason: int
 
 
+class SecurityOperationFailed(NamedTuple):
+    """A security operation was missing, unknown, unexpected, wrong or in conflict (RFC 9172 §5.1).
+
+    `operation` is bib-integrity or bcb-confidentiality, `target` the block's number, `reason` a
+    status report reason code from 12 to 16. The target is discarded, or the bundle deleted.
+    """
+
+    t_s: float
+    node: str
+    bundle: str
+    operation: str
+    target: int
+    reason: int
+    why: str
+
+
 class BundleFragmented(NamedTuple):
     """A bundle was replaced by fragments (§5.8), named by their own identities."""
 
@@ -285,6 +301,7 @@ Event = (
     | TransferFailed
     | BundleDelivered
     | BundleDeleted
+    | SecurityOperationFailed
     | BundleFragmented
     | BundleReassembled
     | StatusReported
@@ -317,6 +334,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         TransferFailed,
         BundleDelivered,
         BundleDeleted,
+        SecurityOperationFailed,
         BundleFragmented,
         BundleReassembled,
         StatusReported,

@@ -22,6 +22,7 @@ from dtn.bpa.ingress import check_ingress
 from dtn.bpa.outputs import Output
 from dtn.bpa.procedures import Procedures, why_expired
 from dtn.bpa.request import TransmissionRequest
+from dtn.bpsec import structure
 from dtn.bundle import BlockFlag, Bundle, BundleFlag
 from dtn.codec import decode
 from dtn.errors import MalformedBundle
@@ -108,6 +109,7 @@ class Agent(Procedures):
         """
         try:
             check_ingress(bundle)
+            structure.check(bundle)
             facts = read_facts(bundle, self.options.names)
         except (
             MalformedBundle

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from dtn.bpa.copy_count import COPY_COUNT, decode_copy_count, encode_copy_count
 from dtn.bpa.request import AgentOptions, TransmissionRequest
 from dtn.bpa.route_record import ROUTE_RECORD, decode_route_record, encode_route_record
+from dtn.bpsec.structure import without_target
 from dtn.bundle import (
     BlockFlag,
     BlockType,
@@ -34,6 +35,7 @@ from dtn.extension_blocks import (
     encode_hop_count,
     encode_previous_node,
     encode_quality_of_service,
+    security_targets,
 )
 from dtn.stored_bundle import StoredBundle
 
@@ -44,6 +46,8 @@ KNOWN_BLOCKS = frozenset(
         BlockType.BUNDLE_AGE,
         BlockType.HOP_COUNT,
         BlockType.QUALITY_OF_SERVICE,
+        BlockType.BLOCK_INTEGRITY,
+        BlockType.BLOCK_CONFIDENTIALITY,
         ROUTE_RECORD,
         COPY_COUNT,
     }
@@ -57,6 +61,7 @@ ROUTE_RECORD_NUMBER = 5
 LONGEST_LIFETIME_MS = MAX_UINT64 - MAX_UINT64 % 2**12
 """As long as a lifetime can be, as a float."""
 NORMAL_PRIORITY = 1
+_NOTHING: frozenset[int] = frozenset()
 EXPEDITED_PRIORITY = 2
 
 
@@ -100,9 +105,10 @@ def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
     priority, critical, hops, hop_limit, age_ms = NORMAL_PRIORITY, False, 0, 255, None
     visited: tuple[int, ...] = ()
     tokens = unsupported = 0
+    encrypted = _encrypted(bundle)
     for block in bundle.blocks:
         kind = block.type
-        if kind == BlockType.PAYLOAD:
+        if kind == BlockType.PAYLOAD or block.number in encrypted:
             continue
         if kind == BlockType.HOP_COUNT:
             hop_limit, hops = _hop_count(block.data)
@@ -208,9 +214,12 @@ class BundleBuilder:
         changed: list[CanonicalBlock] = []
         kept = not tokens
         previous = None
+        encrypted = _encrypted(bundle)
         for block in bundle.blocks:
             kind = block.type
-            if kind == BlockType.HOP_COUNT:
+            if block.number in encrypted:
+                changed.append(block)
+            elif kind == BlockType.HOP_COUNT:
                 changed.append(_replaced(block, _one_hop_more(block.data)))
             elif kind == BlockType.PREVIOUS_NODE:
                 previous = block
@@ -235,13 +244,11 @@ class BundleBuilder:
         return sized
 
     def without_unsupported(self, bundle: Bundle) -> Bundle:
-        """The bundle without the unknown blocks that ask to be discarded (§5.6 step 4)."""
-        kept = tuple(
-            block
-            for block in bundle.blocks
-            if block.type in KNOWN_BLOCKS or not block.flags & BlockFlag.DISCARD_IF_UNPROCESSED
-        )
-        return Bundle(bundle.primary, kept)
+        """The bundle without the unknown blocks that ask to be discarded (§5.6 step 4), and what protects them."""
+        for block in bundle.blocks:
+            if block.type not in KNOWN_BLOCKS and block.flags & BlockFlag.DISCARD_IF_UNPROCESSED:
+                bundle = without_target(bundle, block.number)
+        return bundle
 
     def _named(self, eid: Eid) -> Eid:
         """`ipn:!.N` by this node's own number: it is never sent (RFC 9758 §5.4)."""
@@ -259,6 +266,13 @@ class BundleBuilder:
         self._sequence = self._sequence + 1 if time_ms == self._last_time_ms else 0
         self._last_time_ms = time_ms
         return CreationTimestamp(time_ms, self._sequence)
+
+
+def _encrypted(bundle: Bundle) -> frozenset[int]:
+    """The blocks that nobody can read or change here."""
+    if bundle.block(BlockType.BLOCK_CONFIDENTIALITY) is None:
+        return _NOTHING
+    return security_targets(bundle, BlockType.BLOCK_CONFIDENTIALITY)
 
 
 def _replaced(block: CanonicalBlock, data: bytes) -> CanonicalBlock:

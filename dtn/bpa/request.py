@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dtn.bpsec.policy import NodeSecurity
 from dtn.bundle import CrcType
 from dtn.eid import Eid, IpnEid, NodeKey
 from dtn.errors import InvalidValue
@@ -54,6 +55,7 @@ class AgentOptions:
         store_bytes: quota of the store.
         lifetime_override_s: a shorter lifetime that holds at this node only (§4.3.1, §5.5, reason 10).
         fragment: whether a bundle that no remaining contact can take whole is fragmented (§5.8).
+        security: its rules of bundle security, if it has any (RFC 9172).
 
     Raises:
         InvalidValue: the node ID is null or `ipn:!.N`, which no node may call itself (RFC 9758 §5.4).
@@ -70,6 +72,7 @@ class AgentOptions:
     store_bytes: float = math.inf
     lifetime_override_s: float = math.inf
     fragment: bool = False
+    security: NodeSecurity | None = None
 
     def __post_init__(self) -> None:
         if self.node_id.is_null or self.node_id.is_local_node:
