@@ -170,8 +170,6 @@ class Span:
         assert isinstance(frame.content, bytes)
         outputs = self._engine.receive(frame.content, now_s)
         self._carry(outputs, now_s, light_s=frame.arrives_s - frame.sent_s)
-        if self._number is None and self._out_ends_s <= now_s:
-            self._fail(sorted(self._engine.exports.owes_data()), now_s)
         self._go_on(now_s)
 
     # --- blocks ---------------------------------------------------------------------------------
@@ -292,6 +290,8 @@ class Span:
         return contact.owlt_at(t_s) + self._options.aal_s + self._options.burst_s + airtimes_s
 
     def _go_on(self, now_s: float) -> None:
+        if self._blocks and self._number is None and self._out_ends_s <= now_s:
+            self._fail(sorted(self._engine.exports.owes_data()), now_s)
         self._pump(now_s)
         self._arm()
 

@@ -7,8 +7,8 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ltp_fuzz import VECTORS, fuzz_engines
 from ltp_pair import AAL_S, LIGHT_S, Pair, drained, engine, give, is_transmit, of, taken
-from test_ltp_segments import VECTORS, mutated
 
 from dtn.errors import InvalidValue
 from dtn.ltp import export_session, import_session
@@ -26,7 +26,6 @@ from dtn.ltp.outputs import (
     SegmentDiscarded,
     TransmissionCancelled,
     TransmissionCompleted,
-    Transmit,
 )
 from dtn.ltp.segment import (
     CancelAck,
@@ -207,6 +206,28 @@ def test_a_green_block_is_complete_when_it_is_sent():
     assert side.countdowns == 0
 
 
+def test_a_report_that_none_asked_for_answers_the_checkpoints_within_its_bounds():
+    side, segments = sender()
+    give(side, [ReportSegment(SESSION, 5, 0, 6000, 0, ((0, 5000),))])
+    assert side.countdowns == 0
+    assert [s.checkpoint - segments[-1].checkpoint for s in taken(side)[1:]] == [1]
+
+
+def test_nothing_is_asked_any_more_when_all_red_is_claimed():
+    side = engine(1, 2, segment_bytes=1020)
+    side.send(BLOCK, 7, 0.0, red_bytes=3000)
+    first = []
+    while not first or not first[-1].checkpoint:
+        first += [decode_segment(o.octets) for o in side.dequeue(0.0) if is_transmit(o)]
+    give(side, [report_on(first[-1], 1, 0, 3000, (0, 500), (600, 2400))])
+    side.dequeue(0.0)
+    side.dequeue(0.0)
+    assert side.countdowns == 1
+    give(side, [ReportSegment(SESSION, 2, 0, 700, 500, ((0, 200),))])
+    assert side.countdowns == 0
+    assert drained(side)[-1] == TransmissionCompleted(7, SESSION, 6000, 100)
+
+
 @pytest.mark.row("M23")
 def test_what_was_claimed_once_is_never_sent_again():
     side, segments = sender()
@@ -334,6 +355,42 @@ def test_a_redundant_checkpoint_brings_the_same_report_again():
     assert taken(side) == reports  # not what has come since
     give(side, [ReportAck(SESSION, reports[0].serial), ask])
     assert taken(side) == []
+
+
+@pytest.mark.row("M9", "M12")
+def test_a_report_that_is_asked_for_again_is_timed_anew():
+    side = receiver()
+    ask = checkpoint(1000, 2000, 5)
+    give(side, [ask])
+    side.dequeue(0.0)
+    assert side.next_timer() == DEADLINE_S
+    give(side, [ask], 10.0)
+    assert side.next_timer() == math.inf
+    side.dequeue(20.0)
+    assert side.next_timer() == 20.0 + DEADLINE_S
+
+
+def test_a_report_can_wait_until_the_client_has_the_red_part_safe():
+    side = receiver(reports_wait=True)
+    ask = checkpoint(0, 6000, 5, kind=3)
+    give(side, [checkpoint(0, 2000, 4)])
+    assert len(taken(side)) == 1  # the red part is not whole: nothing to wait for
+    outputs = give(side, [ask, ask])
+    assert of(RedPartReceived, outputs) == [RedPartReceived(SESSION, 1, BLOCK, True)]
+    assert (taken(side), side.next_timer() > 0) == ([], True)
+    assert side.accept(SESSION, 50.0) == []
+    (report,) = taken(side)
+    assert report.checkpoint == 5
+    assert side.accept(SESSION, 60.0) == taken(side) == []
+
+
+def test_a_red_part_that_the_client_cannot_keep_cancels_its_session():
+    side = receiver(reports_wait=True)
+    give(side, [checkpoint(0, 6000, 5, kind=3)])
+    assert side.accept(SESSION, 50.0, is_safe=False) == [
+        ReceptionCancelled(SESSION, CancelReason.SYS_CNCLD, False)
+    ]
+    assert taken(side) == [CancelSegment(SESSION, False, CancelReason.SYS_CNCLD)]
 
 
 @pytest.mark.row("M11", "M9")
@@ -776,21 +833,7 @@ def test_every_block_arrives_once_although_links_come_and_go(cues, fates):
 
 
 def test_mutated_segments_do_no_harm_to_an_engine():
-    """Whatever comes: no exception, segments that can be read, timers bounded by what came."""
-    rng = random.Random(5)
-    seeds = [bytes.fromhex(vector["hex"]) for vector in VECTORS["ltp"]]
-    seeds += [encode_segment(segment) for segment in sender()[1]]
-    for side in (engine(1, 2), engine(2, 1)):
-        side.send(BLOCK, 7, 0.0)
-        drained(side)
-        for number in range(4_000):
-            octets = mutated(rng, seeds[number % len(seeds)])
-            outputs = side.receive(octets, float(number))
-            assert all(not isinstance(output, Transmit) for output in outputs)
-            outputs = side.on_timer(float(number)) + side.dequeue(float(number))
-            for output in of(Transmit, outputs):
-                decode_segment(output.octets)
-        assert side.countdowns <= 4_000
+    fuzz_engines(2_000, seed=5)
 
 
 # --- arithmetic ---------------------------------------------------------------------------------

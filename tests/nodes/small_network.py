@@ -38,6 +38,7 @@ class SmallNetwork:
         joins_s=None,
         ltp=None,
         seed=1,
+        stores=None,
     ):
         self.ltp = ltp
         self.seed = seed
@@ -60,7 +61,7 @@ class SmallNetwork:
             node = Node(
                 name,
                 Agent(name, options, routing),
-                MemoryStore(),
+                (stores or {}).get(name, MemoryStore)(),
                 self.loop,
                 self.events.append,
                 partial(self._convergence, name, octets),

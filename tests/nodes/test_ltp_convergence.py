@@ -27,6 +27,7 @@ from dtn.events import (
 )
 from dtn.ltp.goodput import goodput_bound_bps, mean_rounds
 from dtn.ltp.options import EngineOptions
+from dtn.store import MemoryStore
 from nodes.convergence.blocks import bundles_in
 from nodes.convergence.ltp_options import LtpOptions
 from nodes.faults import LinkOutage, NodeOutage, schedule_outages
@@ -52,7 +53,8 @@ def ltp(segment_bytes=500, **options):
 def network(contacts, **options):
     seed = options.pop("seed", 1)
     strategy = options.pop("strategy", "direct")
-    return SmallNetwork(contacts, ltp=ltp(**options), seed=seed, strategy=strategy)
+    stores = options.pop("stores", None)
+    return SmallNetwork(contacts, ltp=ltp(**options), seed=seed, strategy=strategy, stores=stores)
 
 
 def test_a_transfer_is_finished_when_the_report_is_back_and_not_before():
@@ -234,6 +236,66 @@ def test_a_bundle_is_given_back_when_no_report_can_come_any_more():
     assert net.of(TransferFailed)[0].reason == "no contact left to end it"
     assert net.of(TransferFailed)[0].t_s == pytest.approx(20 + LIGHT_S + 1.0)
     assert len(net.of(BundleDelivered)) == 1  # sent once more, green
+
+
+def test_a_bundle_in_mid_block_is_given_back_when_no_contact_is_left():
+    net = network([*both_ways(0, 10), contact("b", "a", 10, 5000)])
+    net.send(0.0, "a", "b", bytes(9_800))  # fits, but not with the segments' headers
+    net.run()
+    assert [(e.t_s, e.reason) for e in net.of(TransferFailed)] == [(10.0, "contact ended")]
+    assert net.of(BundleDelivered) == []
+
+
+def test_a_bundle_is_given_back_when_what_its_report_lacks_can_not_be_sent_again():
+    contacts = [contact("a", "b", 0, 20, owlt_s=60.0), contact("b", "a", 0, 5000, owlt_s=60.0)]
+    failed = []
+    for seed in range(6):
+        net = network(contacts, frame_loss=0.3, seed=seed)
+        net.send(0.0, "a", "b", bytes(9_000))
+        failed += net.run().of(TransferFailed)
+    assert {event.reason for event in failed} == {"no contact left to end it"}
+    assert 120 < min(event.t_s for event in failed) < max(event.t_s for event in failed) < 1000
+
+
+def test_a_suspended_timer_wakes_the_node_when_the_neighbour_transmits_again():
+    net = network([contact("a", "b", 0, 20_000), contact("b", "a", 10_000, 20_000)])
+    schedule_outages([NodeOutage(node="b", at_s=0.0, for_s=50.0)], net.links, net.loop)
+    net.send(1.0, "a", "b", bytes(100))
+    net.run()
+    (delivered,) = net.of(BundleDelivered)
+    assert 10_000 < delivered.t_s < 10_010
+
+
+class SlowStore(MemoryStore):
+    """Commits five seconds later, or finds the disk full."""
+
+    is_full = False
+
+    def put(self, ref, bundle, now_s, stored):
+        loop = SlowStore.loop
+        super().put(ref, bundle, now_s, lambda *_: None)
+        loop.schedule(now_s + 5.0, stored, ref, not self.is_full)
+
+
+class FullStore(SlowStore):
+    is_full = True
+
+
+@pytest.mark.parametrize("store", [SlowStore, FullStore])
+def test_no_report_goes_out_before_the_bundle_is_stored(store):
+    contacts = [*both_ways(0, 40), *both_ways(1000, 1100, ends="bc")]
+    net = network(contacts, strategy="sabr", stores={"b": store})
+    SlowStore.loop = net.loop
+    net.send(0.0, "a", "c", bytes(1000))
+    net.run(until_s=30.0)
+    sent = net.of(BlockSent)[0]
+    answered_s = pytest.approx(sent.t_s + 2 * LIGHT_S + 5.0, abs=0.1)
+    if store is SlowStore:
+        assert net.times(TransferFinished) == [answered_s]
+        assert net.of(TransferFailed) == net.of(SessionCancelled) == []
+    else:
+        assert net.of(TransferFinished) == []
+        assert (net.of(TransferFailed)[0].t_s, net.of(SessionCancelled)[0].by) == (answered_s, "b")
 
 
 def test_towards_a_neighbour_that_never_transmits_bundles_go_unreliably():
