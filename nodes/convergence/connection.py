@@ -19,7 +19,7 @@ from nodes.convergence.carrier import MAX_UNSAFE_BYTES
 WRITE_BUFFER_BYTES = 2**18
 """Above this a connection asks for nothing more to write."""
 
-MAX_UNREAD_BYTES = 2**22
+MAX_UNREAD_BYTES = 2**20
 """A peer that leaves so much unread is cut off."""
 
 MAX_UNSAFE = 4096

@@ -65,6 +65,7 @@ class TcpclConnection(Connection):
         self._timer: Timer | None = None
         self._is_pumping = False
         self._tls: asyncio.Task[None] | None = None
+        self._early = b""
 
     # -- asyncio
 
@@ -75,7 +76,10 @@ class TcpclConnection(Connection):
         self.do(self.session.connected(self._timers.time()))
 
     def data_received(self, data: bytes) -> None:
-        """Octets came in."""
+        """Octets came in; during the TLS handshake only what came through it, a moment early."""
+        if self.session.state is State.SECURING and self._tls is not None:
+            self._early += data
+            return
         self.do(self.session.receive(data, self._timers.time()))
         self.unsafe(0, self.session.owed)
 
@@ -98,7 +102,12 @@ class TcpclConnection(Connection):
     def send(self, transfer: int, octets: bytes) -> None:
         """Send a bundle."""
         self.unsent = transfer
-        self.do(self.session.send(transfer, octets, self._timers.time()))
+        is_up = self.session.state is State.ESTABLISHED
+        outputs = self.session.send(transfer, octets, self._timers.time())
+        if is_up:
+            self.do(outputs)
+        else:  # its end is among the outputs being carried out: first that, else it comes back here
+            self.loop.call_soon(self.do, outputs)
 
     def decide(self, transfer: int, size_bytes: int, is_safe: bool) -> None:
         """The fate of a bundle that came in is known."""
@@ -182,6 +191,7 @@ class TcpclConnection(Connection):
         if isinstance(transport, asyncio.Transport):  # else it is gone already
             self.use(transport)
             self.do(self.session.secured(self._timers.time()))
+            self.data_received(self._early)
 
     def _set_timer(self) -> None:
         if self._timer is not None:

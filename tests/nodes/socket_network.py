@@ -32,8 +32,6 @@ class Collector:
     def __init__(self, service="1"):
         self.service = service
         self.payloads = []
-        self._arrived = asyncio.Condition()
-        self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
 
     def deliver(self, bundle, now_s):
@@ -73,7 +71,7 @@ class Events(list):
 class Networked:
     """A socket node with neighbours, and everything about it that a test asks for."""
 
-    def __init__(self, name, neighbours, store=None, **options):
+    def __init__(self, name, neighbours, store=None, goes_up=True, **options):
         self.name = name
         self.neighbours = {other: parse_eid(f"ipn:{NUMBERS[other]}.0") for other in neighbours}
         self.events = Events()
@@ -94,8 +92,9 @@ class Networked:
         )
         self.node = self.socket_node.node
         self.collector = Collector()
-        self.node.register(self.collector)
-        self.node.go_up(self.timers.time())
+        if goes_up:
+            self.node.register(self.collector)
+            self.node.go_up(self.timers.time())
 
     def tcpcl(self, tls=None, delays=None, **session):
         options = SessionOptions(node_id=f"ipn:{NUMBERS[self.name]}.0", **session)
@@ -110,11 +109,13 @@ class Networked:
     def udpcl(self, **options):
         return Udpcl(self.timers, self.socket_node.sockets, **options)
 
-    def send(self, destination, payload, **request):
+    def send(self, destination, payload, to_service="1", **request):
         wanted = {"service": "1", "lifetime_s": 3600.0, **request}
         self.node.send(
             TransmissionRequest(
-                destination=parse_eid(f"ipn:{NUMBERS[destination]}.1"), payload=payload, **wanted
+                destination=parse_eid(f"ipn:{NUMBERS[destination]}.{to_service}"),
+                payload=payload,
+                **wanted,
             )
         )
 
@@ -122,9 +123,11 @@ class Networked:
 class Pair:
     """Nodes a and b; a calls b. Closed at the end of `async with`."""
 
-    def __init__(self, carrier="tcpcl", stores=(None, None), a=None, b=None, **both):
+    def __init__(
+        self, carrier="tcpcl", stores=(None, None), a=None, b=None, b_options=None, **both
+    ):
         self.a = Networked("a", ["b"], stores[0])
-        self.b = Networked("b", ["a"], stores[1])
+        self.b = Networked("b", ["a"], stores[1], **(b_options or {}))
         self.carriers = [
             getattr(self.a, carrier)(**{**both, **(a or {})}),
             getattr(self.b, carrier)(**{**both, **(b or {})}),
