@@ -29,6 +29,12 @@ test: $(VENV)/installed  ## the tests, under three minutes
 test-all: $(VENV)/installed  ## the slow ones too
 	$(BIN)/python -m pytest -n 2 -m ''
 
+fuzz: $(VENV)/installed  ## more than a million mutated bundles, segments and streams
+	$(BIN)/python -m pytest -n 2 -m slow -k mutated tests/dtn
+
+conformance: $(VENV)/installed  ## docs/conformance.md from the tests' row markers
+	$(BIN)/python -m tests.conformance
+
 check: $(VENV)/installed  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -19,6 +19,20 @@ def mutations(corpus: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]
         yield bytes(octets)
 
 
+def flips(corpus: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
+    """So many members of the corpus with one to three octets changed by one bit or by one: more of them still parse."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        octets = bytearray(rng.choice(corpus))
+        for _ in range(rng.randint(1, 3)):
+            at = rng.randrange(len(octets))
+            change = rng.choice((1, -1, 0))
+            octets[at] = (
+                (octets[at] + change) % 256 if change else octets[at] ^ 1 << rng.randrange(8)
+            )
+        yield bytes(octets)
+
+
 def _mutate(octets: bytearray, corpus: Sequence[bytes], rng: random.Random) -> None:
     at = rng.randint(0, len(octets))
     match rng.randrange(6):
