@@ -6,10 +6,12 @@ result.bundles.filter(pl.col("latency_s") > 3600)
 
 from __future__ import annotations
 
+import gc
 import math
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -94,10 +96,27 @@ def _fly(setup: Setup, strategy: Strategy, rate: float, log: list[Event], tell: 
     def on_progress(now_s: float) -> None:
         tell("run", min(now_s / setup.duration_s, 1.0))
 
-    with EmulatedLoop(rate, on_progress=on_progress) as loop:
+    with without_collections(), EmulatedLoop(rate, on_progress=on_progress) as loop:
         network = Network(setup, strategy, loop, log.append)
         ended_s = loop.run(setup.duration_s)
         network.end(min(ended_s, setup.duration_s))
+
+
+COLLECTION_THRESHOLDS = (200_000, 20, 100)
+"""New objects before the garbage collector looks for cycles; Python's own is 700."""
+
+
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """Seldom look for reference cycles: a run makes many objects, nearly all of them to stay, and hardly a cycle."""
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*COLLECTION_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def _rate(rate: float | str) -> float:

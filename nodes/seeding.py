@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from functools import lru_cache
 
 
 def generator(seed: int, *names: str) -> random.Random:
@@ -16,6 +17,7 @@ def generator(seed: int, *names: str) -> random.Random:
     return random.Random(int.from_bytes(digest))
 
 
+@lru_cache(maxsize=16)
 def synthetic_octets(size_bytes: int, *names: str) -> bytes:
-    """Octets without pattern, the same for the same names: SHAKE-128 of the names."""
+    """Octets without pattern, the same (and one object) for the same names: SHAKE-128 of the names."""
     return hashlib.shake_128("\0".join(names).encode()).digest(size_bytes)
