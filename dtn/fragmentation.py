@@ -28,6 +28,7 @@ from dtn.bundle import (
     Bundle,
     BundleFlag,
     CanonicalBlock,
+    CrcType,
     CreationTimestamp,
     FragmentField,
 )
@@ -95,8 +96,11 @@ def _piece(bundle: Bundle, start: int, data: bytes) -> Bundle:
     """The fragment of this bundle that begins `start` octets into its payload."""
     primary = bundle.primary
     whole = primary.fragment or FragmentField(0, len(bundle.payload))
+    # The integrity block that stood in for a CRC stays with the first fragment (section 4.3.1).
+    crc_type = CrcType.CRC32C if start and primary.crc_type == CrcType.NONE else primary.crc_type
     piece_primary = replace(
         primary,
+        crc_type=crc_type,
         flags=primary.flags | BundleFlag.FRAGMENT,
         fragment=FragmentField(whole.offset_bytes + start, whole.total_bytes),
     )

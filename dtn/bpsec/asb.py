@@ -55,6 +55,11 @@ class AbstractSecurityBlock(NamedTuple):
     results: tuple[tuple[Entry, ...], ...]
     other_flags: int = 0
 
+    @property
+    def parameter_ids(self) -> frozenset[int]:
+        """The numbers of the parameters that are there."""
+        return frozenset(entry.id for entry in self.parameters or ())
+
     def has_parameter(self, number: int) -> bool:
         """Whether a parameter is there."""
         return _value_of(self.parameters or (), number) is not None

@@ -117,6 +117,8 @@ def decrypt(bundle: Bundle, operation: Operation, key: Key) -> bytes | Failure:
     content = operation.content
     if content.context != CONTEXT:
         return unknown(f"security context {content.context}")
+    if not content.parameter_ids <= {IV, AES_VARIANT, WRAPPED_KEY, SCOPE_FLAGS}:
+        return unknown("a parameter that the context does not have")
     variant = content.uint_parameter(AES_VARIANT, DEFAULT_VARIANT)
     if variant not in KEY_BYTES:
         return unknown(f"AES variant {variant}")

@@ -114,6 +114,8 @@ def verify(
     content = operation.content
     if content.context != CONTEXT:
         return unknown(f"security context {content.context}")
+    if not content.parameter_ids <= {SHA_VARIANT, WRAPPED_KEY, SCOPE_FLAGS}:
+        return unknown("a parameter that the context does not have")
     variant = content.uint_parameter(SHA_VARIANT, DEFAULT_VARIANT)
     if variant not in HASHES:
         return unknown(f"SHA variant {variant}")

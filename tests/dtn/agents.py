@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from dtn.bpa import Agent, AgentOptions, TransmissionRequest
 from dtn.bpa.outputs import Deliver, Output, Release, Store, Transmit
+from dtn.bundle import Bundle
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.eid import IpnEid
 from dtn.routing import load_strategy
@@ -27,6 +28,7 @@ class Network:
     options: dict[str, object] = field(default_factory=dict)
     immediate_store: bool = True
     names: Iterable[str] = ()
+    own_options: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.plan = ContactPlan(self.contacts)
@@ -41,6 +43,7 @@ class Network:
                     names=names,
                     start_dtn_ms=START_DTN_MS,
                     **self.options,
+                    **self.own_options.get(name, {}),
                 ),
                 RoutingEngine(name, self.plan, load_strategy(self.strategy), random.Random(number)),
             )
@@ -48,6 +51,8 @@ class Network:
         }
         self.now_s = 0.0
         self.events: list[Output] = []
+        self.transmitted: dict[str, list[Bundle]] = {name: [] for name in nodes}
+        self.delivered: list[Bundle] = []
         self.waiting_stores: list[tuple[str, int]] = []
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
@@ -96,8 +101,11 @@ class Network:
                     else:
                         self.waiting_stores.append((name, output.ref))
                 case Transmit():
+                    self.transmitted[name].append(output.bundle)
                     self._carry(name, output)
-                case Deliver() | Release():
+                case Deliver():
+                    self.delivered.append(output.bundle)
+                case Release():
                     pass
                 case _:
                     self.events.append(output)
