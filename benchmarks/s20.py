@@ -15,10 +15,9 @@ from dtn.contact_plan import Contact, ContactPlan
 from dtn.events import BundleDelivered, BundleReceived, BundleSourced
 from dtn.routing import load_strategy
 from emulator.build import Network
-from emulator.bundle_list import Demand
 from emulator.clock import EmulatedLoop
-from emulator.run import without_collections
-from emulator.setup import Member, Setup
+from emulator.one_process import without_collections
+from emulator.setup import Demand, Member, Setup
 
 FILE = Path(__file__).parent / "data" / "scenario_20n.json"
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import dtn.routing.strategies  # noqa: F401  # registers those that come with Lightlag
 from dtn.bpa import Agent, AgentOptions, TransmissionRequest
+from dtn.bpsec.policy import NodeSecurity
 from dtn.eid import IpnEid, NodeKey
 from dtn.events import Event
 from dtn.routing import load_strategy
 from dtn.routing.engine import RoutingEngine
 from dtn.routing.strategy import Strategy
 from dtn.store import MemoryStore
-from emulator.bundle_list import Demand
 from emulator.clock import EmulatedLoop
-from emulator.scenario import Scenario
-from emulator.setup import PRIORITIES, Setup, Stream, strategy_beside
+from emulator.setup import Demand, Setup, Stream, strategy_beside
 from nodes.applications import Echo, File, Flow, Ping, Receiver, Telemetry, periodic, poisson
 from nodes.applications.ping import ECHO_SERVICE
 from nodes.channel.local import LocalChannel
@@ -28,6 +28,9 @@ from nodes.faults import schedule_outages
 from nodes.links import Links
 from nodes.node import Node
 from nodes.seeding import generator, synthetic_octets
+
+if TYPE_CHECKING:
+    from emulator.scenario import Scenario
 
 DTN_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 UNDATED_START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,6 +99,7 @@ class Network:
                 names=names,
                 start_dtn_ms=start_dtn_ms,
                 store_bytes=member.store_bytes,
+                security=self._security(member.name),
             )
             rng = generator(setup.seed, "routing", member.name)
             routing = RoutingEngine(member.name, setup.plan, self._strategy, rng)
@@ -108,6 +112,12 @@ class Network:
                 record,
                 partial(self._convergence, member.name),
             )
+
+    def _security(self, name: str) -> NodeSecurity | None:
+        """What concerns a node; it draws IVs from the seed, as everything in virtual time."""
+        rules = tuple(rule for rule in self._setup.security if rule.concerns(name))
+        draw = generator(self._setup.seed, "security", name).randbytes
+        return NodeSecurity(rules, draw) if rules else None
 
     def _convergence(self, name: str, user: ConvergenceUser) -> ConvergenceLayer:
         setup = self._setup
@@ -131,7 +141,7 @@ class Network:
         receivers = dict.fromkeys(
             (stream.destination, stream.service)
             for stream in self._setup.streams
-            if stream.traffic.application != "ping"
+            if stream.application != "ping"
         )
         receivers |= dict.fromkeys((d.destination, DEMAND_SERVICE) for d in self._setup.demands)
         for name, service in receivers:
@@ -142,32 +152,31 @@ class Network:
             self._loop.schedule(demand.created_s, self._meet, demand)
 
     def _application(self, stream: Stream) -> Telemetry | File | Ping:
-        traffic = stream.traffic
         node = self.nodes[stream.source]
-        is_ping = traffic.application == "ping"
+        is_ping = stream.application == "ping"
         service = ECHO_SERVICE if is_ping else stream.service
         flow = Flow(
-            name=traffic.name,
+            name=stream.flow,
             service=stream.service,
             destination=IpnEid(0, self._numbers[stream.destination], int(service)),
-            lifetime_s=traffic.lifetime_s,
-            priority=PRIORITIES[traffic.priority],
+            lifetime_s=stream.lifetime_s,
+            priority=stream.priority,
         )
         moments = self._moments(stream)
-        match traffic.application:
+        match stream.application:
             case "telemetry":
-                return Telemetry(node, flow, traffic.size_bytes, moments)
+                return Telemetry(node, flow, stream.size_bytes, moments)
             case "file":
-                return File(node, flow, traffic.size_bytes, moments, traffic.chunk_bytes)
+                return File(node, flow, stream.size_bytes, moments, stream.chunk_bytes)
             case "ping":
-                return Ping(node, flow, traffic.size_bytes, moments)
+                return Ping(node, flow, stream.size_bytes, moments)
 
     def _moments(self, stream: Stream) -> Iterator[float]:
         until_s = min(stream.until_s, self._setup.duration_s)
-        period_s = stream.traffic.period_s
-        if stream.traffic.process == "periodic":
+        period_s = stream.period_s
+        if stream.process == "periodic":
             return periodic(stream.first_s, period_s, until_s)
-        names = (stream.traffic.name, stream.source, stream.destination)
+        names = (stream.flow, stream.source, stream.destination)
         return poisson(
             stream.first_s, period_s, generator(self._setup.seed, "traffic", *names), until_s
         )

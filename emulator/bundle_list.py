@@ -11,46 +11,27 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from dtn.errors import BadInput, Fault
 from emulator.scenario.faults import did_you_mean
+from emulator.setup import Demand
 
 REQUIRED = ("created_s", "from", "to", "size_bytes", "lifetime_s")
 OPTIONAL = ("priority", "flow")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """One bundle to be sourced.
-
-    Args:
-        created_s: when, seconds from the start.
-        source: name of the node that sources it.
-        destination: name of the node it is for.
-        size_bytes: length of the payload.
-        lifetime_s: after which it is of no use.
-        priority: 0 bulk, 1 normal, 2 expedited.
-        flow: name of the traffic that it belongs to.
-    """
-
-    created_s: float
-    source: str
-    destination: str
-    size_bytes: int
-    lifetime_s: float
-    priority: int = 1
-    flow: str = "traffic"
-
-
-def load(path: Path, nodes: tuple[str, ...]) -> tuple[Demand, ...]:
+def load(
+    path: Path, nodes: Collection[str], *, flow: str = "traffic", first_s: float = 0.0
+) -> tuple[Demand, ...]:
     """Read a bundle list, in order of creation; equal times keep the order of the file.
 
     Args:
         path: the CSV file.
         nodes: names of the nodes there are.
+        flow: of bundles whose line names none.
+        first_s: when the list's second 0 is.
 
     Raises:
         BadInput: every fault of the file, with its line.
@@ -72,7 +53,7 @@ def load(path: Path, nodes: tuple[str, ...]) -> tuple[Demand, ...]:
         found = list(_row_faults(row, known))
         faults += [Fault(str(path), f"line {number}, {key}", said, m) for key, said, m in found]
         if not found:
-            demands.append(_demand(row))
+            demands.append(_demand(row, flow, first_s))
     if faults:
         raise BadInput(*faults)
     return tuple(sorted(demands, key=lambda demand: demand.created_s))
@@ -99,7 +80,7 @@ def _row_faults(row: Mapping[str, str], nodes: frozenset[str]) -> Iterator[tuple
             yield (
                 key,
                 row[key],
-                f"no such node in the contact plan: {did_you_mean(row[key], nodes)}",
+                f"no such node in the network: {did_you_mean(row[key], nodes)}",
             )
     if row["from"] == row["to"]:
         yield "to", row["to"], "a bundle goes to another node"
@@ -120,13 +101,13 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _demand(row: Mapping[str, str]) -> Demand:
+def _demand(row: Mapping[str, str], flow: str, first_s: float) -> Demand:
     return Demand(
-        created_s=float(row["created_s"]),
+        created_s=first_s + float(row["created_s"]),
         source=row["from"],
         destination=row["to"],
         size_bytes=int(row["size_bytes"]),
         lifetime_s=float(row["lifetime_s"]),
         priority=int(row.get("priority") or 1),
-        flow=row.get("flow") or "traffic",
+        flow=row.get("flow") or flow,
     )

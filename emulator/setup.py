@@ -15,15 +15,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal
 
+from dtn.bpsec.policy import SecurityRule
 from dtn.contact_plan import ContactPlan
 from dtn.ltp.options import EngineOptions
-from emulator import bundle_list
-from emulator.bundle_list import Demand
-from emulator.scenario import Scenario, Traffic
+from emulator.security import resolve
 from nodes.convergence.ltp_options import LtpOptions
 from nodes.faults import LinkOutage, NodeOutage
+
+if TYPE_CHECKING:
+    from emulator.scenario import Scenario
 
 PRIORITIES = {"bulk": 0, "normal": 1, "expedited": 2}
 FIRST_SERVICE = 10
@@ -47,15 +49,62 @@ class Member:
     joins_s: float = 0.0
 
 
-class Stream(NamedTuple):
-    """One pair of nodes of a flow of traffic: what the application sends from when until when."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One pair of nodes of a flow of traffic: what the application sends from when until when.
 
-    traffic: Traffic
+    Args:
+        flow: the traffic's name.
+        application: telemetry, file or ping.
+        service: the service part of its endpoints.
+        source: name of the node that sends.
+        destination: name of the node it is for.
+        size_bytes: of a message, a file or a ping.
+        chunk_bytes: payload of a file's bundles.
+        period_s: from one to the next; a Poisson process's mean.
+        process: periodic or poisson.
+        lifetime_s: of each bundle.
+        priority: 0 bulk, 1 normal, 2 expedited.
+        first_s: when it begins.
+        until_s: when it ends.
+    """
+
+    flow: str
+    application: Literal["telemetry", "file", "ping"]
     service: str
     source: str
     destination: str
+    size_bytes: int
+    chunk_bytes: int
+    period_s: float
+    process: Literal["periodic", "poisson"]
+    lifetime_s: float
+    priority: int
     first_s: float
     until_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """One bundle to be sourced.
+
+    Args:
+        created_s: when, seconds from the start.
+        source: name of the node that sources it.
+        destination: name of the node it is for.
+        size_bytes: length of the payload.
+        lifetime_s: after which it is of no use.
+        priority: 0 bulk, 1 normal, 2 expedited.
+        flow: name of the traffic that it belongs to.
+    """
+
+    created_s: float
+    source: str
+    destination: str
+    size_bytes: int
+    lifetime_s: float
+    priority: int = 1
+    flow: str = "traffic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +123,7 @@ class Setup:
         streams: traffic of applications.
         demands: traffic as single bundles.
         outages: what fails.
+        security: which operations bundles have, and who adds, verifies and accepts them.
         ltp: how bundles travel in LTP blocks; None: each travels whole, and what is lost is lost.
         source: the words of the command line that name the files, a line each.
     """
@@ -89,6 +139,7 @@ class Setup:
     streams: tuple[Stream, ...] = ()
     demands: tuple[Demand, ...] = ()
     outages: tuple[NodeOutage | LinkOutage, ...] = ()
+    security: tuple[SecurityRule, ...] = ()
     ltp: LtpOptions | None = None
     source: str = ""
 
@@ -106,10 +157,20 @@ def from_scenario(
     with ScenarioSky(scenario) as sky:
         plan = sky.plan(progress)
     _return_freed_memory()
+    return over(scenario, plan)
+
+
+def over(scenario: Scenario, plan: ContactPlan) -> Setup:
+    """A scenario over contacts that were planned for it before.
+
+    Raises:
+        BadInput: every fault of the bundle lists that it names.
+    """
     members = tuple(_members(scenario))
+    files, demands = _replayed(scenario)
     return Setup(
         name=scenario.name,
-        sha256=_digest(scenario.file),
+        sha256=_digest(scenario.file, *files),
         start=scenario.start,
         duration_s=scenario.duration_s,
         seed=scenario.seed,
@@ -117,7 +178,9 @@ def from_scenario(
         plan=plan,
         members=members,
         streams=tuple(_streams(scenario, {member.name: member.joins_s for member in members})),
+        demands=demands,
         outages=tuple(_outages(scenario)),
+        security=tuple(resolve(scenario, FIRST_SERVICE).rules),
         ltp=ltp_options(scenario) if scenario.convergence == "ltp" else None,
         source=str(scenario.file),
     )
@@ -131,6 +194,8 @@ def from_files(plan_file: Path, traffic_file: Path) -> Setup:
     Raises:
         BadInput: every fault of a file.
     """
+    from emulator import bundle_list
+
     plan = ContactPlan.load(plan_file)
     demands = bundle_list.load(traffic_file, plan.nodes)
     ends_s = [contact.end_s + contact.owlt_at(contact.end_s) for contact in plan.contacts]
@@ -176,7 +241,33 @@ def _streams(scenario: Scenario, joins_s: dict[str, float]) -> Iterator[Stream]:
                         scenario.seconds(traffic.first), joins_s[source], joins_s[destination]
                     )
                     service = str(FIRST_SERVICE + place)
-                    yield Stream(traffic, service, source, destination, first_s, until)
+                    yield Stream(
+                        flow=traffic.name,
+                        application=traffic.application,
+                        service=service,
+                        source=source,
+                        destination=destination,
+                        size_bytes=traffic.size_bytes,
+                        chunk_bytes=traffic.chunk_bytes,
+                        period_s=traffic.period_s,
+                        process=traffic.process,
+                        lifetime_s=traffic.lifetime_s,
+                        priority=PRIORITIES[traffic.priority],
+                        first_s=first_s,
+                        until_s=until,
+                    )
+
+
+def _replayed(scenario: Scenario) -> tuple[list[Path], tuple[Demand, ...]]:
+    """The bundle lists of a scenario, looked for beside it, and their bundles in order of creation."""
+    files: list[Path] = []
+    demands: list[Demand] = []
+    names = scenario.ipn_numbers()
+    for replay in scenario.replay:
+        files.append(scenario.file.parent / replay.file)
+        first_s = scenario.seconds(replay.first)
+        demands += bundle_list.load(files[-1], names, flow=replay.name, first_s=first_s)
+    return files, tuple(sorted(demands, key=lambda demand: demand.created_s))
 
 
 def _matching(given: str | tuple[str, ...], names: dict[str, float]) -> list[str]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from emulator.cli.output import stderr
-from emulator.run import Progress as Tell
+from emulator.one_process import Progress as Tell
 
 STAGES = {
     "windows": "looking who sees whom",

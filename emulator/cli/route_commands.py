@@ -13,11 +13,11 @@ from rich.table import Table
 from dtn.contact_plan import ContactPlan
 from dtn.errors import BadInput, Fault
 from dtn.routing import Route, earliest_arrival
-from emulator.bundle_list import Demand
 from emulator.cli.options import JsonOption
 from emulator.cli.output import Json, print_json, stdout
 from emulator.scenario import parse_size_bytes
 from emulator.scenario.faults import did_you_mean
+from emulator.setup import Demand
 
 LISTED = 8
 """Routes that --explain looks at."""
@@ -131,7 +131,7 @@ def _last_s(plan: ContactPlan) -> float:
 
 def _followed(plan: ContactPlan, strategy: str, demand: Demand) -> Route | None:
     """What one bundle does in an empty network of nodes that follow a strategy."""
-    from emulator.run import run
+    from emulator.one_process import run
     from emulator.setup import alone
 
     result = run(alone(plan, strategy, demand, _last_s(plan)))

@@ -51,9 +51,9 @@ def run(
     file: created_s,from,to,size_bytes,lifetime_s[,priority,flow].
     """
     from emulator.cli.progress import progress
+    from emulator.one_process import run as run_it
+    from emulator.one_process import until_seconds
     from emulator.reports.table import summary_view
-    from emulator.run import run as run_it
-    from emulator.run import until_seconds
     from emulator.setup import from_files
 
     if plan is not None or traffic is not None:

@@ -13,12 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtn.contact_plan import Contact, ContactPlan
-from emulator.bundle_list import Demand
+from emulator.one_process import run
 from emulator.reports.bundles import PART_COLUMNS
 from emulator.reports.fates import FATES, UNACCOUNTED
 from emulator.result import Result
-from emulator.run import run
-from emulator.setup import Member, Setup
+from emulator.setup import Demand, Member, Setup
 from nodes.faults import LinkOutage, NodeOutage
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

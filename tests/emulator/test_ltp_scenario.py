@@ -13,8 +13,7 @@ from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from dtn.ltp.options import EngineOptions
 from emulator import scenario as scenarios
-from emulator.bundle_list import Demand
-from emulator.setup import Member, Setup, ltp_options
+from emulator.setup import Demand, Member, Setup, ltp_options
 from nodes.convergence.ltp_options import LtpOptions
 
 LTP = """\
