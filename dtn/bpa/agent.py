@@ -192,7 +192,7 @@ class Agent(Procedures):
         """The link of this contact is up: ask about what is on hold, then send."""
         link = self.routing.contact_started(contact)
         out: list[Output] = [ContactStarted(now_s, self.node, link.name, contact)]
-        self._forward(tuple(self._held.values()), now_s, out)
+        self._forward(self._held.met(link.name), now_s, out)
         self._pump(link, now_s, out)
         return out
 

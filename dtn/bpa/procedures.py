@@ -15,6 +15,7 @@ from dtn.bpa.blocks import BundleBuilder, priority_of
 from dtn.bpa.deadlines import Deadlines, Purpose
 from dtn.bpa.delivery import Delivery
 from dtn.bpa.holdings import Holdings
+from dtn.bpa.on_hold import OnHold
 from dtn.bpa.outputs import Output, Release, Store, Transmit
 from dtn.bpa.records import Records
 from dtn.bpa.request import AgentOptions, TransmissionRequest
@@ -57,7 +58,7 @@ class Procedures:
         self._holdings = Holdings(options.store_bytes)
         self._delivery = Delivery(node)
         self._deadlines = Deadlines()
-        self._held: dict[int, StoredBundle] = {}
+        self._held = OnHold()
         self._transfers: dict[int, Queued] = {}
         self._last_transfer = 0
 
@@ -170,10 +171,10 @@ class Procedures:
                     end_s = self.routing.contact_at(entry.contact).end_s
                     self._deadlines.add_once(end_s, Purpose.FORFEIT, entry.contact)
             if record.kept:
-                self._held[record.ref] = record
+                self._held.put(record, verdict.awaits)
                 self._deadlines.add(verdict.ask_again_s, Purpose.ASK, record.ref)
             else:
-                self._held.pop(record.ref, None)
+                self._held.remove(record.ref)
                 if not record.retained:
                     self._release(record, out)
         for link in grown.values():
@@ -258,7 +259,7 @@ class Procedures:
     def _release(self, record: StoredBundle, out: list[Output]) -> None:
         """No constraint is left: the store may forget it (§5.10 step 2, §5.11)."""
         if self._holdings.remove(record):
-            self._held.pop(record.ref, None)
+            self._held.remove(record.ref)
             out.append(Release(record.ref))
 
     def _report(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections.abc import MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import StrategyFault
@@ -27,13 +27,25 @@ if TYPE_CHECKING:
     import random
 
 
-class Verdict(NamedTuple):
-    """What came of asking: events for the log, neighbours whose queue grew, a reason to drop, when to ask again."""
+class Verdict:
+    """What came of asking.
 
-    events: list[Event]
-    grown: list[LinkQueue]
-    drop: int | None
-    ask_again_s: float
+    Attributes:
+        events: for the log.
+        grown: neighbours whose queue grew.
+        drop: a reason to drop, or None.
+        ask_again_s: when to ask again, at the latest.
+        awaits: the neighbour whose next contact to wait for; None: any.
+    """
+
+    __slots__ = ("ask_again_s", "awaits", "drop", "events", "grown")
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.grown: list[LinkQueue] = []
+        self.drop: int | None = None
+        self.ask_again_s = math.inf
+        self.awaits: str | None = None
 
 
 class RoutingEngine:
@@ -93,21 +105,26 @@ class RoutingEngine:
             raise
         except Exception as fault:
             raise self._fault(record, f"raised {fault!r}") from fault
-        verdict = Verdict([], [], None, math.inf)
+        verdict = Verdict()
         record.kept = False
         decisions = _listed(answer)
         if decisions is None:
             raise self._fault(
                 record, f"answered {answer!r}, not Send, Hold, Drop or a list of them"
             )
+        holds = 0
         for decision in decisions:
             if isinstance(decision, Send):
                 self._send(record, decision, now_s, verdict)
             elif isinstance(decision, Hold):
                 record.kept = True
-                verdict = verdict._replace(ask_again_s=min(verdict.ask_again_s, decision.until_s))
+                holds += 1
+                verdict.ask_again_s = min(verdict.ask_again_s, decision.until_s)
+                verdict.awaits = decision.neighbour
             else:
-                verdict = verdict._replace(drop=decision.reason)
+                verdict.drop = decision.reason
+        if holds != 1 or len(decisions) > 1:  # copies that were kept wait for anybody
+            verdict.awaits = None
         if not decisions:
             record.kept = True
         return verdict
@@ -269,9 +286,12 @@ class RoutingEngine:
         return self.plan.contacts[number]
 
 
+_DECISIONS = (Send, Hold, Drop)
+
+
 def _listed(answer: Decision | Sequence[Decision]) -> Sequence[Decision] | None:
-    if isinstance(answer, Send | Hold | Drop):
+    if isinstance(answer, _DECISIONS):
         return (answer,)
-    if isinstance(answer, list | tuple) and all(isinstance(a, Send | Hold | Drop) for a in answer):
+    if isinstance(answer, list | tuple) and all(isinstance(a, _DECISIONS) for a in answer):
         return answer
     return None

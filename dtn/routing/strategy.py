@@ -56,9 +56,15 @@ class Send(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """Keep the bundle; asked again when a contact begins, or at `until_s` if that is sooner."""
+    """Keep the bundle; asked again when a contact begins, or at `until_s` if that is sooner.
+
+    Args:
+        until_s: when to ask again at the latest.
+        neighbour: ask only when a contact to this node begins; None: to any.
+    """
 
     until_s: float = math.inf
+    neighbour: str | None = None
 
 
 class Drop(NamedTuple):
@@ -165,6 +171,9 @@ class View(Protocol):
     @property
     def neighbours(self) -> Sequence[Neighbour]:
         """Nodes to which a contact is open now, by name."""
+
+    def is_open(self, neighbour: str) -> bool:
+        """Whether a contact to this node is open now."""
 
     @property
     def next_contact_s(self) -> float:

@@ -42,6 +42,11 @@ class NodeView:
         """Nodes to which a contact is open now, by name."""
         return self._engine.open_links()
 
+    def is_open(self, neighbour: str) -> bool:
+        """Whether a contact to this node is open now."""
+        link = self._engine.links.get(neighbour)
+        return link is not None and link.contact is not None
+
     @property
     def next_contact_s(self) -> float:
         """When the next contact from this node begins; inf if none does."""

@@ -8,5 +8,7 @@ from dtn.routing.strategy import BundleView, Decisions, Hold, Send, View, strate
 @strategy("direct")
 def direct(view: View, bundle: BundleView) -> Decisions:
     """Send when a contact to the destination is open."""
-    met = any(neighbour.name == bundle.destination for neighbour in view.neighbours)
-    return Send(bundle.destination) if met else Hold()
+    destination = bundle.destination
+    if view.is_open(destination):
+        return Send(destination)
+    return Hold(neighbour=destination)
