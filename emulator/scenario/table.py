@@ -1,0 +1,15 @@
+"""Table: what all tables of a scenario file have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$", max_length=63)]
+
+
+class Table(BaseModel):
+    """A TOML table: immutable, no unknown keys, no silent conversion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
