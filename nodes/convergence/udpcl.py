@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from typing import cast
 
 from dtn.bpa.outputs import Transmit
 from dtn.codec import encode
@@ -118,8 +119,7 @@ class Udpcl(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)  # it is none by its class
         with contextlib.suppress(OSError):  # not of every system
             transport.get_extra_info("socket").setsockopt(
                 socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO
@@ -148,9 +148,9 @@ class Udpcl(asyncio.DatagramProtocol):
     # -- sending
 
     def _send(self, neighbour: str, octets: bytes) -> None:
+        self._spoke_s[neighbour] = self._timers.time()
         if self._transport is not None and not self._transport.is_closing():
             self._transport.sendto(octets, self._addresses[neighbour])
-            self._spoke_s[neighbour] = self._timers.time()
 
     def _set_timer(self) -> None:
         if self._keepalive_s and self._timer is None:
