@@ -1,7 +1,8 @@
 """When an application acts: moments as iterators, and how they are followed.
 
 Periodic moments are first + k x period, never a sum of steps: 10,000 additions of 0.1 s are off by
-1.6e-10 s.
+1.6e-10 s. The on-off process is the usual model of bursts (exponential spells of speech and of
+silence, Brady 1969): its spells are drawn, what it does within a spell is periodic.
 """
 
 from __future__ import annotations
@@ -33,6 +34,32 @@ def poisson(
         if moment_s >= until_s:
             return
         yield moment_s
+
+
+def on_off(
+    first_s: float,
+    period_s: float,
+    mean_on_s: float,
+    mean_off_s: float,
+    rng: random.Random,
+    until_s: float = math.inf,
+) -> Iterator[float]:
+    """Bursts from `first_s` on: within a spell one moment a period, then silence.
+
+    Args:
+        first_s: when the first spell begins, with a moment.
+        period_s: from moment to moment within a spell.
+        mean_on_s: mean length of a spell, exponential; each has at least the moment it begins with.
+        mean_off_s: mean silence between two spells, exponential.
+        rng: draws the lengths.
+        until_s: no moment from then on.
+    """
+    begins_s = first_s
+    while begins_s < until_s:
+        ends_s = begins_s + rng.expovariate(1 / mean_on_s)
+        yield begins_s
+        yield from periodic(begins_s + period_s, period_s, min(ends_s, until_s))
+        begins_s = ends_s + rng.expovariate(1 / mean_off_s)
 
 
 def follow(timers: Timers, moments: Iterator[float], act: Callable[[float], object]) -> None:

@@ -1,14 +1,14 @@
 """Applications on real nodes in virtual time."""
 
 import random
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 from small_network import SmallNetwork, contact
 
 from dtn.errors import InvalidValue
 from dtn.events import BundleDelivered, BundleSourced
-from nodes.applications import Echo, File, Ping, Telemetry, periodic, poisson
+from nodes.applications import Echo, File, Ping, Telemetry, on_off, periodic, poisson
 from nodes.seeding import generator, synthetic_octets
 
 DAY_S = 86400.0
@@ -29,6 +29,19 @@ def test_a_poisson_process_has_its_mean_and_the_spread_of_one():
     mean = sum(gaps) / len(gaps)
     assert mean == pytest.approx(10.0, rel=0.04)  # four standard errors of 10,000 gaps
     assert sum((gap - mean) ** 2 for gap in gaps) / len(gaps) == pytest.approx(mean**2, rel=0.1)
+
+
+def test_an_on_off_process_has_spells_and_silences_of_their_means():
+    moments = list(on_off(5.0, 1.0, 60.0, 600.0, random.Random(1), until_s=1e6))
+    gaps = [b - a for a, b in pairwise(moments)]
+    silences = [gap for gap in gaps if gap > 1.0 + 1e-6]
+    spells = len(silences) + 1
+    assert moments[0] == 5.0
+    assert moments[-1] < 1e6
+    assert 1e6 / spells == pytest.approx(660.0, rel=0.1)
+    assert len(moments) / spells == pytest.approx(
+        60.5, rel=0.1
+    )  # the one it begins with comes on top
 
 
 def test_telemetry_is_sourced_at_its_moments_and_shares_its_payload():
