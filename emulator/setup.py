@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Literal
 from dtn.bpsec.policy import SecurityRule
 from dtn.contact_plan import ContactPlan
 from dtn.ltp.options import EngineOptions
-from emulator.security import resolve
 from nodes.convergence.ltp_options import LtpOptions
 from nodes.faults import LinkOutage, NodeOutage
 
@@ -175,6 +174,8 @@ def over(scenario: Scenario, plan: ContactPlan) -> Setup:
         duration_s=scenario.duration_s,
         seed=scenario.seed,
         strategy=strategy_beside(scenario),
+    from emulator.security import resolve
+
         plan=plan,
         members=members,
         streams=tuple(_streams(scenario, {member.name: member.joins_s for member in members})),

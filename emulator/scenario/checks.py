@@ -31,6 +31,7 @@ def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
         _mass_drivers,
         _traffic,
         _outages,
+        _security,
     )
     return tuple(
         Fault(file, key, shown(value), mend)
@@ -196,3 +197,11 @@ def _outages(scenario: Scenario) -> Iterator[Found]:
 
 def _node(place: int, name: str) -> str:
     return f'nodes[{place}] "{name}"'
+def _security(scenario: Scenario) -> Iterator[Found]:
+    """Reads the key files, too."""
+    if scenario.security.keys or scenario.security.rules:
+        from emulator.security import resolve
+
+        yield from resolve(scenario, 0).faults
+
+

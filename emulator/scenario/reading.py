@@ -28,10 +28,10 @@ def load(path: str | Path) -> Scenario:
         scenario = Scenario.model_validate(_tupled(data))
     except ValidationError as error:
         raise BadInput(*faults_of(error, data, str(file))) from None
+    scenario._file = file
     faults = faults_between_tables(scenario, str(file))
     if faults:
         raise BadInput(*faults)
-    scenario._file = file
     return scenario
 
 

@@ -11,27 +11,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 from dtn.ltp.options import LEAST_SEGMENT_BYTES
 from emulator.scenario import presets
-from emulator.scenario.quantities import Bytes, Moment, PositiveSeconds, Utc
+from emulator.scenario.quantities import Bytes, Moment, PositiveSeconds, Seconds, Utc
+from emulator.scenario.security import Security
+from emulator.scenario.table import Name, Table
 from topology import laser
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$", max_length=63)]
 NodeNumber = Annotated[int, Field(ge=1, le=2**32 - 1)]
 Positive = Annotated[float, Field(gt=0)]
 Vector = tuple[float, float, float]
 Role = Literal["earth-station", "moon-base", "relay", "satellite", "gateway"]
 Body = Literal["earth", "moon", "mars"]
 Priority = Literal["bulk", "normal", "expedited"]
-
-
-class Table(BaseModel):
-    """A TOML table: immutable, no unknown keys, no silent conversion."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Site(Table):
@@ -310,6 +305,7 @@ class Scenario(Table):
             return (moment - self.start).total_seconds()
         return moment
 
+    security: Security = Security()
     def launches(self) -> tuple[Launch, ...]:
         """Every launch inside the scenario, in order of time."""
         found = [
