@@ -3,6 +3,7 @@
     LightlagError
     ├── MalformedBundle      octets from outside are no bundle; costs that bundle and nothing else
     ├── MalformedSegment     octets from outside are no LTP segment; discarded, and the session lives on
+    ├── MalformedFrames      octets from another process are no frames; costs that message
     ├── InvalidValue         one value cannot be what it claims (a Contact that ends before it begins)
     ├── StrategyFault        a routing strategy raised or broke a rule; names strategy, node, bundle and rule
     └── BadInput             files or arguments of the user's, every fault at once; exit code 2
@@ -40,6 +41,20 @@ class MalformedBundle(LightlagError):
 
 class MalformedSegment(LightlagError):
     """Octets that are not a well-formed LTP segment (RFC 5326 section 6): discard them.
+
+    Args:
+        reason: what is wrong, in words.
+        offset: where in the octets.
+    """
+
+    def __init__(self, reason: str, offset: int) -> None:
+        self.reason = reason
+        self.offset = offset
+        super().__init__(f"{reason} at octet {offset}")
+
+
+class MalformedFrames(LightlagError):
+    """Octets between processes that are not frames of a link: discard the message.
 
     Args:
         reason: what is wrong, in words.

@@ -1,0 +1,110 @@
+"""Arrivals: frames from other processes, each once, in order, held until their time.
+
+MQTT's QoS 1 may bring a message twice and, over a connection made anew, out of order. A frame's
+sequence number says whether it came before; its arrival time says when it is due, and frames due at
+one moment go by their numbers. A frame that comes too late to be held is handed on at once, with
+the time at which that was, and `FrameLate` says how late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from dtn.events import BundleInFlight, Event, FrameLate, FrameLost
+from nodes.channel.batch import Named
+from nodes.channel.channel import Receive
+from nodes.channel.local import RECEIVER_DOWN
+from nodes.timers import Timers
+
+REMEMBERED = 4096
+"""Frames after one that never came for which its absence is remembered."""
+
+
+class Seen:
+    """Which frames of one sender's session have come: all below `floor`, and those above it."""
+
+    def __init__(self) -> None:
+        self._floor = 0
+        self._above: set[int] = set()
+
+    def is_new(self, sequence: int) -> bool:
+        """Whether this one has not come yet; from now on it has."""
+        above = self._above
+        if sequence < self._floor or sequence in above:
+            return False
+        above.add(sequence)
+        if len(above) > REMEMBERED:
+            self._floor = min(above)
+        while self._floor in above:
+            above.remove(self._floor)
+            self._floor += 1
+        return True
+
+
+class Arrivals:
+    """Frames on their way to one node.
+
+    Args:
+        timers: the loop, on whose thread everything here is called.
+        record: takes events.
+    """
+
+    def __init__(self, timers: Timers, record: Callable[[Event], object]) -> None:
+        self.receive: Receive | None = None
+        self.duplicates = 0
+        self.late = 0
+        self._timers = timers
+        self._record = record
+        self._seen: dict[str, tuple[int, Seen]] = {}
+        self._held: list[tuple[float, str, int, Named]] = []
+
+    def take_in(self, session: int, frames: list[Named]) -> None:
+        """Frames of one link came."""
+        now_s = self._timers.time()
+        for named in frames:
+            frame = named.frame
+            if not self._seen_of(frame.source, session).is_new(frame.sequence):
+                self.duplicates += 1
+            elif frame.arrives_s >= now_s:
+                heappush(self._held, (frame.arrives_s, frame.source, frame.sequence, named))
+                self._timers.schedule(frame.arrives_s, self._due, frame.arrives_s)
+            else:
+                self.late += 1
+                late_s = now_s - frame.arrives_s
+                self._record(FrameLate(now_s, frame.destination, frame.source, late_s))
+                self._arrive(named._replace(frame=frame._replace(arrives_s=now_s)))
+
+    def end(self, now_s: float) -> None:
+        """The run is over: say what is still on its way."""
+        for *_, (frame, bundle_id) in sorted(self._held):
+            if bundle_id:
+                event = BundleInFlight(now_s, frame.source, bundle_id, frame.destination)
+                self._record(event)
+        self._held.clear()
+
+    def _seen_of(self, source: str, session: int) -> Seen:
+        known = self._seen.get(source)
+        if known is None or known[0] != session:
+            known = self._seen[source] = (session, Seen())
+        return known[1]
+
+    def _due(self, due_s: float) -> None:
+        """Everything due by now goes on; one call for each frame, but the first takes them all."""
+        while self._held and self._held[0][0] <= due_s:
+            self._arrive(heappop(self._held)[-1])
+
+    def _arrive(self, named: Named) -> None:
+        frame = named.frame
+        if self.receive is not None:
+            self.receive(frame)
+            return
+        lost = FrameLost(
+            frame.arrives_s,
+            frame.destination,
+            frame.source,
+            named.bundle_id,
+            frame.size_bytes,
+            RECEIVER_DOWN,
+        )
+        self._record(lost)

@@ -1,0 +1,232 @@
+"""MqttChannel: frames between nodes in different processes, as messages of MQTT.
+
+The sender has stamped the arrival; the receiver holds the frame until then, so that what the broker
+takes is hidden inside the light time. Each link has its topic. Small frames that wait together go
+as one message, and the more waits the more goes together, so that a batch costs no time.
+
+What waits is bounded: beyond MOST_WAITING_BYTES the sending loop is stopped until the broker has
+taken some, and is late for it, which `FrameLate` will show. Without a connection nobody could be
+waited for: what waits longest is lost then (`FrameLost`), as is what was due before the connection
+was there again. What the light time leaves time for goes out again, with its number, by which the
+receiver knows it if it came before.
+
+It refuses frames from nodes that have no link to this one, and messages that are no frames; both
+are counted.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Collection
+from itertools import islice
+from typing import Protocol, TypeVarTuple, Unpack
+
+from dtn.errors import MalformedFrames
+from dtn.events import BundleInFlight, Event, FrameLost
+from nodes.channel.arrivals import Arrivals
+from nodes.channel.batch import FRAME_OVERHEAD_BYTES, Named, decode_batch, encode_batch
+from nodes.channel.channel import Receive
+from nodes.channel.connection import Message
+from nodes.channel.frame import Frame
+from nodes.channel.topics import Topics
+from nodes.timers import Timers
+
+Ts = TypeVarTuple("Ts")
+
+MOST_WAITING_BYTES = 32_000_000
+BATCH_BYTES = 64_000
+"""A message is closed when it has so many octets."""
+
+BATCH_FRAMES = 1000
+
+BROKER_UNREACHABLE = "broker unreachable"
+
+
+class SharedTimers(Timers, Protocol):
+    """The emulated loop as other threads may use it."""
+
+    def reading_s(self) -> float:
+        """Where the clock stands."""
+
+    def call_soon_threadsafe(self, callback: Callable[[Unpack[Ts]], object], *args: *Ts) -> object:
+        """Call it on the loop's thread."""
+
+
+class MqttChannel:
+    """The channel of one node; an outbox of its connection.
+
+    Args:
+        node: its name.
+        sources: names of the nodes that have a link to it.
+        topics: the run's.
+        timers: the loop.
+        record: takes events.
+        wake: tells the connection that something waits.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        sources: Collection[str],
+        topics: Topics,
+        timers: SharedTimers,
+        record: Callable[[Event], object],
+        wake: Callable[[], object],
+    ) -> None:
+        self.arrivals = Arrivals(timers, record)
+        self.refused = 0
+        self.malformed = 0
+        self._node = node
+        self._sources = frozenset(sources)
+        self._topics = topics
+        self._timers = timers
+        self._record = record
+        self._wake = wake
+        self._session = secrets.randbits(64)
+        self._changed = threading.Condition()
+        self._waiting: dict[str, deque[Named]] = {}
+        self._waiting_bytes = 0
+        self._on_the_way: dict[int, list[Named]] = {}
+        self._connected = False
+        self._was_cut = False
+
+    # -- on the emulated loop
+
+    def attach(self, node: str, receive: Receive) -> None:
+        """The node is up: hand it what arrives from now on."""
+        assert node == self._node
+        self.arrivals.receive = receive
+
+    def detach(self, node: str) -> None:
+        """The node is down: what arrives from now on is lost."""
+        self.arrivals.receive = None
+
+    def send(self, frame: Frame, bundle_id: str) -> None:
+        """Give a frame to the broker, or wait until there is room for it."""
+        with self._changed:
+            self._waiting.setdefault(frame.destination, deque()).append(Named(frame, bundle_id))
+            self._waiting_bytes += _octets(frame)
+            while self._waiting_bytes > MOST_WAITING_BYTES:
+                if self._connected:
+                    self._wake()
+                    self._changed.wait()
+                else:
+                    self._lose_the_oldest()
+        self._wake()
+
+    def end(self, now_s: float) -> None:
+        """The run is over: say what is still on its way to this node, or was not sent."""
+        self.arrivals.end(now_s)
+        with self._changed:
+            for frames in self._waiting.values():
+                for frame, bundle_id in frames:
+                    if bundle_id:
+                        self._record(
+                            BundleInFlight(now_s, frame.source, bundle_id, frame.destination)
+                        )
+            self._waiting.clear()
+            self._waiting_bytes = 0
+
+    def _lose_the_oldest(self) -> None:
+        frames = min(filter(None, self._waiting.values()), key=lambda each: each[0].frame.sent_s)
+        named = frames.popleft()
+        self._waiting_bytes -= _octets(named.frame)
+        self._lose(named)
+
+    def _lose(self, named: Named) -> None:
+        frame = named.frame
+        t_s = max(frame.arrives_s, self._timers.time())
+        lost = FrameLost(
+            t_s,
+            frame.destination,
+            frame.source,
+            named.bundle_id,
+            frame.size_bytes,
+            BROKER_UNREACHABLE,
+        )
+        self._timers.schedule(t_s, self._record, lost)
+
+    # -- on the connection's thread
+
+    def connection_changed(self, connected: bool) -> None:
+        """The connection was made, or is lost."""
+        with self._changed:
+            self._connected = connected
+            self._was_cut |= not connected
+            self._changed.notify_all()
+
+    def take(self) -> Message | None:
+        """The next frames that go to one neighbour together."""
+        with self._changed:
+            if self._was_cut:
+                self._give_up_what_is_past()
+            for destination, frames in self._waiting.items():
+                if frames:
+                    batch = self._batch(frames)
+                    self._waiting[destination] = self._waiting.pop(destination)  # the others' turn
+                    topic = self._topics.link(self._node, destination)
+                    message = Message(topic, encode_batch(self._session, batch))
+                    self._on_the_way[id(message)] = batch
+                    self._changed.notify_all()
+                    return message
+        return None
+
+    def sent(self, message: Message) -> None:
+        """The broker has these."""
+        with self._changed:
+            del self._on_the_way[id(message)]
+
+    def returned(self, message: Message) -> None:
+        """The connection broke: once more, before what came later."""
+        with self._changed:
+            batch = self._on_the_way.pop(id(message))
+            waiting = self._waiting.setdefault(batch[0].frame.destination, deque())
+            waiting.extend(batch)
+            self._waiting[batch[0].frame.destination] = deque(
+                sorted(waiting, key=lambda named: named.frame.sequence)
+            )
+            self._waiting_bytes += sum(_octets(named.frame) for named in batch)
+
+    def receive(self, source: str, payload: bytes) -> None:
+        """A message came on the link from this node."""
+        if source not in self._sources:
+            self.refused += 1
+            return
+        try:
+            session, frames = decode_batch(payload, source, self._node)
+        except MalformedFrames:
+            self.malformed += 1
+            return
+        self._timers.call_soon_threadsafe(self.arrivals.take_in, session, frames)
+
+    def _batch(self, frames: deque[Named]) -> list[Named]:
+        size_bytes = 0
+        count = 0
+        for frame, _ in islice(frames, BATCH_FRAMES):
+            size_bytes += _octets(frame)
+            if count and size_bytes > BATCH_BYTES:
+                size_bytes -= _octets(frame)
+                break
+            count += 1
+        self._waiting_bytes -= size_bytes
+        return [frames.popleft() for _ in range(count)]
+
+    def _give_up_what_is_past(self) -> None:
+        """After a cut: what can no longer be there in time is lost."""
+        self._was_cut = False
+        now_s = self._timers.reading_s()
+        for destination, frames in self._waiting.items():
+            kept: deque[Named] = deque()
+            for named in frames:
+                if named.frame.arrives_s > now_s:
+                    kept.append(named)
+                else:
+                    self._waiting_bytes -= _octets(named.frame)
+                    self._timers.call_soon_threadsafe(self._lose, named)
+            self._waiting[destination] = kept
+
+
+def _octets(frame: Frame) -> int:
+    return frame.size_bytes + FRAME_OVERHEAD_BYTES
