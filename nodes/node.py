@@ -27,6 +27,9 @@ from dtn.store import Store as BundleStore
 from nodes.convergence.convergence_layer import Acknowledge, ConvergenceLayer
 from nodes.timers import Timers
 
+_DEEDS = (Store, Transmit, Release, Deliver)
+"""Outputs that are to be carried out; the others are events."""
+
 CONTACT_ENDED = "contact ended"
 """Why a transfer failed that the planned end of its contact cut short."""
 
@@ -190,23 +193,25 @@ class Node:
         self._working_s = now_s
         try:
             while work:
-                self._carry_out(work.popleft(), now_s)
+                output = work.popleft()
+                if isinstance(output, _DEEDS):
+                    self._carry_out(output, now_s)
+                else:
+                    self._record(output)
         finally:
             self._working = False
         self._arm()
 
-    def _carry_out(self, output: Output, now_s: float) -> None:
-        if isinstance(output, Store):
+    def _carry_out(self, deed: Store | Transmit | Release | Deliver, now_s: float) -> None:
+        if isinstance(deed, Store):
             self._puts += 1
-            self._store.put(output.ref, output.bundle, now_s, self._stored)
-        elif isinstance(output, Transmit):
-            self._convergence.transmit(output, now_s)
-        elif isinstance(output, Release):
-            self._store.forget(output.ref)
-        elif isinstance(output, Deliver):
-            self._applications[output.service].deliver(output.bundle, now_s)
+            self._store.put(deed.ref, deed.bundle, now_s, self._stored)
+        elif isinstance(deed, Transmit):
+            self._convergence.transmit(deed, now_s)
+        elif isinstance(deed, Release):
+            self._store.forget(deed.ref)
         else:
-            self._record(output)
+            self._applications[deed.service].deliver(deed.bundle, now_s)
 
     def _stored(self, ref: int, is_stored: bool) -> None:
         """The store answers a put: at once, or on the loop when it has committed."""

@@ -124,7 +124,7 @@ class Agent(Procedures):
         record.size_bytes = size_bytes
         out = [BundleReceived(now_s, self.node, record.id, previous, size_bytes)]
         self.routing.saw(previous, record.id)
-        if record.id in self._holdings or self._delivery.was_delivered(record):
+        if record.id in self._holdings or self._delivery.was_delivered(record, now_s):
             out.append(BundleDuplicate(now_s, self.node, record.id, previous))
             return out
         self._report(bundle, BundleFlag.REPORT_RECEPTION, 0, now_s, out)
@@ -239,18 +239,15 @@ class Agent(Procedures):
 
     def next_timer(self) -> float:
         """When to call on_timer next; inf if never."""
-        return self._deadlines.next_s
+        return self._deadlines.next_s()
 
     def on_timer(self, now_s: float) -> list[Output]:
         """Everything whose time has come."""
         out: list[Output] = []
         while (deadline := self._deadlines.due(now_s)) is not None:
-            subject = deadline.subject
-            if isinstance(subject, str):
-                self._delivery.forget(subject)
-            elif deadline.purpose is Purpose.FORFEIT:
-                self._forfeit(subject, now_s, out)
-            elif (record := self._holdings.get(subject)) is not None:
+            if deadline.purpose is Purpose.FORFEIT:
+                self._forfeit(deadline.subject, now_s, out)
+            elif (record := self._holdings.get(deadline.subject)) is not None:
                 if deadline.purpose is Purpose.EXPIRY:
                     self._delete(record, why_expired(record), now_s, out)
                 elif record.kept and not record.queued and not record.sending:

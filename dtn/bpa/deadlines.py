@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Container
 from enum import Enum
 from typing import NamedTuple
 
@@ -14,45 +15,52 @@ class Purpose(Enum):
     EXPIRY = "bundle expires"
     ASK = "hold is over"
     FORFEIT = "contact is over"
-    FORGET = "delivered bundle can no longer come again"
 
 
 class Deadline(NamedTuple):
-    """`subject` is a bundle's ref, a contact's number or a bundle's identity, by the purpose."""
+    """`subject` is a bundle's ref, or the number of the contact that is over."""
 
     at_s: float
     sequence: int
     purpose: Purpose
-    subject: int | str
+    subject: int
 
 
 class Deadlines:
-    """A heap of deadlines. One that has become pointless is met in its time and ignored."""
+    """A heap of deadlines. Those of bundles that are gone are passed over.
 
-    def __init__(self) -> None:
+    Args:
+        refs: of the bundles that are there.
+    """
+
+    def __init__(self, refs: Container[int]) -> None:
+        self._refs = refs
         self._heap: list[Deadline] = []
         self._set = 0
-        self._once: set[tuple[Purpose, int]] = set()
+        self._contacts: set[int] = set()
 
-    def add(self, at_s: float, purpose: Purpose, subject: int | str) -> None:
+    def add(self, at_s: float, purpose: Purpose, subject: int) -> None:
         """Set one; never for inf."""
         if at_s < math.inf:
             self._set += 1
             heapq.heappush(self._heap, Deadline(at_s, self._set, purpose, subject))
 
-    def add_once(self, at_s: float, purpose: Purpose, subject: int) -> None:
-        """Set one unless it has been set for this subject before."""
-        if (purpose, subject) not in self._once:
-            self._once.add((purpose, subject))
-            self.add(at_s, purpose, subject)
+    def add_forfeit(self, at_s: float, contact: int) -> None:
+        """Set the one of a contact, unless it has been set before."""
+        if contact not in self._contacts:
+            self._contacts.add(contact)
+            self.add(at_s, Purpose.FORFEIT, contact)
 
-    @property
     def next_s(self) -> float:
         """The earliest, or inf."""
-        return self._heap[0].at_s if self._heap else math.inf
+        heap, refs = self._heap, self._refs
+        while heap:
+            at_s, _, purpose, subject = heap[0]
+            if subject in refs or purpose is Purpose.FORFEIT:
+                return at_s
+            heapq.heappop(heap)
+        return math.inf
 
     def due(self, now_s: float) -> Deadline | None:
         """Take out the earliest if its time has come."""
-        if self._heap and self._heap[0].at_s <= now_s:
-            return heapq.heappop(self._heap)
-        return None
+        return heapq.heappop(self._heap) if self.next_s() <= now_s else None

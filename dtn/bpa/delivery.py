@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 from enum import Enum
 from typing import NamedTuple
 
@@ -77,7 +79,8 @@ class Delivery:
         self._registrations: dict[str, Registration] = {}
         self._deferred: dict[str, list[StoredBundle]] = {}
         self._units: dict[FragmentKey, _Unit] = {}
-        self._delivered: set[str] = set()
+        self._delivered: dict[str, float] = {}
+        self._forgetting: list[tuple[float, str]] = []
 
     def register(self, service: str, state: Registration) -> list[StoredBundle]:
         """Set a registration's state; returns what was deferred and can be delivered now, in order of arrival."""
@@ -102,14 +105,15 @@ class Delivery:
         waiting = self._deferred.get(service)
         return waiting.pop(0) if waiting else None
 
-    def was_delivered(self, record: StoredBundle) -> bool:
+    def was_delivered(self, record: StoredBundle, now_s: float) -> bool:
         """Whether it, or the whole that it is a piece of, was delivered here and might still come again."""
         if not self._delivered:
             return False
         primary = record.bundle.primary
-        if primary.fragment is None:
-            return record.id in self._delivered
-        return str(BundleId(primary.source, primary.creation)) in self._delivered
+        whole_id = record.id
+        if primary.fragment is not None:
+            whole_id = str(BundleId(primary.source, primary.creation))
+        return self._delivered.get(whole_id, -math.inf) > now_s
 
     def accept(self, record: StoredBundle, now_s: float, out: list[Output]) -> Whole | None:
         """A bundle for this node: itself if whole; the whole if it was the last fragment missing; else None (§5.9)."""
@@ -148,11 +152,20 @@ class Delivery:
         unit.add(record)
         return unit
 
-    def deliver(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
-        """Hand it to the application (§5.7), or to the administrative element of this node."""
+    def deliver(
+        self, record: StoredBundle, known_until_s: float, now_s: float, out: list[Output]
+    ) -> None:
+        """Hand it to the application (§5.7), or to the administrative element of this node.
+
+        That it was delivered is known until it can no longer come again.
+        """
         service = _service(record)
+        forgetting = self._forgetting
+        while forgetting and forgetting[0][0] <= now_s:
+            self._delivered.pop(heapq.heappop(forgetting)[1], None)
         if not record.bundle.primary.source.is_null:  # which has no identity (§4.2.3)
-            self._delivered.add(record.id)
+            self._delivered[record.id] = known_until_s
+            heapq.heappush(forgetting, (known_until_s, record.id))
         out.append(BundleDelivered(now_s, self.node, record.id, service))
         if not record.bundle.is_administrative:
             out.append(Deliver(service, record.id, record.bundle))
@@ -172,10 +185,6 @@ class Delivery:
             unit.remove(record)
             if not unit.pieces:
                 del self._units[key]
-
-    def forget(self, bundle_id: str) -> None:
-        """A delivered bundle has expired and can no longer come again."""
-        self._delivered.discard(bundle_id)
 
 
 def _service(record: StoredBundle) -> str:

@@ -5,7 +5,7 @@ A bundle whose source is the null endpoint has no identity (RFC 9171 section 4.2
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from dtn.stored_bundle import StoredBundle
 
@@ -26,6 +26,11 @@ class Holdings:
     def get(self, ref: int) -> StoredBundle | None:
         """The bundle under this ref."""
         return self._by_ref.get(ref)
+
+    @property
+    def refs(self) -> Container[int]:
+        """The refs of the bundles that are there, now and later."""
+        return self._by_ref
 
     def find(self, bundle_id: str) -> StoredBundle | None:
         """The bundle with this identity."""

@@ -57,7 +57,7 @@ class Procedures:
         self._records = Records(options)
         self._holdings = Holdings(options.store_bytes)
         self._delivery = Delivery(node)
-        self._deadlines = Deadlines()
+        self._deadlines = Deadlines(self._holdings.refs)
         self._held = OnHold()
         self._transfers: dict[int, Queued] = {}
         self._last_transfer = 0
@@ -169,7 +169,7 @@ class Procedures:
                 grown[link.name] = link
                 for entry in record.queued:
                     end_s = self.routing.contact_at(entry.contact).end_s
-                    self._deadlines.add_once(end_s, Purpose.FORFEIT, entry.contact)
+                    self._deadlines.add_forfeit(end_s, entry.contact)
             if record.kept:
                 self._held.put(record, verdict.awaits)
                 self._deadlines.add(verdict.ask_again_s, Purpose.ASK, record.ref)
@@ -229,11 +229,10 @@ class Procedures:
 
     def _deliver(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
         """§5.7: local delivery; an administrative record to the administrative element (§6)."""
-        self._delivery.deliver(record, now_s, out)
+        self._delivery.deliver(record, record.expires_s + EXPIRY_GRAIN_S, now_s, out)
         if record.bundle.is_administrative:
             came_from = record.came_from
             out += administer(record.bundle, self.node, came_from, record.size_bytes, now_s)
-        self._deadlines.add(record.expires_s + EXPIRY_GRAIN_S, Purpose.FORGET, record.id)
         self._report(record.bundle, BundleFlag.REPORT_DELIVERY, 0, now_s, out)
         self._release(record, out)
 

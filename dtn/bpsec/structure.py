@@ -62,7 +62,10 @@ class Operation(NamedTuple):
 
 def is_secured(bundle: Bundle) -> bool:
     """Whether it has any security block."""
-    return any(block.type in SECURITY_TYPES for block in bundle.blocks)
+    for block in bundle.blocks:  # noqa: SIM110  # any() takes twice as long, at every hop
+        if block.type in SECURITY_TYPES:
+            return True
+    return False
 
 
 def encrypted_numbers(bundle: Bundle) -> frozenset[int]:
