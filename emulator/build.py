@@ -18,7 +18,18 @@ from dtn.routing.strategy import Strategy
 from dtn.store import MemoryStore
 from emulator.clock import EmulatedLoop
 from emulator.setup import Demand, Setup, Stream, strategy_beside
-from nodes.applications import Echo, File, Flow, Ping, Receiver, Telemetry, periodic, poisson
+from nodes.applications import (
+    Echo,
+    File,
+    Flow,
+    Ping,
+    Receiver,
+    Responder,
+    Telemetry,
+    on_off,
+    periodic,
+    poisson,
+)
 from nodes.applications.ping import ECHO_SERVICE
 from nodes.channel.local import LocalChannel
 from nodes.convergence.convergence_layer import ConvergenceLayer, ConvergenceUser
@@ -37,6 +48,8 @@ UNDATED_START = datetime(2026, 1, 1, tzinfo=UTC)
 """When a plan without a date starts, for creation timestamps: zero would mean no clock (§4.2.7)."""
 DEMAND_SERVICE = "1"
 """Where the bundles of a bundle list come from and go to."""
+RESPONDER_SERVICES = 10_000
+"""Requests go to their flow's own service number and so much."""
 
 
 def find_strategy(of: Scenario | Setup, instead: str | None) -> Strategy:
@@ -138,11 +151,13 @@ class Network:
     def _start_applications(self) -> None:
         for node in self.nodes.values():
             node.register(Echo(node))
-        receivers = dict.fromkeys(
-            (stream.destination, stream.service)
-            for stream in self._setup.streams
-            if stream.application != "ping"
-        )
+        receivers: dict[tuple[str, str], None] = {}
+        for stream in self._setup.streams:
+            if stream.application == "request":
+                self._register_responder(stream)
+                receivers[stream.source, stream.service] = None
+            elif stream.application != "ping":
+                receivers[stream.destination, stream.service] = None
         receivers |= dict.fromkeys((d.destination, DEMAND_SERVICE) for d in self._setup.demands)
         for name, service in receivers:
             self.nodes[name].register(Receiver(service))
@@ -153,8 +168,13 @@ class Network:
 
     def _application(self, stream: Stream) -> Telemetry | File | Ping:
         node = self.nodes[stream.source]
-        is_ping = stream.application == "ping"
-        service = ECHO_SERVICE if is_ping else stream.service
+        match stream.application:
+            case "ping":
+                service = ECHO_SERVICE
+            case "request":
+                service = _responder_service(stream)
+            case _:
+                service = stream.service
         flow = Flow(
             name=stream.flow,
             service=stream.service,
@@ -164,7 +184,7 @@ class Network:
         )
         moments = self._moments(stream)
         match stream.application:
-            case "telemetry":
+            case "telemetry" | "request":
                 return Telemetry(node, flow, stream.size_bytes, moments)
             case "file":
                 return File(node, flow, stream.size_bytes, moments, stream.chunk_bytes)
@@ -173,12 +193,29 @@ class Network:
 
     def _moments(self, stream: Stream) -> Iterator[float]:
         until_s = min(stream.until_s, self._setup.duration_s)
-        period_s = stream.period_s
-        if stream.process == "periodic":
-            return periodic(stream.first_s, period_s, until_s)
+        first_s, period_s = stream.first_s, stream.period_s
         names = (stream.flow, stream.source, stream.destination)
-        return poisson(
-            stream.first_s, period_s, generator(self._setup.seed, "traffic", *names), until_s
+        rng = generator(self._setup.seed, "traffic", *names)
+        match stream.process:
+            case "periodic":
+                return periodic(first_s, period_s, until_s)
+            case "poisson":
+                return poisson(first_s, period_s, rng, until_s)
+            case "on-off":
+                return on_off(first_s, period_s, stream.on_s, stream.off_s, rng, until_s)
+
+    def _register_responder(self, stream: Stream) -> None:
+        node = self.nodes[stream.destination]
+        node.register(
+            Responder(
+                node,
+                _responder_service(stream),
+                f"{stream.flow}-response",
+                size_bytes=stream.response_bytes,
+                think_s=stream.think_s,
+                lifetime_s=stream.lifetime_s,
+                priority=stream.priority,
+            )
         )
 
     def _meet(self, demand: Demand) -> None:
@@ -193,3 +230,7 @@ class Network:
                 flow=demand.flow,
             )
         )
+
+
+def _responder_service(stream: Stream) -> str:
+    return str(int(stream.service) + RESPONDER_SERVICES)

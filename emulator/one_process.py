@@ -69,7 +69,7 @@ def run(
     setup = from_scenario(scenario, tell) if isinstance(scenario, Scenario) else scenario
     setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
     log: list[Event] = []
-    _fly(setup, chosen, speed, log, tell)
+    fly(setup, chosen, log.append, speed, tell)
     header = LogHeader(
         scenario=setup.name,
         scenario_sha256=setup.sha256,
@@ -90,14 +90,29 @@ def run(
     return result
 
 
-def _fly(setup: Setup, strategy: Strategy, rate: float, log: list[Event], tell: Progress) -> None:
-    """Let it happen; the events go to the log."""
+def fly(
+    setup: Setup,
+    strategy: Strategy,
+    record: Callable[[Event], object],
+    rate: float = math.inf,
+    tell: Progress | None = None,
+) -> None:
+    """Let it happen.
+
+    Args:
+        setup: what is to be run.
+        strategy: what its nodes ask.
+        record: takes the events, in order.
+        rate: emulated seconds in a real one.
+        tell: told how far it is.
+    """
 
     def on_progress(now_s: float) -> None:
-        tell("run", min(now_s / setup.duration_s, 1.0))
+        if tell is not None:
+            tell("run", min(now_s / setup.duration_s, 1.0))
 
     with without_collections(), EmulatedLoop(rate, on_progress=on_progress) as loop:
-        network = Network(setup, strategy, loop, log.append)
+        network = Network(setup, strategy, loop, record)
         ended_s = loop.run(setup.duration_s)
         network.end(min(ended_s, setup.duration_s))
 

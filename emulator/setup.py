@@ -54,33 +54,41 @@ class Stream:
 
     Args:
         flow: the traffic's name.
-        application: telemetry, file or ping.
+        application: telemetry, file, ping or request.
         service: the service part of its endpoints.
         source: name of the node that sends.
         destination: name of the node it is for.
         size_bytes: of a message, a file or a ping.
         chunk_bytes: payload of a file's bundles.
         period_s: from one to the next; a Poisson process's mean.
-        process: periodic or poisson.
+        process: periodic, poisson or on-off.
         lifetime_s: of each bundle.
         priority: 0 bulk, 1 normal, 2 expedited.
         first_s: when it begins.
         until_s: when it ends.
+        on_s: mean length of an on-off process's spells.
+        off_s: mean silence between them.
+        response_bytes: what a request is answered with.
+        think_s: from a request's arrival to its response.
     """
 
     flow: str
-    application: Literal["telemetry", "file", "ping"]
+    application: Literal["telemetry", "file", "ping", "request"]
     service: str
     source: str
     destination: str
     size_bytes: int
     chunk_bytes: int
     period_s: float
-    process: Literal["periodic", "poisson"]
+    process: Literal["periodic", "poisson", "on-off"]
     lifetime_s: float
     priority: int
     first_s: float
     until_s: float
+    on_s: float = math.inf
+    off_s: float = math.inf
+    response_bytes: int = 0
+    think_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +161,7 @@ def from_scenario(
     """
     from emulator.sky import ScenarioSky
 
+    _replayed(scenario)  # its faults before the minutes that a plan may take
     with ScenarioSky(scenario) as sky:
         plan = sky.plan(progress)
     _return_freed_memory()
@@ -165,6 +174,8 @@ def over(scenario: Scenario, plan: ContactPlan) -> Setup:
     Raises:
         BadInput: every fault of the bundle lists that it names.
     """
+    from emulator.security import resolve
+
     members = tuple(_members(scenario))
     files, demands = _replayed(scenario)
     return Setup(
@@ -174,8 +185,6 @@ def over(scenario: Scenario, plan: ContactPlan) -> Setup:
         duration_s=scenario.duration_s,
         seed=scenario.seed,
         strategy=strategy_beside(scenario),
-    from emulator.security import resolve
-
         plan=plan,
         members=members,
         streams=tuple(_streams(scenario, {member.name: member.joins_s for member in members})),
@@ -256,11 +265,17 @@ def _streams(scenario: Scenario, joins_s: dict[str, float]) -> Iterator[Stream]:
                         priority=PRIORITIES[traffic.priority],
                         first_s=first_s,
                         until_s=until,
+                        on_s=math.inf if traffic.on_s is None else traffic.on_s,
+                        off_s=math.inf if traffic.off_s is None else traffic.off_s,
+                        response_bytes=traffic.response_bytes or 0,
+                        think_s=traffic.think_s,
                     )
 
 
 def _replayed(scenario: Scenario) -> tuple[list[Path], tuple[Demand, ...]]:
     """The bundle lists of a scenario, looked for beside it, and their bundles in order of creation."""
+    from emulator import bundle_list
+
     files: list[Path] = []
     demands: list[Demand] = []
     names = scenario.ipn_numbers()

@@ -180,6 +180,11 @@ def _traffic(scenario: Scenario) -> Iterator[Found]:
             yield f"{path}.first", flow.first, "begin within the scenario's duration"
         if flow.until is not None and scenario.seconds(flow.until) < scenario.seconds(flow.first):
             yield f"{path}.until", flow.until, "must not be before first"
+    for place, replay in enumerate(scenario.replay):
+        path = f'replay[{place}] "{replay.name}"'
+        flows.append((replay.name, path))
+        if not 0 <= scenario.seconds(replay.first) <= scenario.duration_s:
+            yield f"{path}.first", replay.first, "begin within the scenario's duration"
     yield from _twice(flows, lambda first: f"this name is taken by {first}: choose another")
 
 
@@ -195,8 +200,6 @@ def _outages(scenario: Scenario) -> Iterator[Found]:
             yield f"{path}.at", outage.at, "must be within the scenario's duration"
 
 
-def _node(place: int, name: str) -> str:
-    return f'nodes[{place}] "{name}"'
 def _security(scenario: Scenario) -> Iterator[Found]:
     """Reads the key files, too."""
     if scenario.security.keys or scenario.security.rules:
@@ -205,3 +208,5 @@ def _security(scenario: Scenario) -> Iterator[Found]:
         yield from resolve(scenario, 0).faults
 
 
+def _node(place: int, name: str) -> str:
+    return f'nodes[{place}] "{name}"'

@@ -23,7 +23,15 @@ def load(path: str | Path) -> Scenario:
         BadInput: every fault of the file, each with key, value and mend.
     """
     file = Path(path)
-    data = _read(file)
+    return from_tables(read_tables(file), file)
+
+
+def from_tables(data: dict[str, Any], file: Path) -> Scenario:
+    """Check the tables of a scenario file, changed perhaps since they were read.
+
+    Raises:
+        BadInput: every fault, each with key, value and mend.
+    """
     try:
         scenario = Scenario.model_validate(_tupled(data))
     except ValidationError as error:
@@ -41,7 +49,12 @@ def json_schema() -> JsonValue:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_tables(file: Path) -> dict[str, Any]:
+    """The tables of a TOML file, unchecked.
+
+    Raises:
+        BadInput: there is no such file, or it is no TOML.
+    """
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -212,21 +212,53 @@ class MassDriver(Table):
 class Traffic(Table):
     """Bundles that an application sources. Names may be patterns ("ai-*"); every pair is served.
 
-    `chunk` is the payload of a file's bundles; `period` is a Poisson process's mean interval.
+    `chunk` is the payload of a file's bundles. `period` is a Poisson process's mean interval; an on-off process is
+    periodic in spells of mean length `on`, silent for `off` on average between them. A request is answered with
+    `response` bytes after `think`.
     """
 
     name: Name
-    application: Literal["telemetry", "file", "ping"]
+    application: Literal["telemetry", "file", "ping", "request"]
     source: str | tuple[str, ...] = Field(alias="from")
     destination: str | tuple[str, ...] = Field(alias="to")
     size_bytes: Bytes = Field(alias="size")
     chunk_bytes: Bytes = Field(default=10**6, alias="chunk")
     period_s: PositiveSeconds = Field(alias="period")
-    process: Literal["periodic", "poisson"] = "periodic"
+    process: Literal["periodic", "poisson", "on-off"] = "periodic"
+    on_s: PositiveSeconds | None = Field(default=None, alias="on")
+    off_s: PositiveSeconds | None = Field(default=None, alias="off")
+    response_bytes: Bytes | None = Field(default=None, alias="response")
+    think_s: Seconds = Field(default=0.0, alias="think")
     first: Moment = 0.0
     until: Moment | None = None
     lifetime_s: PositiveSeconds = Field(alias="lifetime")
     priority: Priority = "normal"
+
+    @model_validator(mode="after")
+    def _keys_that_belong_together(self) -> Traffic:
+        spells = (self.on_s, self.off_s)
+        if self.process == "on-off" and None in spells:
+            raise _mend(
+                'an on-off process needs on and off, the mean lengths of its spells: on = "10min"'
+            )
+        if self.process != "on-off" and spells != (None, None):
+            raise _mend('on and off are for process = "on-off": add it, or leave them out')
+        if self.application == "request" and self.response_bytes is None:
+            raise _mend('a request needs response, the size of what comes back: response = "1 MB"')
+        if self.application != "request" and (self.response_bytes is not None or self.think_s):
+            raise _mend('response and think are for application = "request": leave them out')
+        return self
+
+
+class Replay(Table):
+    """Traffic as it was recorded: a bundle list (CSV: created_s, from, to, size_bytes, lifetime_s, priority, flow).
+
+    `first` is when its second 0 is; a bundle without a flow belongs to the flow of the table's name.
+    """
+
+    name: Name
+    file: str
+    first: Moment = 0.0
 
 
 class Outage(Table):
@@ -271,7 +303,9 @@ class Scenario(Table):
     links: tuple[Link, ...] = ()
     mass_driver: tuple[MassDriver, ...] = ()
     traffic: tuple[Traffic, ...] = ()
+    replay: tuple[Replay, ...] = ()
     faults: tuple[Outage, ...] = ()
+    security: Security = Security()
 
     _file: Path = PrivateAttr(default=Path())
 
@@ -305,7 +339,6 @@ class Scenario(Table):
             return (moment - self.start).total_seconds()
         return moment
 
-    security: Security = Security()
     def launches(self) -> tuple[Launch, ...]:
         """Every launch inside the scenario, in order of time."""
         found = [
