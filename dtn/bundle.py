@@ -139,6 +139,7 @@ class PrimaryBlock:
     fragment: FragmentField | None = None
     octets: bytes | None = field(default=None, init=False, repr=False, compare=False)
     size_bytes: int = field(default=0, init=False, repr=False, compare=False)
+    _text: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         flags, fragment = self.flags, self.fragment
@@ -254,6 +255,16 @@ class Bundle:
             )
             assert self._id is not None
         return self._id
+
+    @property
+    def id_text(self) -> str:
+        """`str(bundle.id)`; that of a whole bundle is written once, however many hops it makes."""
+        primary = self.primary
+        if primary.fragment is not None:
+            return str(self.id)
+        if not primary._text:
+            object.__setattr__(primary, "_text", str(self.id))
+        return primary._text
 
     @property
     def is_administrative(self) -> bool:

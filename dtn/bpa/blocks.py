@@ -71,14 +71,32 @@ _route_record = lru_cache(4096)(decode_route_record)
 
 
 @lru_cache(4096)
-def _one_hop_more(data: bytes) -> bytes:
+def _one_hop_more(number: int, flags: int, crc_type: int, data: bytes) -> CanonicalBlock:
     limit, count = decode_hop_count(data)
-    return encode_hop_count(limit, count + 1)
+    data = encode_hop_count(limit, count + 1)
+    return CanonicalBlock(BlockType.HOP_COUNT, number, flags, crc_type, data)
 
 
 @lru_cache(4096)
-def _with_visit(data: bytes, node: int) -> bytes:
-    return encode_route_record((*decode_route_record(data), node))
+def _with_visit(number: int, flags: int, crc_type: int, data: bytes, node: int) -> CanonicalBlock:
+    data = encode_route_record((*decode_route_record(data), node))
+    return CanonicalBlock(ROUTE_RECORD, number, flags, crc_type, data)
+
+
+@lru_cache(4096)
+def _previous_node(number: int, data: bytes) -> CanonicalBlock:
+    return CanonicalBlock(BlockType.PREVIOUS_NODE, number, 0, 0, data)
+
+
+@lru_cache(256)
+def _first_hop_count(limit: int) -> CanonicalBlock:
+    return CanonicalBlock(BlockType.HOP_COUNT, HOP_COUNT_NUMBER, 0, 0, encode_hop_count(limit, 0))
+
+
+_NOBODY = CanonicalBlock(
+    ROUTE_RECORD, ROUTE_RECORD_NUMBER, BlockFlag.REPLICATE, 0, encode_route_record(())
+)
+"""The route record of a new bundle."""
 
 
 class Facts(NamedTuple):
@@ -157,6 +175,7 @@ class BundleBuilder:
         self._options = options
         self._node = options.node_id.node or 0
         self._previous_node = encode_previous_node(options.node_id)
+        self._payload: CanonicalBlock | None = None
         self._last_time_ms = -1
         self._sequence = 0
 
@@ -178,8 +197,7 @@ class BundleBuilder:
             creation=creation,
             lifetime_ms=round(min(request.lifetime_s * 1000, LONGEST_LIFETIME_MS)),
         )
-        hops = encode_hop_count(options.hop_limit, 0)
-        blocks = [CanonicalBlock(BlockType.HOP_COUNT, HOP_COUNT_NUMBER, 0, 0, hops)]
+        blocks = [_first_hop_count(options.hop_limit)]
         if request.priority != NORMAL_PRIORITY or request.critical:
             service = encode_quality_of_service(
                 QualityOfService(priority=request.priority, critical=request.critical)
@@ -195,11 +213,11 @@ class BundleBuilder:
                 CanonicalBlock(BlockType.BUNDLE_AGE, AGE_NUMBER, BlockFlag.REPLICATE, 0, age)
             )
         if options.route_record:
-            nobody = encode_route_record(())
-            blocks.append(
-                CanonicalBlock(ROUTE_RECORD, ROUTE_RECORD_NUMBER, BlockFlag.REPLICATE, 0, nobody)
-            )
-        payload = CanonicalBlock(BlockType.PAYLOAD, 1, 0, options.crc_type, request.payload)
+            blocks.append(_NOBODY)
+        payload = self._payload
+        if payload is None or payload.data is not request.payload:
+            payload = CanonicalBlock(BlockType.PAYLOAD, 1, 0, options.crc_type, request.payload)
+            self._payload = payload  # the next bundle may well have the same: one block, one CRC
         return Bundle(primary, (*blocks, payload))
 
     def outgoing(self, record: StoredBundle, tokens: int, now_s: float) -> tuple[Bundle, int]:
@@ -220,15 +238,18 @@ class BundleBuilder:
             if block.number in encrypted:
                 changed.append(block)
             elif kind == BlockType.HOP_COUNT:
-                changed.append(_replaced(block, _one_hop_more(block.data)))
+                changed.append(_one_hop_more(block.number, block.flags, block.crc_type, block.data))
             elif kind == BlockType.PREVIOUS_NODE:
                 previous = block
             elif kind == BlockType.BUNDLE_AGE:
                 kept = False
                 age_ms = round((now_s - record.created_s) * 1000)
-                changed.append(_replaced(block, encode_bundle_age(max(age_ms, 0))))
+                age = encode_bundle_age(max(age_ms, 0))
+                changed.append(CanonicalBlock(kind, block.number, block.flags, block.crc_type, age))
             elif kind == ROUTE_RECORD:
-                changed.append(_replaced(block, _with_visit(block.data, self._node)))
+                changed.append(
+                    _with_visit(block.number, block.flags, block.crc_type, block.data, self._node)
+                )
             elif kind != COPY_COUNT:
                 changed.append(block)
         if tokens:
@@ -236,7 +257,7 @@ class BundleBuilder:
             number = free_number(bundle.blocks)
             changed.insert(0, CanonicalBlock(COPY_COUNT, number, BlockFlag.REPLICATE, 0, count))
         number = previous.number if previous else free_number((*bundle.blocks, *changed))
-        block = CanonicalBlock(BlockType.PREVIOUS_NODE, number, 0, 0, self._previous_node)
+        block = _previous_node(number, self._previous_node)
         leaving = Bundle(bundle.primary, (block, *changed))
         sized = (leaving, encoded_size(leaving))
         if kept:
@@ -273,7 +294,3 @@ def _encrypted(bundle: Bundle) -> frozenset[int]:
     if bundle.block(BlockType.BLOCK_CONFIDENTIALITY) is None:
         return _NOTHING
     return security_targets(bundle, BlockType.BLOCK_CONFIDENTIALITY)
-
-
-def _replaced(block: CanonicalBlock, data: bytes) -> CanonicalBlock:
-    return CanonicalBlock(block.type, block.number, block.flags, block.crc_type, data)

@@ -59,7 +59,7 @@ class Records:
         return StoredBundle(
             self.last_ref,
             bundle,
-            str(bundle.id),
+            bundle.id_text,
             facts.source,
             facts.destination,
             encoded_size(bundle),
