@@ -16,6 +16,7 @@ from dtn.routing import load_strategy
 from dtn.routing.engine import RoutingEngine
 from dtn.routing.strategy import Strategy
 from dtn.store import MemoryStore
+from emulator.capture import TappedChannel
 from emulator.clock import EmulatedLoop
 from emulator.setup import Demand, Setup, Stream, strategy_beside
 from nodes.applications import (
@@ -31,6 +32,7 @@ from nodes.applications import (
     poisson,
 )
 from nodes.applications.ping import ECHO_SERVICE
+from nodes.channel.frame import Frame
 from nodes.channel.local import LocalChannel
 from nodes.convergence.convergence_layer import ConvergenceLayer, ConvergenceUser
 from nodes.convergence.ltp import Ltp
@@ -73,6 +75,7 @@ class Network:
         strategy: what its nodes ask.
         loop: the clock.
         record: takes events.
+        tap: is shown every frame that leaves.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Network:
         strategy: Strategy,
         loop: EmulatedLoop,
         record: Callable[[Event], object],
+        tap: Callable[[Frame], object] | None = None,
     ) -> None:
         self._setup = setup
         self._strategy = strategy
@@ -88,6 +92,7 @@ class Network:
         self._record = record
         self._numbers = {member.name: member.ipn for member in setup.members}
         self._channel = LocalChannel(loop, record)
+        self._wire = self._channel if tap is None else TappedChannel(self._channel, tap)
         self.nodes = {node.name: node for node in self._make_nodes(record)}
         links = Links(setup.plan, loop)
         for member in setup.members:
@@ -135,13 +140,13 @@ class Network:
     def _convergence(self, name: str, user: ConvergenceUser) -> ConvergenceLayer:
         setup = self._setup
         if setup.ltp is None:
-            return WholeBundle(name, user, setup.plan, self._loop, self._channel)
+            return WholeBundle(name, user, setup.plan, self._loop, self._wire)
         return Ltp(
             name,
             user,
             setup.plan,
             self._loop,
-            self._channel,
+            self._wire,
             self._record,
             setup.ltp,
             self._numbers,

@@ -18,12 +18,14 @@ from pathlib import Path
 from dtn.errors import BadInput, Fault, InvalidValue
 from dtn.events import Event
 from dtn.routing.strategy import Strategy
-from emulator.build import Network, find_strategy
+from emulator.build import UNDATED_START, Network, find_strategy
+from emulator.capture import Capture
 from emulator.clock import EmulatedLoop
 from emulator.log import LogHeader
 from emulator.result import Result
 from emulator.scenario import Scenario, load, parse_duration_s
 from emulator.setup import Setup, changed, from_scenario
+from nodes.channel.frame import Frame
 
 Progress = Callable[[str, float], object]
 """Told what is being done ("windows", "sessions", "run", "report") and how far it is, 0 to 1."""
@@ -37,6 +39,7 @@ def run(
     until: float | str | None = None,
     strategy: str | None = None,
     out: str | Path | None = None,
+    capture: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Run a scenario to its end.
@@ -49,6 +52,7 @@ def run(
         strategy: instead of the scenario's: a name, or `my_file.py:function`.
         out: folder to write events.jsonl, summary.json, bundles.csv, contact_plan.json and
             report.html to.
+        capture: file to write what crosses the links to, for Wireshark (`emulator.capture`).
         progress: told how far it is.
 
     Returns:
@@ -69,7 +73,8 @@ def run(
     setup = from_scenario(scenario, tell) if isinstance(scenario, Scenario) else scenario
     setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
     log: list[Event] = []
-    fly(setup, chosen, log.append, speed, tell)
+    with _capturing(capture, setup) as tap:
+        fly(setup, chosen, log.append, speed, tell, tap)
     header = LogHeader(
         scenario=setup.name,
         scenario_sha256=setup.sha256,
@@ -90,12 +95,24 @@ def run(
     return result
 
 
+@contextmanager
+def _capturing(path: str | Path | None, setup: Setup) -> Iterator[Callable[[Frame], object] | None]:
+    """What takes the frames, if they are to be captured."""
+    if path is None:
+        yield None
+        return
+    numbers = {member.name: member.ipn for member in setup.members}
+    with Capture(Path(path), setup.start or UNDATED_START, numbers) as capture:
+        yield capture.add
+
+
 def fly(
     setup: Setup,
     strategy: Strategy,
     record: Callable[[Event], object],
     rate: float = math.inf,
     tell: Progress | None = None,
+    tap: Callable[[Frame], object] | None = None,
 ) -> None:
     """Let it happen.
 
@@ -105,6 +122,7 @@ def fly(
         record: takes the events, in order.
         rate: emulated seconds in a real one.
         tell: told how far it is.
+        tap: is shown every frame that leaves.
     """
 
     def on_progress(now_s: float) -> None:
@@ -112,7 +130,7 @@ def fly(
             tell("run", min(now_s / setup.duration_s, 1.0))
 
     with without_collections(), EmulatedLoop(rate, on_progress=on_progress) as loop:
-        network = Network(setup, strategy, loop, record)
+        network = Network(setup, strategy, loop, record, tap)
         ended_s = loop.run(setup.duration_s)
         network.end(min(ended_s, setup.duration_s))
 

@@ -34,6 +34,10 @@ def run(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write log, tables and report there.")
     ] = None,
+    capture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.pcap", help="Write what crosses the links, for Wireshark."),
+    ] = None,
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A contact plan, instead of a scenario.")
     ] = None,
@@ -76,6 +80,7 @@ def run(
             until=until,
             strategy=strategy,
             out=out,
+            capture=capture,
             progress=tell,
         )
     if json:
