@@ -22,6 +22,7 @@ from dtn.events import BundleDelivered, TransferStarted
 from dtn.ltp.segment import DataSegment, ReportSegment, decode_segment
 from emulator import scenario as scenarios
 from emulator.capture import Capture, _checksum
+from emulator.cli import main
 from emulator.setup import Setup, over
 from nodes.channel.frame import Frame
 from tests.emulator.test_scenario import GOOD
@@ -178,6 +179,18 @@ def test_a_run_that_fails_leaves_no_capture(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), capture:
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_captures_a_plan_that_has_no_date(tmp_path: Path) -> None:
+    ContactPlan([Contact("a", "b", 10.0, 60.0, 1e6, 2.0)]).save(tmp_path / "plan.json")
+    (tmp_path / "list.csv").write_text("created_s,from,to,size_bytes,lifetime_s\n0,a,b,500,90\n")
+    words = ["run", "--plan", tmp_path / "plan.json", "--traffic", tmp_path / "list.csv"]
+    with pytest.raises(SystemExit) as ended:
+        main([*map(str, words), "--json", "--capture", str(tmp_path / "run.pcap")])
+    assert not ended.value.code
+    (packet,) = packets_of(tmp_path / "run.pcap")
+    assert len(decode(packet.payload).payload) == 500
+    assert 10.0 < packet.time_s - datetime(2026, 1, 1, tzinfo=UTC).timestamp() < 10.01
 
 
 @pytest.mark.slow
