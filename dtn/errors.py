@@ -3,6 +3,7 @@
     LightlagError
     ├── MalformedBundle      octets from outside are no bundle; costs that bundle and nothing else
     ├── MalformedSegment     octets from outside are no LTP segment; discarded, and the session lives on
+    ├── MalformedMessage     octets from outside are no TCPCL message; ends that session and nothing else
     ├── MalformedFrames      octets from another process are no frames; costs that message
     ├── InvalidValue         one value cannot be what it claims (a Contact that ends before it begins)
     ├── StrategyFault        a routing strategy raised or broke a rule; names strategy, node, bundle and rule

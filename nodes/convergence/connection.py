@@ -4,9 +4,10 @@ Every connection has TCP_NODELAY set: a message waits for nobody (without it the
 each exchange waits 40 ms for an acknowledgement that the peer delays).
 
 Memory is bounded both ways. Bundles that came in and are not safe yet are counted, and above a bound
-nothing more is read. What a peer does not read stays in its own write buffer up to a bound, above
-which the connection is cut: this side asks for more only when the buffer has drained, so that only
-answers can get it there.
+nothing more is read. What a peer does not read waits here up to a bound, above which the connection
+is cut: bundles are asked for only when everything has been taken, so that only answers can get it
+there. It waits in one piece: asyncio's own buffer is a list from Python 3.12 on, which is added up
+at every write.
 """
 
 from __future__ import annotations
@@ -15,9 +16,6 @@ import asyncio
 import socket
 
 from nodes.convergence.carrier import MAX_UNSAFE_BYTES
-
-WRITE_BUFFER_BYTES = 2**18
-"""Above this a connection asks for nothing more to write."""
 
 MAX_UNREAD_BYTES = 2**20
 """A peer that leaves so much unread is cut off."""
@@ -38,6 +36,7 @@ class Connection(asyncio.Protocol):
         self.was_of_use = False
         self.is_full = False
         self.transport: asyncio.Transport | None = None
+        self._unwritten = bytearray()
         self._unsafe_bytes = 0
         self._is_deaf = False
 
@@ -50,7 +49,7 @@ class Connection(asyncio.Protocol):
     def use(self, transport: asyncio.Transport) -> None:
         """Read and write by this transport: TCP, or TLS over it."""
         self.transport = transport
-        transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
+        transport.set_write_buffer_limits(0)  # full as soon as anything waits
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -59,12 +58,15 @@ class Connection(asyncio.Protocol):
             self.closed.set_result(self.was_of_use)
 
     def pause_writing(self) -> None:
-        """Its buffer is full."""
+        """The system takes no more for now."""
         self.is_full = True
 
     def resume_writing(self) -> None:
-        """Its buffer has drained."""
+        """The system has taken everything: what has gathered here follows."""
         self.is_full = False
+        if self._unwritten and self.transport is not None:
+            octets, self._unwritten = bytes(self._unwritten), bytearray()
+            self.transport.write(octets)
 
     @property
     def peer(self) -> str:
@@ -77,8 +79,11 @@ class Connection(asyncio.Protocol):
         transport = self.transport
         if transport is None or transport.is_closing():
             return
-        transport.write(octets)
-        if transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
+        if not self.is_full:
+            transport.write(octets)
+            return
+        self._unwritten += octets
+        if len(self._unwritten) > MAX_UNREAD_BYTES:
             transport.abort()
 
     def close(self) -> None:
@@ -86,8 +91,12 @@ class Connection(asyncio.Protocol):
         transport = self.transport
         if transport is None or transport.is_closing():
             return
+        if self._unwritten:
+            transport.write(bytes(self._unwritten))
+            self._unwritten.clear()
+        is_waiting = self.is_full
         transport.close()
-        if transport.get_write_buffer_size():
+        if is_waiting:
             self.loop.call_later(CLOSING_S, transport.abort)
 
     def unsafe(self, change_bytes: int, waiting: int = 0) -> None:

@@ -122,7 +122,7 @@ class _Outgoing(Connection):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._is_owed_more:
+        if self._is_owed_more and not self.is_full:
             self._is_owed_more = False
             self._home.user.link_ready(self._neighbour)
 

@@ -86,7 +86,9 @@ class TcpclConnection(Connection):
     def resume_writing(self) -> None:
         """The connection can take more."""
         super().resume_writing()
-        self._pump()
+        if not self.is_full:
+            self._pump()
+            self._set_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """TCP is gone."""

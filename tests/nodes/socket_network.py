@@ -3,6 +3,7 @@
 import asyncio
 import random
 import socket
+from collections import Counter
 from datetime import UTC, datetime
 
 import dtn.routing.strategies  # noqa: F401  # registers them
@@ -51,10 +52,12 @@ class Events(list):
 
     def __init__(self):
         super().__init__()
+        self._counts = Counter()
         self._news = asyncio.Event()
 
     def record(self, event):
         self.append(event)
+        self._counts[type(event)] += 1
         self._news.set()
 
     def of(self, kind):
@@ -62,7 +65,7 @@ class Events(list):
 
     async def have(self, kind, count=1):
         async with asyncio.timeout(PATIENCE_S):
-            while len(self.of(kind)) < count:
+            while self._counts[kind] < count:
                 self._news.clear()
                 await self._news.wait()
         return self.of(kind)

@@ -158,14 +158,14 @@ from test_sqlite_store import a_bundle
 
 async def main():
     store = SqliteStore(Path(sys.argv[1]), asyncio.get_running_loop())
-    ref = 0
+    def put(ref):
+        store.put(ref, a_bundle(ref, 1000), 0.0, stored)
     def stored(ref, is_stored):
         print(ref, is_stored, flush=True)
-    while True:
-        for _ in range(20):
-            ref += 1
-            store.put(ref, a_bundle(ref, 1000), 0.0, stored)
-        await asyncio.sleep(0)
+        put(ref + 50)
+    for ref in range(1, 51):
+        put(ref)
+    await asyncio.Event().wait()
 
 asyncio.run(main())
 """

@@ -319,7 +319,7 @@ async def test_what_a_killed_node_acknowledged_is_in_its_store(tmp_path):
     await a.socket_node.stop()
     acknowledged = {event.bundle for event in a.events.of(TransferFinished)}
     assert len(acknowledged) + len(a.node.agent.held()) == 2000
-    assert len(acknowledged) < 2000
+    assert len(acknowledged) >= 100
     store = SqliteStore(tmp_path / "store", asyncio.get_running_loop())
     kept = {str(bundle.id) for _, bundle, _ in store}
     store.close()
@@ -375,7 +375,8 @@ async def test_a_peer_that_never_reads_is_given_up_and_memory_is_bounded():
     writer.write(HELLO)
     await a.events.have(ContactStarted)
     (connection,) = carrier._connections
-    assert connection.transport.get_write_buffer_size() < MAX_UNREAD_BYTES
+    waiting = len(connection._unwritten) + connection.transport.get_write_buffer_size()
+    assert waiting < MAX_UNREAD_BYTES
     (ended,) = await a.events.have(ContactEnded)
     assert ended.reason == "idle timeout"
     assert len(a.node.agent.held()) == 40
