@@ -39,6 +39,7 @@ class SmallNetwork:
         ltp=None,
         seed=1,
         stores=None,
+        **agent_options,
     ):
         self.ltp = ltp
         self.seed = seed
@@ -51,10 +52,14 @@ class SmallNetwork:
         self.receivers = {}
         numbers = {number: name for number, name in enumerate(self.plan.nodes, 1)}
         for number, name in numbers.items():
+            start_dtn_ms = 0 if ltp is None else 10**6  # octets of creation time 0 need an age
             options = AgentOptions(
-                node_id=parse_eid(f"ipn:{number}.0"),
-                names=numbers,
-                start_dtn_ms=0 if ltp is None else 10**6,  # octets of creation time 0 need an age
+                **{
+                    "node_id": parse_eid(f"ipn:{number}.0"),
+                    "names": numbers,
+                    "start_dtn_ms": start_dtn_ms,
+                    **agent_options,
+                }
             )
             rng = random.Random(number)
             routing = RoutingEngine(name, self.plan, load_strategy(strategy), rng)

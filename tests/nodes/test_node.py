@@ -1,17 +1,22 @@
 """Real nodes wired together in virtual time: every time is known beforehand."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_network import LIGHT_S, SmallNetwork, contact
 
+from dtn.bundle import BundleFlag
+from dtn.eid import parse_eid
 from dtn.events import (
     BundleDeleted,
     BundleDelivered,
+    BundleFragmented,
     BundleHeld,
     BundleInFlight,
+    BundleReassembled,
     BundleReceived,
     BundleSourced,
     ContactEnded,
@@ -19,6 +24,7 @@ from dtn.events import (
     FrameLost,
     NodeDown,
     NodeUp,
+    StatusReported,
     TransferFailed,
     TransferFinished,
     TransferStarted,
@@ -230,7 +236,7 @@ def test_sabr_delivers_a_lone_bundle_at_the_earliest_arrival_over_the_plan():
     assert largest.delivery_s - smallest.delivery_s < 0.1
 
 
-def _network(seed, **options):
+def _network(seed, strategy="epidemic", **options):
     """A random network with random traffic and faults."""
     rng = random.Random(seed)
     names = "abcd"
@@ -244,7 +250,7 @@ def _network(seed, **options):
                 rates = tuple(rng.uniform(1e3, 1e5) for _ in range(3))
                 contacts.append(contact(source, destination, start_s, end_s, rates, owlt_s))
                 start_s = end_s + rng.choice([0.0, rng.uniform(0, 90)])
-    network = SmallNetwork(contacts, strategy="epidemic", **options)
+    network = SmallNetwork(contacts, strategy=strategy, **options)
     schedule_outages(
         [
             NodeOutage(node="b", at_s=rng.uniform(0, 300), for_s=60.0),
@@ -270,6 +276,50 @@ def _story(seed, **options):
 @given(st.integers(0, 10**6))
 def test_octets_and_bundles_on_the_links_give_equal_events(seed):
     assert _story(seed, octets=True) == _story(seed, octets=False)
+
+
+ALL_REPORTS = BundleFlag.ANY_REPORT | BundleFlag.STATUS_TIME_REQUESTED
+
+
+def _rich_story(seed, octets, clock_trusted, strategy):
+    """Large bundles over short contacts, with status reports to all sorts of endpoints."""
+    network = _network(
+        seed,
+        octets=octets,
+        strategy=strategy,
+        clock_trusted=clock_trusted,
+        status_reports=True,
+        fragment=True,
+        start_dtn_ms=10**6,
+    )
+    rng = random.Random(seed)
+    for source in "abcd":
+        for _ in range(3):
+            destination = rng.choice([name for name in "abcd" if name != source])
+            payload = bytes(rng.randrange(400_000))
+            request = replace(
+                network.flow(destination, lifetime_s=300.0).request(payload),
+                flags=ALL_REPORTS,
+                report_to=rng.choice((None, network.endpoint("a", "0"), parse_eid("dtn:none"))),
+            )
+            network.loop.schedule(rng.uniform(0, 200), network.nodes[source].send, request)
+    return network.run(until_s=900.0).events
+
+
+def test_the_rich_stories_are_about_fragments_too():
+    kinds = {type(event) for seed in range(4) for event in _rich_story(seed, False, True, "sabr")}
+    assert {BundleFragmented, BundleReassembled, StatusReported, BundleDeleted} <= kinds
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from(["sabr", "direct", "epidemic"]))
+def test_with_reports_fragments_and_ages_octets_and_bundles_give_equal_events_too(
+    seed, clock_trusted, strategy
+):
+    stories = [_rich_story(seed, octets, clock_trusted, strategy) for octets in (True, False)]
+    assert stories[0] == stories[1]
+    kinds = {type(event) for event in stories[0]}
+    assert StatusReported in kinds
 
 
 def test_no_bundle_is_faster_than_the_ideal_of_the_plan():
