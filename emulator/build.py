@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import dropwhile
+from typing import TYPE_CHECKING, NamedTuple
 
 import dtn.routing.strategies  # noqa: F401  # registers those that come with Lightlag
 from dtn.bpa import Agent, AgentOptions, TransmissionRequest
@@ -15,7 +17,7 @@ from dtn.events import Event
 from dtn.routing import load_strategy
 from dtn.routing.engine import RoutingEngine
 from dtn.routing.strategy import Strategy
-from dtn.store import MemoryStore
+from dtn.store import MemoryStore, Store
 from emulator.capture import TappedChannel
 from emulator.clock import EmulatedLoop
 from emulator.setup import Demand, Setup, Stream, strategy_beside
@@ -34,10 +36,11 @@ from nodes.applications import (
 from nodes.applications.ping import ECHO_SERVICE
 from nodes.channel.frame import Frame
 from nodes.channel.local import LocalChannel
+from nodes.channel.mqtt import MqttChannel
 from nodes.convergence.convergence_layer import ConvergenceLayer, ConvergenceUser
 from nodes.convergence.ltp import Ltp
 from nodes.convergence.whole_bundle import WholeBundle
-from nodes.faults import schedule_outages
+from nodes.faults import LinkOutage, NodeOutage, schedule_outages
 from nodes.links import Links
 from nodes.node import Node
 from nodes.seeding import generator, synthetic_octets
@@ -67,8 +70,25 @@ def find_strategy(of: Scenario | Setup, instead: str | None) -> Strategy:
     return load_strategy(strategy_beside(of), f"{of.file}: routing")
 
 
+class Process(NamedTuple):
+    """What a node has that runs in a process of its own.
+
+    Args:
+        node: its name.
+        channel: leads to the others.
+        store: keeps its bundles over a restart.
+    """
+
+    node: str
+    channel: MqttChannel
+    store: Store
+
+
 class Network:
     """All nodes of a setup on one loop, with links, applications and faults, ready to run.
+
+    In a process of its own it is one of the nodes. It may begin in the middle of the run, after a
+    restart: the node goes on with what its store kept, and what was to happen meanwhile did not.
 
     Args:
         setup: what is to be run.
@@ -76,6 +96,7 @@ class Network:
         loop: the clock.
         record: takes events.
         tap: is shown every frame that leaves.
+        process: where there is one node only; None: all are here.
     """
 
     def __init__(
@@ -85,20 +106,25 @@ class Network:
         loop: EmulatedLoop,
         record: Callable[[Event], object],
         tap: Callable[[Frame], object] | None = None,
+        process: Process | None = None,
     ) -> None:
         self._setup = setup
         self._strategy = strategy
         self._loop = loop
         self._record = record
         self._numbers = {member.name: member.ipn for member in setup.members}
-        self._channel = LocalChannel(loop, record)
+        self._process = process
+        self._begins_s = loop.time()
+        self._channel = LocalChannel(loop, record) if process is None else process.channel
         self._wire = self._channel if tap is None else TappedChannel(self._channel, tap)
         self.nodes = {node.name: node for node in self._make_nodes(record)}
-        links = Links(setup.plan, loop)
+        self.links = Links(setup.plan, loop)
         for member in setup.members:
-            links.add(self.nodes[member.name], member.joins_s)
-        links.start()
-        schedule_outages(setup.outages, links, loop)
+            if member.name in self.nodes:
+                self.nodes[member.name].restore(self._begins_s)
+                self.links.add(self.nodes[member.name], member.joins_s)
+        self.links.start()
+        schedule_outages(self._outages(), self.links, loop)
         self._start_applications()
 
     def end(self, now_s: float) -> None:
@@ -111,7 +137,10 @@ class Network:
         setup = self._setup
         names: dict[NodeKey, str] = {number: name for name, number in self._numbers.items()}
         start_dtn_ms = round(((setup.start or UNDATED_START) - DTN_EPOCH).total_seconds() * 1000)
+        here = self._process
         for member in setup.members:
+            if here is not None and member.name != here.node:
+                continue
             options = AgentOptions(
                 node_id=IpnEid(0, member.ipn, 0),
                 names=names,
@@ -125,22 +154,27 @@ class Network:
             yield Node(
                 member.name,
                 agent,
-                MemoryStore(),
+                MemoryStore() if here is None else here.store,
                 self._loop,
                 record,
                 partial(self._convergence, member.name),
             )
 
     def _security(self, name: str) -> NodeSecurity | None:
-        """What concerns a node; it draws IVs from the seed, as everything in virtual time."""
+        """What concerns a node; it draws IVs from the seed, as everything in virtual time.
+
+        In a process of its own, whose octets others may see, they come from the operating system.
+        """
         rules = tuple(rule for rule in self._setup.security if rule.concerns(name))
-        draw = generator(self._setup.seed, "security", name).randbytes
+        seeded = generator(self._setup.seed, "security", name).randbytes
+        draw = seeded if self._process is None else os.urandom
         return NodeSecurity(rules, draw) if rules else None
 
     def _convergence(self, name: str, user: ConvergenceUser) -> ConvergenceLayer:
         setup = self._setup
         if setup.ltp is None:
-            return WholeBundle(name, user, setup.plan, self._loop, self._wire)
+            octets = self._process is not None
+            return WholeBundle(name, user, setup.plan, self._loop, self._wire, octets=octets)
         return Ltp(
             name,
             user,
@@ -150,8 +184,15 @@ class Network:
             self._record,
             setup.ltp,
             self._numbers,
-            setup.seed,
+            setup.seed + round(1000 * self._begins_s),  # after a restart: other session numbers
         )
+
+    def _outages(self) -> Iterator[NodeOutage | LinkOutage]:
+        """What is to fail here, and is not past."""
+        for outage in self._setup.outages:
+            is_here = isinstance(outage, LinkOutage) or outage.node in self.nodes
+            if is_here and outage.at_s + outage.for_s > self._begins_s:
+                yield outage
 
     def _start_applications(self) -> None:
         for node in self.nodes.values():
@@ -159,17 +200,21 @@ class Network:
         receivers: dict[tuple[str, str], None] = {}
         for stream in self._setup.streams:
             if stream.application == "request":
-                self._register_responder(stream)
+                if stream.destination in self.nodes:
+                    self._register_responder(stream)
                 receivers[stream.source, stream.service] = None
             elif stream.application != "ping":
                 receivers[stream.destination, stream.service] = None
         receivers |= dict.fromkeys((d.destination, DEMAND_SERVICE) for d in self._setup.demands)
         for name, service in receivers:
-            self.nodes[name].register(Receiver(service))
+            if name in self.nodes:
+                self.nodes[name].register(Receiver(service))
         for stream in self._setup.streams:
-            self._application(stream).start()
+            if stream.source in self.nodes:
+                self._application(stream).start()
         for demand in self._setup.demands:
-            self._loop.schedule(demand.created_s, self._meet, demand)
+            if demand.source in self.nodes and demand.created_s >= self._begins_s:
+                self._loop.schedule(demand.created_s, self._meet, demand)
 
     def _application(self, stream: Stream) -> Telemetry | File | Ping:
         node = self.nodes[stream.source]
@@ -197,6 +242,10 @@ class Network:
                 return Ping(node, flow, stream.size_bytes, moments)
 
     def _moments(self, stream: Stream) -> Iterator[float]:
+        """When the application acts, from now on."""
+        return dropwhile(lambda moment_s: moment_s < self._begins_s, self._all_moments(stream))
+
+    def _all_moments(self, stream: Stream) -> Iterator[float]:
         until_s = min(stream.until_s, self._setup.duration_s)
         first_s, period_s = stream.first_s, stream.period_s
         names = (stream.flow, stream.source, stream.destination)

@@ -125,6 +125,21 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         self._origin = (time.monotonic(), self.reading_s())
         self._rate = rate
 
+    def follow(self, real_s: float, emulated_s: float, rate: float) -> None:
+        """Keep pace with a clock that other processes share; 0 is a pause.
+
+        Args:
+            real_s: a moment of `time.monotonic`, past or to come.
+            emulated_s: what the clock shows then.
+            rate: its pace from then on.
+        """
+        if rate:
+            _check_rate(rate)
+        if self._origin is None:  # nothing has run: begin where that clock stands
+            self._now_s = max(emulated_s + (time.monotonic() - real_s) * rate, 0.0)
+        self._origin = (real_s, emulated_s)
+        self._rate = rate
+
     def time(self) -> float:
         """The present: the due time of the entry that runs."""
         return self._now_s

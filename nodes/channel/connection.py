@@ -156,6 +156,21 @@ class Connection:
             with contextlib.suppress(RuntimeError):  # closed
                 self._loop.call_soon_threadsafe(self._wake)
 
+    def later(self, delay_s: float, callback: Callable[[], object]) -> None:
+        """Call this on the connection's thread, in so many real seconds."""
+        with contextlib.suppress(RuntimeError):  # closed
+            self._loop.call_soon_threadsafe(self._loop.call_later, max(delay_s, 0.0), callback)
+
+    def every(self, period_s: float, callback: Callable[[], object]) -> None:
+        """Call this on the connection's thread from now on, once in so many real seconds."""
+
+        def turn() -> None:
+            if not self._closing:
+                callback()
+                self._loop.call_later(period_s, turn)
+
+        self.later(0.0, turn)
+
     def close(self, flush_s: float = 5.0) -> None:
         """Send what the outboxes still hold, for so long at most, and take leave."""
         self._closing = True

@@ -1,0 +1,134 @@
+"""What collector, operators and nodes say to each other: JSON documents, one class each.
+
+control/clock         Clock, retained: where the clock of all nodes stood at a moment, and its pace
+control/link          LinkOrder: cut a link, or mend it
+control/finish        the run is over for all: say what you still hold
+node/NAME/status      Status, retained; the will of a node says "dead"
+node/NAME/order       NodeOrder: go down, come up, send a bundle
+node/NAME/resend      number of the first event that the collector lacks
+node/NAME/have        how many events the collector has
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+from dtn.errors import InvalidValue
+
+State = Literal["ready", "running", "ended", "done", "stopped", "dead"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """Something that is said as JSON."""
+
+    def octets(self) -> bytes:
+        """As it goes over the wire."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def of(cls, octets: bytes) -> Self:
+        """Read one.
+
+        Raises:
+            InvalidValue: it is none.
+        """
+        try:
+            said: dict[str, Any] = json.loads(octets)
+            return cls(**said)
+        except (ValueError, TypeError) as fault:
+            raise InvalidValue(cls.__name__, octets[:60], f"is none: {fault}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock(Document):
+    """The clock that all nodes follow.
+
+    Args:
+        session: of this run; a node that kept something of another one forgets it.
+        start_at: a moment, ISO 8601 in UTC.
+        emulated_s: what the clock shows then, seconds from the scenario's start.
+        rate: emulated seconds in a real one from then on; 0 is a pause.
+    """
+
+    session: str
+    start_at: str
+    emulated_s: float
+    rate: float
+
+    def monotonic_s(self) -> float:
+        """The moment as this machine's monotonic clock has it."""
+        at = datetime.fromisoformat(self.start_at)
+        return time.monotonic() + (at - datetime.now(UTC)).total_seconds()
+
+    def reading_s(self) -> float:
+        """What it shows now; negative before the start."""
+        return self.emulated_s + (time.monotonic() - self.monotonic_s()) * self.rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status(Document):
+    """How a node is.
+
+    Args:
+        state: ready, running, ended (its clock is), done (all is told), stopped or dead.
+        sha256: of the run's setup as the node has it.
+        version: of Lightlag.
+        sent_at: by its own clock, ISO 8601 in UTC.
+        emulated_s: where its clock stands.
+        events: how many it has recorded.
+        late_frames: that came too late to be held.
+        refused_frames: from nodes without a link, or no frames at all.
+        error_p50_s: its timing error, real seconds: how late its loop does what is due.
+        error_p99_s: that of one in a hundred.
+        memory_mb: resident.
+    """
+
+    state: State
+    sha256: str = ""
+    version: str = ""
+    sent_at: str = ""
+    emulated_s: float = 0.0
+    events: int = 0
+    late_frames: int = 0
+    refused_frames: int = 0
+    error_p50_s: float = 0.0
+    error_p99_s: float = 0.0
+    memory_mb: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkOrder(Document):
+    """Cut a link both ways, or mend it."""
+
+    a: str
+    b: str
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeOrder(Document):
+    """Something that one node is to do.
+
+    Args:
+        do: down, up, or send.
+        destination: endpoint of what is sent.
+        service: where it comes from.
+        payload: hexadecimal.
+        lifetime_s: of what is sent.
+    """
+
+    do: Literal["down", "up", "send"]
+    destination: str = ""
+    service: str = ""
+    payload: str = ""
+    lifetime_s: float = 86400.0
+
+
+def utc_now() -> str:
+    """This machine's clock."""
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,323 @@
+"""One node in a process of its own: `lightlag node NAME`, what a container runs.
+
+It loads the setup, says that it is ready, and waits for the collector to start the clock. Then it is
+the same node as in one process: the same agent, the same links, the same loop at a rate; only its
+frames go to a broker and its bundles to a file. What happens goes into its journal and from there to
+the collector.
+
+Killed and started again, it finds the clock, its store and its journal, and goes on. SIGTERM makes
+it leave the network and stop. Everything in its folder belongs to one run: another run's clock makes
+it begin anew.
+
+It imports neither numpy nor the scenario's reader, and takes about 30 MB and the contact plan.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+
+from dtn.bpa import TransmissionRequest
+from dtn.eid import parse_eid
+from dtn.errors import BadInput, Fault, InvalidValue
+from dtn.events import Event
+from emulator import setup_file
+from emulator.build import Network, Process, find_strategy
+from emulator.clock import EmulatedLoop
+from emulator.control import Clock, LinkOrder, NodeOrder, State, Status, utc_now
+from emulator.journal import Journal
+from emulator.setup_file import SetupFile
+from nodes.channel.broker import Broker, parse_broker
+from nodes.channel.connection import Connection, Message, Outbox, Posts
+from nodes.channel.mqtt import MqttChannel
+from nodes.channel.topics import Topics
+from nodes.sqlite_store import SqliteStore
+
+PATIENCE_S = 30.0
+"""For the broker's first answer: containers start in any order."""
+
+FLUSH_S = 0.1
+"""How often events are sent, real seconds."""
+
+HEARTBEAT_S = 1.0
+TOLD_WITHIN_S = 60.0
+"""How long it waits at the end for the collector to have everything."""
+
+OPERATOR = "order"
+"""Why a node or a link is down that an operator took down."""
+
+
+class NodeProcess:
+    """One node, from its first word to its last.
+
+    Args:
+        name: its name.
+        given: the run's setup.
+        broker: where the others are.
+        topics: the run's.
+        folder: for its store and its journal; kept over restarts.
+    """
+
+    def __init__(
+        self, name: str, given: SetupFile, broker: Broker, topics: Topics, folder: Path
+    ) -> None:
+        if all(member.name != name for member in given.setup.members):
+            names = ", ".join(member.name for member in given.setup.members)
+            raise BadInput(Fault("", "NAME", name, f"the setup has no such node: {names}"))
+        self._name = name
+        self._given = given
+        self._topics = topics
+        self._folder = folder
+        self._state: State = "ready"
+        self._loop = EmulatedLoop(1.0)
+        self._journal: Journal | None = None
+        self._network: Network | None = None
+        self._clock: Clock | None = None
+        self._clocked = threading.Event()
+        self._finished = threading.Event()
+        self._told = threading.Event()
+        self._is_connected = False
+        sources = {c.source for c in given.setup.plan.contacts if c.destination == name}
+        self._channel = MqttChannel(
+            name, sources, topics, self._loop, self._record, lambda: self._connection.wake()
+        )
+        self._posts = Posts()
+        self._outboxes: list[Outbox] = [self._posts, self._channel]
+        self._connection = Connection(
+            broker,
+            subscriptions=(
+                topics.link("+", name),
+                topics.control("+"),
+                topics.node(name, "order"),
+                topics.node(name, "resend"),
+                topics.node(name, "have"),
+            ),
+            receive=self._receive,
+            outboxes=self._outboxes,
+            will=Message(topics.status(name), Status(state="dead").octets(), retain=True),
+            changed=self._connection_changed,
+        )
+
+    def run(self) -> None:
+        """Take part in the run, and return when it is over.
+
+        Raises:
+            BadInput: the broker, the store or the strategy cannot be used.
+        """
+        strategy = find_strategy(self._given.setup, None)
+        self._connection.start(PATIENCE_S)
+        self._connection.every(FLUSH_S, self._flush)
+        self._connection.every(HEARTBEAT_S, self._tell)
+        try:
+            self._clocked.wait()
+            assert self._clock is not None
+            self._use_folder_for(self._clock.session)
+            journal = self._journal = Journal(
+                self._folder / "journal.jsonl", self._topics.event(self._name)
+            )
+            self._outboxes.append(journal)
+            journal.resend(0)  # after a restart: the collector knows what it has
+            self._loop.follow(self._clock.monotonic_s(), self._clock.emulated_s, self._clock.rate)
+            store = SqliteStore(self._folder / "store.sqlite", self._loop)
+            process = Process(self._name, self._channel, store)
+            with contextlib.closing(store), self._loop:
+                self._network = Network(
+                    self._given.setup, strategy, self._loop, self._record, process=process
+                )
+                self._fly(self._network)
+            self._say("done")
+            self._told.wait(TOLD_WITHIN_S)
+        except (SystemExit, KeyboardInterrupt):
+            self._say("stopped")
+            raise
+        finally:
+            self._connection.close()
+
+    def _fly(self, network: Network) -> None:
+        duration_s = self._given.setup.duration_s
+        self._say("running")
+        try:
+            self._loop.run(duration_s, outside=True)
+            self._say("ended")
+            self._finished.wait(TOLD_WITHIN_S)
+            self._loop.follow(time.monotonic(), duration_s, 0.0)
+            self._loop.run(duration_s, outside=True)  # frames that came after the end
+        except (SystemExit, KeyboardInterrupt):
+            network.links.leave(self._name, "stopped")
+            raise
+        network.end(duration_s)
+
+    def _use_folder_for(self, session: str) -> None:
+        """Forget what is of another run."""
+        mark = self._folder / "session"
+        if not mark.is_file() or mark.read_text() != session:
+            for file in ("journal.jsonl", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm"):
+                (self._folder / file).unlink(missing_ok=True)
+            mark.write_text(session)
+
+    def _record(self, event: Event) -> None:
+        assert self._journal is not None
+        self._journal.append(event)
+
+    # -- on the connection's thread
+
+    def _receive(self, topic: str, payload: bytes) -> None:
+        _, _, kind, *rest = topic.split("/")
+        with contextlib.suppress(InvalidValue, ValueError):  # not for us to judge: costs itself
+            match kind, rest[-1]:
+                case "link", _:
+                    self._channel.receive(rest[0], payload)
+                case "control", "clock":
+                    self._follow(Clock.of(payload))
+                case "control", "link":
+                    self._loop.call_soon_threadsafe(self._obey_link, LinkOrder.of(payload))
+                case "control", "finish":
+                    self._finished.set()
+                case _, "order":
+                    self._loop.call_soon_threadsafe(self._obey, NodeOrder.of(payload))
+                case _, "resend" if self._journal is not None:
+                    self._journal.resend(int(payload))
+                case _, "have" if self._journal is not None and self._state == "done":
+                    if int(payload) >= self._journal.count:
+                        self._told.set()
+
+    def _follow(self, clock: Clock) -> None:
+        known, self._clock = self._clock, clock
+        if known is None:
+            self._clocked.set()
+        elif clock != known and clock.session == known.session:
+            real_s = clock.monotonic_s()
+
+            def change() -> None:
+                self._loop.call_soon_threadsafe(
+                    self._loop.follow, real_s, clock.emulated_s, clock.rate
+                )
+
+            self._connection.later(real_s - time.monotonic(), change)
+
+    def _connection_changed(self, connected: bool) -> None:
+        self._is_connected = connected
+        self._channel.connection_changed(connected)
+        if connected:
+            self._tell()
+            if self._journal is not None:
+                self._journal.tick()
+
+    def _flush(self) -> None:
+        if self._journal is not None:
+            self._journal.tick()
+            self._connection.wake()
+
+    def _say(self, state: State) -> None:
+        self._state = state
+        self._tell()
+        self._flush()
+
+    def _tell(self) -> None:
+        """The status, and a sign of life for whoever watches the folder."""
+        lateness = self._loop.lateness
+        arrivals = self._channel.arrivals
+        status = Status(
+            state=self._state,
+            sha256=self._given.sha256,
+            version=version("lightlag"),
+            sent_at=utc_now(),
+            emulated_s=self._loop.time(),
+            events=0 if self._journal is None else self._journal.count,
+            late_frames=arrivals.late,
+            refused_frames=self._channel.refused + self._channel.malformed,
+            error_p50_s=lateness.quantile_s(0.5),
+            error_p99_s=lateness.quantile_s(0.99),
+            memory_mb=_resident_mb(),
+        )
+        self._posts.put(Message(self._topics.status(self._name), status.octets(), retain=True))
+        self._connection.wake()
+        if self._is_connected:
+            with contextlib.suppress(OSError):  # a disk that is full
+                (self._folder / "alive").touch()
+
+    # -- orders, on the emulated loop
+
+    def _obey_link(self, order: LinkOrder) -> None:
+        if self._network is None:
+            return
+        links = self._network.links
+        for source, destination in ((order.a, order.b), (order.b, order.a)):
+            with contextlib.suppress(ValueError, KeyError):  # mended twice
+                (links.cut if order.is_cut else links.restore)(source, destination, OPERATOR)
+
+    def _obey(self, order: NodeOrder) -> None:
+        if self._network is None:
+            return
+        match order.do:
+            case "down":
+                self._network.links.leave(self._name, OPERATOR)
+            case "up":
+                with contextlib.suppress(ValueError):  # it is up
+                    self._network.links.join(self._name, OPERATOR)
+            case "send":
+                self._network.nodes[self._name].send(
+                    TransmissionRequest(
+                        service=order.service,
+                        destination=parse_eid(order.destination),
+                        payload=bytes.fromhex(order.payload),
+                        lifetime_s=order.lifetime_s,
+                        flow="operator",
+                    )
+                )
+
+
+def _resident_mb() -> float:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The program: ends with 2 and a line for each fault on unusable input."""
+    parser = argparse.ArgumentParser("lightlag node", description="One node as a process.")
+    parser.add_argument("name")
+    parser.add_argument("--setup", type=Path, required=True)
+    parser.add_argument("--broker", required=True)
+    parser.add_argument("--run", default="")
+    parser.add_argument("--user", default="")
+    parser.add_argument("--password-file", type=Path)
+    parser.add_argument("--ca", type=Path)
+    parser.add_argument("--folder", type=Path, required=True)
+    said = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        given = setup_file.load(said.setup)
+        broker = parse_broker(
+            said.broker, user=said.user, password_file=said.password_file, ca_file=said.ca
+        )
+        try:
+            said.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            mend = f"cannot be made ({fault.strerror}): name another folder"
+            raise BadInput(Fault("", "--folder", str(said.folder), mend)) from None
+        topics = Topics(said.run or given.setup.name)
+        NodeProcess(said.name, given, broker, topics, said.folder).run()
+    except BadInput as bad:
+        for one in bad.faults:
+            print(" ".join(str(one).splitlines()), file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""The setup as a file: what a node's process is given instead of a scenario.
+
+Everything is resolved and every contact precomputed, so that who reads it needs no ephemeris, no
+scenario reader and no numpy. Two lines of JSON: what it is, with the SHA-256 of the second line and
+that of the whole run's setup, by which all its processes know that they have the same; and the setup
+itself, field by field.
+
+The fields are those of the dataclasses, read back by their types, so a field more there needs
+nothing here. A number that is not finite is written as text; octets as hexadecimal; where a field
+may be one of several classes, "is" names it.
+
+Refused: a file that was changed, or is of another version. The keys of bundle security are in it in
+the clear: `for_node` leaves out those that are no business of a node's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import is_dataclass, replace
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from importlib.metadata import version
+from inspect import signature
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from dtn.errors import BadInput, Fault
+from emulator.files import replace_text
+from emulator.setup import Setup
+
+FORMAT = "lightlag-setup"
+
+
+class SetupFile(NamedTuple):
+    """A setup and the digest by which processes know that they have the same.
+
+    Args:
+        setup: what is to be run.
+        sha256: of the setup of the run, keys left out: the same for all its nodes.
+    """
+
+    setup: Setup
+    sha256: str
+
+
+def digest(setup: Setup) -> str:
+    """What is equal for all nodes of a run: the digest of the setup without its keys."""
+    return hashlib.sha256(_text(replace(setup, security=())).encode()).hexdigest()
+
+
+def for_node(setup: Setup, node: str) -> Setup:
+    """The same, with the rules of security that concern this node, and no other keys."""
+    return replace(setup, security=tuple(r for r in setup.security if r.concerns(node)))
+
+
+def save(setup: Setup, path: Path) -> None:
+    """Write it whole or not at all."""
+    text = _text(setup)
+    header = {
+        "format": FORMAT,
+        "lightlag": version("lightlag"),
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "run_sha256": digest(setup),
+    }
+    replace_text(path, f"{json.dumps(header)}\n{text}\n")
+
+
+def load(path: Path) -> SetupFile:
+    """Read one back, equal to what was written.
+
+    Raises:
+        BadInput: no such file, another version's, or one that was changed.
+    """
+    try:
+        first, text, rest = path.read_text(encoding="utf-8").split("\n")
+        header = json.loads(first)
+    except OSError as fault:
+        raise _bad(path, "", f"cannot be read: {fault.strerror}") from None
+    except ValueError:
+        raise _bad(path, "", "is no setup; make one with lightlag compose or --processes") from None
+    if not isinstance(header, dict) or header.get("format") != FORMAT or rest:
+        raise _bad(path, "format", f"is no {FORMAT}; make one with lightlag compose")
+    if header.get("lightlag") != version("lightlag"):
+        mend = f"this is Lightlag {version('lightlag')}: make it anew with the same version"
+        raise _bad(path, "lightlag", f"of version {header.get('lightlag')}; {mend}")
+    if header.get("sha256") != hashlib.sha256(text.encode()).hexdigest():
+        raise _bad(path, "sha256", "was changed after it was written; make it anew")
+    return SetupFile(_read(Setup, json.loads(text)), str(header["run_sha256"]))
+
+
+def _bad(path: Path, key: str, mend: str) -> BadInput:
+    return BadInput(Fault(str(path), key, "", mend))
+
+
+# ------------------------------------------------------------------------------------- writing
+
+
+def _text(setup: Setup) -> str:
+    return json.dumps(_written(setup), separators=(",", ":"), sort_keys=True)
+
+
+def _written(value: Any) -> Any:
+    """A value as JSON has it; what `_read` gives back for the same type."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, Mapping):
+        return [[_written(key), _written(item)] for key, item in value.items()]
+    if isinstance(value, frozenset | set):
+        return sorted(map(_written, value))
+    if isinstance(value, tuple | list):
+        return [_written(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        written = {name: _written(getattr(value, name)) for name in _hints(value.__class__)}
+        return {"is": type(value).__name__, **written}
+    raise TypeError(f"a setup cannot have a {type(value).__name__}")
+
+
+# ------------------------------------------------------------------------------------- reading
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """Type by name of the fields that a dataclass is made from."""
+    hints = get_type_hints(kind)
+    return {name: hints[name] for name in signature(kind).parameters}
+
+
+def _read(kind: Any, value: Any) -> Any:
+    """A value of this type from JSON."""
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return _read_one_of(get_args(kind), value)
+    if origin is Literal:
+        return value
+    if kind is float:
+        return float(value)
+    if kind is bytes:
+        return bytes.fromhex(value)
+    if kind is datetime:
+        return datetime.fromisoformat(value)
+    if origin is frozenset:
+        return frozenset(_read(get_args(kind)[0], item) for item in value)
+    if origin is tuple:
+        return _read_tuple(get_args(kind), value)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        key_kind, item_kind = get_args(kind)
+        return {_read(key_kind, key): _read(item_kind, item) for key, item in value}
+    if is_dataclass(kind):
+        assert isinstance(kind, type)
+        return kind(**{name: _read(hint, value[name]) for name, hint in _hints(kind).items()})
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind[value]
+    return value
+
+
+def _read_tuple(kinds: tuple[Any, ...], value: list[Any]) -> tuple[Any, ...]:
+    if len(kinds) == 2 and kinds[1] is Ellipsis:
+        if kinds[0] is float:
+            return tuple(map(float, value))  # samples: millions of them
+        return tuple(_read(kinds[0], item) for item in value)
+    return tuple(_read(kind, item) for kind, item in zip(kinds, value, strict=True))
+
+
+def _read_one_of(kinds: tuple[Any, ...], value: Any) -> Any:
+    if value is None:
+        return None
+    named = value.get("is") if isinstance(value, dict) else None
+    for kind in kinds:
+        if named is not None and getattr(kind, "__name__", "") == named:
+            return _read(kind, value)
+        if isinstance(value, list) == (get_origin(kind) in (tuple, frozenset)) and named is None:
+            return _read(kind, value)
+    raise TypeError(f"none of {kinds} is a {type(value).__name__}")
