@@ -143,7 +143,7 @@ class Session:
         try:
             if self.state is State.CONTACT:
                 out += self._read_header(now_s)
-            out += self._read_messages(now_s)
+            self._read_messages(out, now_s)
         except MalformedMessage as fault:
             out += self._lost_place(fault, now_s)
         return out
@@ -274,8 +274,8 @@ class Session:
 
     # --- messages (§5, §6) ----------------------------------------------------------------------
 
-    def _read_messages(self, now_s: float) -> list[Output]:
-        out: list[Output] = []
+    def _read_messages(self, out: list[Output], now_s: float) -> None:
+        """Handle what has come whole; what it led to counts even if what follows is rubbish."""
         while self.state in _READING and (message := self._reader.message()) is not None:
             kind, handle = _HANDLERS[type(message)]
             if self.state in EXPECTED[kind]:
@@ -285,7 +285,6 @@ class Session:
         if self.state is State.SECURING and self._reader.pending_bytes:
             # what came before the handshake would be taken for what came through it
             out += self._over("octets before the TLS handshake")
-        return out
 
     def _segment(self, segment: TransferSegment, now_s: float) -> list[Output]:
         self._progress_s = now_s

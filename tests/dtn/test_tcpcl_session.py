@@ -731,6 +731,21 @@ def test_who_is_rejected_begins_afresh_and_does_not_answer_in_kind():
     assert len(end.happened(Failed)) == 1
 
 
+@pytest.mark.row("L18", "L22")
+def test_what_came_before_rubbish_in_one_piece_counts():
+    end = established()
+    end.send(1, b"x")
+    end.send(2, b"y")
+    acknowledged = encode(TransferAck(WHOLE, 0, 1))
+    refused = encode(TransferRefuse(RefuseReason.NO_RESOURCES, 1))
+    bundle = encode(segment(WHOLE, 0, b"bundle"))
+    end.do(end.session.receive(acknowledged + refused + bundle + KNOWN["TCP24"], 0.0))
+    assert end.happened(Finished) == [Finished(1)]
+    assert [failed.ref for failed in end.happened(Failed)] == [2]
+    assert end.bundles == [b"bundle"]
+    assert end.over == "message of an unknown type"
+
+
 # -- termination
 
 

@@ -29,8 +29,10 @@ from dtn.events import (
 )
 from dtn.tcpcl.message import (
     ContactHeader,
+    RefuseReason,
     SessionInit,
     TransferAck,
+    TransferRefuse,
     TransferSegment,
     encode,
 )
@@ -451,3 +453,18 @@ def test_files_for_tls_that_cannot_be_used_are_the_users_to_mend(tmp_path, missi
     files[missing].write_text("nothing of the kind")
     with pytest.raises(BadInput):
         tls_from_files(**files)
+
+
+async def test_a_node_that_is_down_acknowledges_nothing():
+    async with Pair() as pair:
+        await pair.b.events.have(ContactStarted)
+        pair.b.node.go_down(pair.b.timers.time(), "power")
+        pair.a.send("b", b"too early")
+        await pair.a.events.have(TransferStarted)
+        reader, writer = await raw(pair.port, HELLO + encode(TransferSegment(WHOLE, 0, b"x")))
+        async with asyncio.timeout(PATIENCE_S):
+            refusal = encode(TransferRefuse(RefuseReason.NO_RESOURCES, 0))
+            assert (await reader.readuntil(refusal)).endswith(refusal)
+        writer.close()
+    assert pair.a.events.of(TransferFinished) == []
+    assert len(pair.a.node.agent.held()) == 1
