@@ -18,6 +18,7 @@ Refused: everything that would not come out the same when encoded again.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from dtn import cbor
@@ -107,8 +108,9 @@ def encode(block: AbstractSecurityBlock) -> bytes:
     return b"".join(parts)
 
 
+@lru_cache(maxsize=64)
 def decode(data: bytes) -> AbstractSecurityBlock:
-    """What this data says.
+    """What this data says; remembered for a while, as a block is read several times while its bundle is examined.
 
     Raises:
         MalformedBundle: layer bpsec.
