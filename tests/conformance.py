@@ -86,9 +86,11 @@ class _Verdicts:
 
 
 def verdicts() -> dict[str, str]:
-    """Run the tests that name a requirement."""
+    """Run the tests that name a requirement; ends the program if they cannot even be collected."""
     plugin = _Verdicts()
-    pytest.main(["-q", "--no-header", str(TESTS)], plugins=[plugin])
+    exit_code = pytest.main(["-q", "--no-header", str(TESTS)], plugins=[plugin])
+    if exit_code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        sys.exit(f"the tests did not run ({exit_code!r}): {PAGE} stays as it is")
     known = plugin.ran | plugin.failed
     return {row: "no" if row in plugin.failed else "yes" for row in known}
 
