@@ -21,6 +21,7 @@ from emulator.cli import (
     scenario_commands,
     sky_commands,
 )
+    sweep_command,
 from emulator.cli.output import print_faults
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ EXAMPLES = (
     (result_commands.report, "lightlag report runs/moonbase-alpha"),
     (result_commands.compare, "lightlag compare runs/sabr runs/epidemic"),
     (result_commands.trace, "lightlag trace runs/moonbase-alpha ipn:200.10/849398700000/0"),
+    (sweep_command.sweep, "lightlag sweep scenarios/studies/all-strategies.toml"),
     (run_commands.plan, "lightlag plan scenarios/moonbase-alpha.toml -o contact_plan.json"),
     (
         route_commands.route,

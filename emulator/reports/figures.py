@@ -74,7 +74,7 @@ def latency_by_flow(bundles: pl.DataFrame) -> Figure:
     return {
         "data": data,
         "layout": {
-            "xaxis": _log_axis("latency", [_LEAST_S, *delivered["latency_s"]]),
+            "xaxis": log_axis("latency", [_LEAST_S, *delivered["latency_s"]]),
             "yaxis": {"title": {"text": "share delivered by then"}, "tickformat": ".0%"},
             "height": 420,
         },
@@ -165,8 +165,8 @@ def actual_against_ideal(bundles: pl.DataFrame, cells: int = 56) -> Figure:
             },
         ],
         "layout": {
-            "xaxis": _log_axis("ideal latency", both),
-            "yaxis": _log_axis("latency", both),
+            "xaxis": log_axis("ideal latency", both),
+            "yaxis": log_axis("latency", both),
             "showlegend": False,
             "height": 460,
         },
@@ -353,7 +353,8 @@ def _flows(delivered: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     return [(str(rows["flow"][0]), rows) for rows in parts[:MOST_FLOWS]]
 
 
-def _log_axis(title: str, seconds: Iterable[float] | NDArray[np.float64]) -> Figure:
+def log_axis(title: str, seconds: Iterable[float] | NDArray[np.float64]) -> Figure:
+    """A logarithmic axis of durations, wide enough for all of these."""
     values = np.fromiter(seconds, dtype=np.float64)
     # Powers of ten, but the ticks are the durations that people know.
     top = max(float(values.max()), 1.0) * 1.3 if len(values) else 1.0

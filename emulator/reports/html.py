@@ -1,21 +1,13 @@
 """report.html: one run as one page that needs no network and no server.
 
-plotly's JavaScript is taken from its package and stands in the page once. Every name from a scenario
-or a bundle is escaped; a content security policy lets only the page's own two scripts run, by their
-digests, and lets it load nothing.
+Every name from a scenario or a bundle is escaped; see `page` for what the page may do.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-from collections.abc import Iterable, Sequence
 from html import escape
-from importlib import resources
 
 import polars as pl
-from plotly.offline import get_plotlyjs
 
 from dtn.contact_plan import ContactPlan
 from emulator.reports import figures
@@ -23,6 +15,7 @@ from emulator.reports.breakdown import Parts
 from emulator.reports.figures import Figure, TimeAxis
 from emulator.reports.history import History
 from emulator.reports.links import link_use
+from emulator.reports.page import card_list, chart, page, section, table
 from emulator.reports.readable import NOTHING, duration_text, moment_text, share_text
 from emulator.reports.summary import Flow, Summary
 
@@ -61,19 +54,18 @@ def report_page(
         drawn["ideal"] = figures.actual_against_ideal(bundles)
         drawn["hops"] = figures.hop_bars(bundles)
     sections = [
-        _section("flows", "Latency by flow", _flow_table(summary["flows"])),
-        _chart(drawn, "latency", "How latency is spread", _LATENCY_LEAD),
-        _chart(drawn, "breakdown", "Where the time went", _BREAKDOWN_LEAD, _parts_table(summary)),
-        _chart(drawn, "ideal", "Against the ideal", _IDEAL_LEAD),
-        _chart(drawn, "contacts", "Contacts", _contacts_lead(history, plan)),
-        _chart(drawn, "links", "Link use", _LINKS_LEAD),
-        _chart(drawn, "storage", "Storage", _STORAGE_LEAD),
-        _chart(drawn, "hops", "Hops", _hops_lead(summary)),
-        _section("losses", "What was lost, and why", _loss_table(summary, bundles)),
-        _section("again", "Run it again", _again(summary)),
+        section("flows", "Latency by flow", _flow_table(summary["flows"])),
+        chart(drawn, "latency", "How latency is spread", _LATENCY_LEAD),
+        chart(drawn, "breakdown", "Where the time went", _BREAKDOWN_LEAD, _parts_table(summary)),
+        chart(drawn, "ideal", "Against the ideal", _IDEAL_LEAD),
+        chart(drawn, "contacts", "Contacts", _contacts_lead(history, plan)),
+        chart(drawn, "links", "Link use", _LINKS_LEAD),
+        chart(drawn, "storage", "Storage", _STORAGE_LEAD),
+        chart(drawn, "hops", "Hops", _hops_lead(summary)),
+        section("losses", "What was lost, and why", _loss_table(summary, bundles)),
+        section("again", "Run it again", _again(summary)),
     ]
-    titles = [section for section in sections if section]
-    return _page(summary, "\n".join(titles), drawn)
+    return _page(summary, "\n".join(filter(None, sections)), drawn)
 
 
 _LATENCY_LEAD = "From the source's request to the delivery, for delivered bundles."
@@ -105,16 +97,6 @@ def _hops_lead(summary: Summary) -> str:
 
 
 def _page(summary: Summary, body: str, drawn: dict[str, Figure]) -> str:
-    files = resources.files("emulator.reports")
-    style = (files / "page.css").read_text(encoding="utf-8")
-    script = (files / "page.js").read_text(encoding="utf-8")
-    plotly = str(get_plotlyjs()).replace("</script", "<\\/script")
-    data = json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    name = escape(summary["scenario"])
-    policy = (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; "
-        f"script-src {_digest(plotly)} {_digest(script)}"
-    )
     until = moment_text(summary["duration_s"], summary["start_utc"])
     span = f"{moment_text(0.0, summary['start_utc'])[:-4]} to {until[:-4]} UTC"
     if not summary["start_utc"]:
@@ -126,50 +108,22 @@ def _page(summary: Summary, body: str, drawn: dict[str, Figure]) -> str:
         f"{summary['events']:,} events",
         f"{summary['wall_s']:.1f} s of wall time",
     )
-    links = "".join(
-        f'<a href="#{key}">{title}</a>'
-        for key, title in (
-            ("flows", "Latency"),
-            ("breakdown-section", "Breakdown"),
-            ("contacts-section", "Contacts"),
-            ("losses", "Losses"),
-            ("again", "Run it again"),
-        )
-        if f'id="{key}"' in body
+    places = (
+        ("flows", "Latency"),
+        ("breakdown-section", "Breakdown"),
+        ("contacts-section", "Contacts"),
+        ("losses", "Losses"),
+        ("again", "Run it again"),
     )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{name} · Lightlag</title>
-<style>{style}</style>
-</head>
-<body>
-<header><div>
-<h1>{name}</h1>
-<p>{" · ".join(facts)}</p>
-<nav aria-label="Sections">{links}</nav>
-<button id="theme" type="button" aria-label="Switch between light and dark">Dark</button>
-</div></header>
-<main>
-{_cards(summary)}
-{body}
-</main>
-<footer>Made by Lightlag {escape(summary["version"])}. Times are emulated unless they say wall.
-Numbers are also in summary.json and bundles.csv, every event in events.jsonl.</footer>
-<script type="application/json" id="figures">{data}</script>
-<script>{plotly}</script>
-<script>{script}</script>
-</body>
-</html>
-"""
-
-
-def _digest(script: str) -> str:
-    digest = hashlib.sha256(script.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
+    return page(
+        summary["scenario"],
+        facts,
+        places,
+        f"{_cards(summary)}\n{body}",
+        drawn,
+        f"Made by Lightlag {escape(summary['version'])}. Times are emulated unless they say wall.\n"
+        "Numbers are also in summary.json and bundles.csv, every event in events.jsonl.",
+    )
 
 
 def _cards(summary: Summary) -> str:
@@ -195,47 +149,10 @@ def _cards(summary: Summary) -> str:
     if late:
         worst = duration_text(summary["worst_late_s"])
         cards.append(("Late frames", f'<span class="bad">{late:,}</span>', f"by up to {worst}"))
-    items = "".join(
-        f"<div><dt>{title}</dt><dd>{value}<small>{small}</small></dd></div>"
-        for title, value, small in cards
-    )
-    return f'<dl class="cards">{items}</dl>'
-
-
-def _section(key: str, title: str, content: str, lead: str = "") -> str:
-    lead = f'<p class="lead">{lead}</p>' if lead else ""
-    return f'<section id="{key}"><h2>{title}</h2>{lead}{content}</section>'
-
-
-def _chart(drawn: dict[str, Figure], key: str, title: str, lead: str, after: str = "") -> str:
-    figure = drawn.get(key)
-    if figure is None:
-        return ""
-    layout = figure["layout"]
-    height = layout["height"] if isinstance(layout, dict) else 400
-    place = (
-        f'<div class="chart" id="{key}" role="img" aria-label="{title}" '
-        f'style="min-height:{height}px"></div>'
-    )
-    return _section(f"{key}-section", title, place + after, lead)
+    return card_list(cards)
 
 
 # ------------------------------------------------------------------------------------- tables
-
-
-def _table(caption: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> str:
-    """A table whose first `words` columns are text; every cell is escaped already."""
-
-    def cells(tag: str, row: Sequence[str]) -> str:
-        return "".join(
-            f"<{tag}{' class=left' if place < words else ''}>{cell}</{tag}>"
-            for place, cell in enumerate(row)
-        )
-
-    head = f"<thead><tr>{cells('th', caption)}</tr></thead>"
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    frame = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
-    return f"{frame}<table>{head}<tbody>{body}</tbody></table></div>"
 
 
 def _flow_table(flows: list[Flow]) -> str:
@@ -261,7 +178,7 @@ def _flow_table(flows: list[Flow]) -> str:
                "median", "95 %", "slowest", "ideal median")  # fmt: skip
     more = len(flows) - MOST_TABLE_ROWS
     note = f"<p>And {more} more, in summary.json.</p>" if more > 0 else ""
-    return _table(caption, rows, words=2) + note
+    return table(caption, rows, words=2) + note
 
 
 def _parts_table(summary: Summary) -> str:
@@ -276,7 +193,7 @@ def _parts_table(summary: Summary) -> str:
         )
         for part in Parts._fields
     ]
-    return _table(("cause", "", "mean", "share"), rows, words=2)
+    return table(("cause", "", "mean", "share"), rows, words=2)
 
 
 def _loss_table(summary: Summary, bundles: pl.DataFrame) -> str:
@@ -293,7 +210,7 @@ def _loss_table(summary: Summary, bundles: pl.DataFrame) -> str:
         (escape(fate), escape(cause), escape(flow or NOTHING), escape(node), f"{count:,}")
         for fate, cause, flow, node, count in counted.head(MOST_TABLE_ROWS).iter_rows()
     ]
-    return _table(("fate", "cause", "flow", "at", "bundles"), rows, words=4)
+    return table(("fate", "cause", "flow", "at", "bundles"), rows, words=4)
 
 
 def _again(summary: Summary) -> str:

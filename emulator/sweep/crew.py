@@ -1,0 +1,244 @@
+"""Crews: who flies the cells of a study. All give the same outcomes, in whatever order.
+
+A crew takes tasks and hands back each with what came of it as soon as it is there. What it computes
+with is a function and its arguments, nothing else, so that it does not matter where that happens.
+Processes are spawned, never forked: a script that starts a sweep needs `if __name__ == "__main__":`.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
+
+from dtn.contact_plan import ContactPlan
+from dtn.errors import BadInput, Fault
+
+R = TypeVar("R")
+Task = tuple[object, ...]
+"""Arguments of a function."""
+
+
+class WorkerDied(Exception):
+    """The process that worked on a task ended without an answer: out of memory, or killed."""
+
+
+class Crew(Protocol):
+    """Workers."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks are worked on at once."""
+
+    def do(
+        self, function: Callable[..., R], tasks: Sequence[Task]
+    ) -> Iterator[tuple[int, R | WorkerDied]]:
+        """Place of each task and what came of it, as they finish.
+
+        Only the death of a worker is handed back; what the function raises is raised.
+        """
+
+    def share(self, plan: ContactPlan, file: Path) -> object:
+        """What stands for a plan, also kept in a file, in the arguments of many tasks."""
+
+
+class Here:
+    """This process, one task after the other."""
+
+    workers = 1
+
+    def do(
+        self, function: Callable[..., R], tasks: Sequence[Task]
+    ) -> Iterator[tuple[int, R | WorkerDied]]:
+        """See Crew."""
+        for place, task in enumerate(tasks):
+            yield place, function(*task)
+
+    def share(self, plan: ContactPlan, file: Path) -> object:
+        """See Crew."""
+        return file
+
+
+class Processes:
+    """Processes on this machine.
+
+    Args:
+        workers: how many.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def do(
+        self, function: Callable[..., R], tasks: Sequence[Task]
+    ) -> Iterator[tuple[int, R | WorkerDied]]:
+        """See Crew. A worker's death breaks its pool: each task it may have been is tried alone."""
+        left = list(range(len(tasks)))
+        while left:
+            done: set[int] = set()
+            suspects: list[int] = []
+            for place, answer in self._in_a_pool(function, tasks, left, self.workers, suspects):
+                done.add(place)
+                yield place, answer
+            for place in suspects:
+                alone = list(self._in_a_pool(function, tasks, [place], 1, []))
+                done.add(place)
+                yield alone[0] if alone else (place, WorkerDied("the process that ran it died"))
+            left = [place for place in left if place not in done]
+
+    def share(self, plan: ContactPlan, file: Path) -> object:
+        """See Crew."""
+        return file
+
+    def _in_a_pool(
+        self,
+        function: Callable[..., R],
+        tasks: Sequence[Task],
+        places: Sequence[int],
+        workers: int,
+        suspects: list[int],
+    ) -> Iterator[tuple[int, R]]:
+        """Until all is done, or until a worker dies: then `suspects` is what was being worked on."""
+        waiting = iter(places)
+        under_way: dict[Future[R], int] = {}
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(max_workers=workers, mp_context=context)
+        try:
+            while True:
+                while len(under_way) < workers and (place := next(waiting, None)) is not None:
+                    under_way[pool.submit(function, *tasks[place])] = place
+                if not under_way:
+                    return
+                finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    answer = future.result()
+                    yield under_way.pop(future), answer
+        except BrokenProcessPool:
+            suspects += sorted(under_way.values())
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Cluster:
+    """A Dask cluster; strategies in files must be where its workers find them.
+
+    Args:
+        client: a dask.distributed client.
+    """
+
+    def __init__(self, client: _Client) -> None:
+        self._client = client
+
+    @property
+    def workers(self) -> int:
+        """Threads of all workers."""
+        return max(sum(self._client.nthreads().values()), 1)
+
+    def do(
+        self, function: Callable[..., R], tasks: Sequence[Task]
+    ) -> Iterator[tuple[int, R | WorkerDied]]:
+        """See Crew."""
+        from distributed import KilledWorker, as_completed
+
+        futures = {
+            self._client.submit(function, *task, pure=False): place
+            for place, task in enumerate(tasks)
+        }
+        for future in as_completed(futures):
+            place = futures.pop(future)
+            try:
+                yield place, future.result()
+            except KilledWorker as death:
+                yield place, WorkerDied(str(death))
+
+    def share(self, plan: ContactPlan, file: Path) -> object:
+        """See Crew."""
+        return self._client.scatter(plan, broadcast=True)
+
+
+class _Client(Protocol):
+    """What is used of dask.distributed.Client."""
+
+    def nthreads(self) -> dict[str, int]: ...
+
+    def submit(self, function: object, *arguments: object, pure: bool) -> object: ...
+
+    def scatter(self, data: object, *, broadcast: bool) -> object: ...
+
+    def close(self) -> None: ...
+
+
+@contextmanager
+def cluster(address: str, timeout_s: float = 10.0) -> Iterator[Crew]:
+    """The Dask cluster whose scheduler is at an address, such as tcp://host:8786.
+
+    Raises:
+        BadInput: Dask is not installed, or nobody answers there.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        mend = "needs Dask: python -m pip install 'lightlag[dask]'"
+        raise BadInput(Fault("", "--scheduler", address, mend)) from None
+    try:
+        client = cast("_Client", Client(address, timeout=timeout_s))
+    except (OSError, ValueError, TimeoutError) as fault:
+        mend = f"no Dask scheduler answers there ({fault})"
+        raise BadInput(Fault("", "--scheduler", address, mend)) from None
+    try:
+        yield Cluster(client)
+    finally:
+        client.close()
+
+
+@contextmanager
+def local(workers: int | None = None) -> Iterator[Crew]:
+    """Processes on this machine, one a core unless said otherwise; with one worker, this process."""
+    count = os.cpu_count() or 1 if workers is None else workers
+    yield Processes(count) if count > 1 else Here()
+
+
+def crew(scheduler: str | None, workers: int | None) -> AbstractContextManager[Crew]:
+    """The crew that the command line asks for."""
+    return local(workers) if scheduler is None else cluster(scheduler)
+
+
+class Forecast:
+    """The wall time that is left, from what tasks of a kind have taken so far.
+
+    Args:
+        kinds: of every task that is still to be done.
+        workers: how many are done at once.
+    """
+
+    def __init__(self, kinds: Sequence[str], workers: int) -> None:
+        self._left: dict[str, int] = {}
+        for kind in kinds:
+            self._left[kind] = self._left.get(kind, 0) + 1
+        self._took: dict[str, list[float]] = {}
+        self._workers = workers
+
+    def took(self, kind: str, wall_s: float, *, now: bool = True) -> None:
+        """A task of a kind took so long; now, or in an earlier sweep."""
+        self._took.setdefault(kind, []).append(wall_s)
+        if now:
+            self._left[kind] -= 1
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left; nan as long as nothing is known."""
+        known = [wall_s for times in self._took.values() for wall_s in times]
+        if not known:
+            return math.nan
+        mean_s = sum(known) / len(known)
+        total_s = 0.0
+        for kind, count in self._left.items():
+            times = self._took.get(kind)
+            total_s += count * (sum(times) / len(times) if times else mean_s)
+        return total_s / self._workers
