@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conformance import PAGE, page_of, sections, marked_tests, written_verdicts
+from tests.conformance import PAGE, marked_tests, page_of, sections, written_verdicts
 
 ROWS = {row.id: row for _, rows in sections() for row in rows}
 MUSTS = [row.id for row in ROWS.values() if row.level == "M"]

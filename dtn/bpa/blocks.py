@@ -283,7 +283,7 @@ class BundleBuilder:
         if not self._options.clock_trusted:
             self._sequence += 1
             return CreationTimestamp(0, self._sequence)
-        time_ms = self._options.start_dtn_ms + int(now_s * 1000)
+        time_ms = max(self._options.start_dtn_ms + int(now_s * 1000), 1)  # 0 means no clock
         self._sequence = self._sequence + 1 if time_ms == self._last_time_ms else 0
         self._last_time_ms = time_ms
         return CreationTimestamp(time_ms, self._sequence)

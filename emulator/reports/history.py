@@ -30,6 +30,7 @@ from dtn.events import (
     NodeUp,
     RouteComputed,
     RouteForfeited,
+    SecurityOperationFailed,
     TransferFailed,
     TransferFinished,
     TransferStarted,
@@ -50,6 +51,7 @@ BundleEvent = (
     | BundleReassembled
     | BundleHeld
     | BundleInFlight
+    | SecurityOperationFailed
     | FrameLost
 )
 """An event that names a bundle."""

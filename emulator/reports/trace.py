@@ -25,6 +25,7 @@ from dtn.events import (
     FrameLost,
     RouteComputed,
     RouteForfeited,
+    SecurityOperationFailed,
     TransferFailed,
     TransferFinished,
     TransferStarted,
@@ -205,6 +206,8 @@ def _said(
             return f"delivered to service {event.service}"
         case BundleDeleted():
             return f"deleted: {reason_words(event.reason)}"
+        case SecurityOperationFailed():
+            return f"{event.operation} of block {event.target}: {event.why}"
         case FrameLost():
             return f"its frame to {event.neighbour} was lost: {event.reason}"
         case BundleHeld():

@@ -378,6 +378,17 @@ def test_every_request_gets_a_timestamp_of_its_own(clock_trusted):
         assert all(a.sequence < b.sequence for a, b in pairwise(stamps))
 
 
+@pytest.mark.row("G1")
+def test_a_node_with_a_clock_never_says_that_it_has_none():
+    agent = an_agent(start_dtn_ms=0)
+    wanted = TransmissionRequest(
+        service="1", destination=parse_eid("ipn:3.1"), payload=b"x", lifetime_s=9.0
+    )
+    for _ in range(2):
+        (stored,) = only(Store, agent.transmit(wanted, 0.0))
+        assert decode(encode(stored.bundle)).primary.creation.time_ms == 1
+
+
 # --- H: reports, registrations, custody ------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from dtn.events import (
     FrameLost,
     RouteComputed,
     RouteForfeited,
+    SecurityOperationFailed,
     TransferFailed,
 )
 from emulator.log import LogHeader
@@ -97,6 +98,7 @@ EVERYTHING = story(
     hop(150.0, "b", "c", "x/0+5"),
     BundleReassembled(153.0, "c", "x", ("x/0+5", "x/5+5")),
     delivered(153.0),
+    SecurityOperationFailed(155.0, "c", "x", "bib-integrity", 1, 15, "the tag is wrong"),
     BundleDeleted(160.0, "b", "x/5+5", 1),
     BundleHeld(500.0, "b", "x/5+5"),
     BundleInFlight(500.0, "b", "x/5+5", "c"),
