@@ -6,6 +6,7 @@
     ├── MalformedMessage     octets from outside are no TCPCL message; ends that session and nothing else
     ├── MalformedFrames      octets from another process are no frames; costs that message
     ├── InvalidValue         one value cannot be what it claims (a Contact that ends before it begins)
+    ├── FramesLate           frames came too late to be held, and the run was to be strict
     ├── StrategyFault        a routing strategy raised or broke a rule; names strategy, node, bundle and rule
     └── BadInput             files or arguments of the user's, every fault at once; exit code 2
 
@@ -91,6 +92,10 @@ class Fault:
         place = ": ".join(part for part in (self.file, self.key) if part)
         said = f" = {self.value}" if self.value else ""
         return f"{place}{said}: {self.mend}"
+
+
+class FramesLate(LightlagError):
+    """Frames came too late to be held until they arrive, and the run was to be strict."""
 
 
 class BadInput(LightlagError):

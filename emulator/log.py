@@ -149,6 +149,15 @@ def read_log(path: Path) -> Log:
     return Log(header, tuple(_events_of(path, lines)))
 
 
+def events_of(source: Path, lines: list[str]) -> Iterator[Event]:
+    """Lines of events, without a header or an end; `source` is named in faults.
+
+    Raises:
+        BadInput: a line that is no event.
+    """
+    return _events_of(source, ["", *lines, ""])
+
+
 def line_of(event: Event) -> str:
     """One event as one line of JSON, without the line's end."""
     shape = _SHAPES[type(event)]

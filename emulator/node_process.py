@@ -127,7 +127,8 @@ class NodeProcess:
             self._outboxes.append(journal)
             journal.resend(0)  # after a restart: the collector knows what it has
             self._loop.follow(self._clock.monotonic_s(), self._clock.emulated_s, self._clock.rate)
-            store = SqliteStore(self._folder / "store.sqlite", self._loop)
+            # a wait for the disk would be minutes of emulated time; a process is killed, not its machine
+            store = SqliteStore(self._folder / "store.sqlite", self._loop, power_safe=False)
             process = Process(self._name, self._channel, store)
             with contextlib.closing(store), self._loop:
                 self._network = Network(

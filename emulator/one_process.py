@@ -41,6 +41,8 @@ def run(
     out: str | Path | None = None,
     capture: str | Path | None = None,
     progress: Progress | None = None,
+    processes: bool = False,
+    strict: bool = False,
 ) -> Result:
     """Run a scenario to its end.
 
@@ -54,9 +56,12 @@ def run(
             report.html to.
         capture: file to write what crosses the links to, for Wireshark (`emulator.capture`).
         progress: told how far it is.
+        processes: a process a node, with a broker between them (`emulator.processes`).
+        strict: whether then a frame that comes too late to be held ends the run.
 
     Returns:
-        The result; equal arguments give equal events, to the octet.
+        The result; equal arguments give equal events, to the octet, but for processes, which share
+        a real clock.
 
     Raises:
         BadInput: something that was given cannot be used.
@@ -64,7 +69,7 @@ def run(
     """
     began_s = time.perf_counter()
     tell = progress or (lambda what, part: None)
-    speed = _rate(rate)
+    speed = rate_of(rate)
     until_s = until_seconds(until)
     if isinstance(scenario, str | Path):
         scenario = load(scenario)
@@ -72,6 +77,16 @@ def run(
     folder = _folder(out)
     setup = from_scenario(scenario, tell) if isinstance(scenario, Scenario) else scenario
     setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
+    command = command_of(setup, speed, seed, until, strategy, out, processes=processes)
+    if processes:
+        from emulator.processes import run_processes
+
+        result = run_processes(
+            setup, speed, strict=strict, command=command, tell=lambda part: tell("run", part)
+        )
+        if folder is not None:
+            result.write(folder)
+        return result
     log: list[Event] = []
     with _capturing(capture, setup) as tap:
         fly(setup, chosen, log.append, speed, tell, tap)
@@ -87,7 +102,6 @@ def run(
     )
     tell("report", 0.0)
     wall_s = time.perf_counter() - began_s
-    command = _command(setup, speed, seed, until, strategy, out)
     result = Result.of(header, log, setup.plan, wall_s=wall_s, command=command)
     if folder is not None:
         result.write(folder)
@@ -152,7 +166,12 @@ def without_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _rate(rate: float | str) -> float:
+def rate_of(rate: float | str) -> float:
+    """A rate as a number; inf for "max".
+
+    Raises:
+        BadInput: no rate.
+    """
     if rate == "max":
         return math.inf
     try:
@@ -195,13 +214,15 @@ def _folder(out: str | Path | None) -> Path | None:
     return folder
 
 
-def _command(
+def command_of(
     setup: Setup,
     rate: float,
     seed: int | None,
     until: float | str | None,
     strategy: str | None,
     out: str | Path | None,
+    *,
+    processes: bool = False,
 ) -> str:
     """The command that does the same again."""
     words = ["lightlag", "run", *setup.source.split("\n")]
@@ -215,4 +236,6 @@ def _command(
         words += ["--strategy", strategy]
     if out is not None:
         words += ["--out", str(out)]
+    if processes:
+        words.append("--processes")
     return shlex.join(words)

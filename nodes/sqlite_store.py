@@ -61,17 +61,23 @@ class SqliteStore:
         path: the file, made if it is not there.
         loop: on which puts are answered.
         quota_bytes: most that the file may grow to; None: what the disk has.
+        power_safe: False: no wait for the disk; a killed process loses nothing, a power cut may.
 
     Raises:
         BadInput: the file cannot be used.
     """
 
     def __init__(
-        self, path: Path, loop: asyncio.AbstractEventLoop, *, quota_bytes: int | None = None
+        self,
+        path: Path,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        quota_bytes: int | None = None,
+        power_safe: bool = True,
     ) -> None:
         self.damaged = 0
         self._loop = loop
-        self._database = _open(path, quota_bytes)
+        self._database = _open(path, quota_bytes, power_safe)
         self._in_use = threading.Lock()
         self._commands: SimpleQueue[_Command] = SimpleQueue()
         self._undeleted: set[int] = set()
@@ -169,7 +175,7 @@ def _tell(answers: list[_Answer]) -> None:
         put.stored(put.ref, is_stored)
 
 
-def _open(path: Path, quota_bytes: int | None) -> sqlite3.Connection:
+def _open(path: Path, quota_bytes: int | None, power_safe: bool) -> sqlite3.Connection:
     try:
         database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as fault:
@@ -180,7 +186,7 @@ def _open(path: Path, quota_bytes: int | None) -> sqlite3.Connection:
             raise _bad(path, f"is of format {found}, this version reads {FORMAT}")
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
+        database.execute(f"PRAGMA synchronous = {'FULL' if power_safe else 'NORMAL'}")
         database.execute(_TABLE)
         database.execute(f"PRAGMA user_version = {FORMAT}")
         if quota_bytes is not None:

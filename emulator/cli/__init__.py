@@ -12,16 +12,17 @@ from collections.abc import Sequence
 
 import typer
 
-from dtn.errors import BadInput, StrategyFault
+from dtn.errors import BadInput, FramesLate, StrategyFault
 from emulator.cli import (
+    constellation_commands,
     doctor_command,
     result_commands,
     route_commands,
     run_commands,
     scenario_commands,
     sky_commands,
-)
     sweep_command,
+)
 from emulator.cli.output import print_faults
 
 app = typer.Typer(
@@ -35,8 +36,8 @@ EXAMPLES = (
     (run_commands.run, "lightlag run scenarios/moonbase-alpha.toml --out runs/moonbase-alpha"),
     (result_commands.report, "lightlag report runs/moonbase-alpha"),
     (result_commands.compare, "lightlag compare runs/sabr runs/epidemic"),
-    (result_commands.trace, "lightlag trace runs/moonbase-alpha ipn:200.10/849398700000/0"),
     (sweep_command.sweep, "lightlag sweep scenarios/studies/all-strategies.toml"),
+    (result_commands.trace, "lightlag trace runs/moonbase-alpha ipn:200.10/849398700000/0"),
     (run_commands.plan, "lightlag plan scenarios/moonbase-alpha.toml -o contact_plan.json"),
     (
         route_commands.route,
@@ -51,6 +52,14 @@ EXAMPLES = (
     (scenario_commands.new, "lightlag new my-network.toml"),
     (scenario_commands.validate, "lightlag validate scenarios/moonbase-alpha.toml"),
     (scenario_commands.schema, "lightlag schema > scenario.schema.json"),
+    (
+        constellation_commands.node,
+        "lightlag node teide --setup teide.json --broker mqtt://localhost --folder stores/teide",
+    ),
+    (
+        constellation_commands.collect,
+        "lightlag collect --setup setup.json --broker mqtt://localhost --rate 60 --out runs/alpha",
+    ),
     (doctor_command.doctor, "lightlag doctor"),
 )
 """Every command with the example that its help shows; its second word is the command's name."""
@@ -74,6 +83,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BadInput as bad:
         print_faults(bad)
         sys.exit(2)
-    except StrategyFault as fault:
+    except (StrategyFault, FramesLate) as fault:
         print(f"lightlag: {fault}", file=sys.stderr)
         sys.exit(1)

@@ -11,6 +11,7 @@ import typer
 from dtn.contact_plan.formats import WRITERS
 from dtn.errors import BadInput, Fault
 from emulator import scenario as scenarios
+from emulator.cli.constellation_commands import finite_rate
 from emulator.cli.options import JsonOption, ScenarioFile
 from emulator.cli.output import print_json, stdout
 
@@ -44,6 +45,12 @@ def run(
     traffic: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The bundle list for --plan (CSV).")
     ] = None,
+    processes: Annotated[
+        bool, typer.Option("--processes", help="A process a node, Mosquitto between them.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="With --processes: end when a frame comes too late.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Run a scenario, print the table of latencies, and write what happened to a folder.
@@ -60,6 +67,8 @@ def run(
     from emulator.reports.table import summary_view
     from emulator.setup import from_files
 
+    if processes:
+        finite_rate(rate)
     if plan is not None or traffic is not None:
         if scenario is not None or plan is None or traffic is None:
             mend = "give a SCENARIO, or --plan FILE and --traffic FILE together"
@@ -82,6 +91,8 @@ def run(
             out=out,
             capture=capture,
             progress=tell,
+            processes=processes,
+            strict=strict,
         )
     if json:
         print_json(result.summary)

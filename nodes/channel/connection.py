@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 import threading
 from collections import deque
@@ -271,6 +272,7 @@ class Connection:
             timeout=2.0 * KEEPALIVE_S,
             tls_context=self._tls,
             max_inflight_messages=WINDOW,
+            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),  # else frames wait 40 ms
             logger=_SILENT,
         )
 

@@ -1,0 +1,148 @@
+"""Commands of a constellation in many processes: node, collect."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from dtn.errors import BadInput, Fault
+from emulator.cli.options import JsonOption
+from emulator.cli.output import print_json, stdout
+
+SetupFileOption = Annotated[
+    Path, typer.Option("--setup", metavar="FILE", help="The run's setup, made beforehand.")
+]
+BrokerOption = Annotated[
+    str, typer.Option("--broker", metavar="URL", help="mqtt://HOST[:PORT], mqtts:// with TLS.")
+]
+RunOption = Annotated[str, typer.Option("--run", metavar="NAME", help="Default: the scenario's.")]
+UserOption = Annotated[str, typer.Option("--user", metavar="NAME", help="Name at the broker.")]
+PasswordOption = Annotated[
+    Path | None, typer.Option("--password-file", metavar="FILE", help="Its first line.")
+]
+CaOption = Annotated[
+    Path | None, typer.Option("--ca", metavar="FILE", help="Certificate that proves the broker.")
+]
+
+
+def finite_rate(rate: str) -> float:
+    """A rate for processes, which share a real clock.
+
+    Raises:
+        BadInput: none that they could keep.
+    """
+    from emulator.one_process import rate_of
+
+    number = rate_of(rate)
+    if number == float("inf"):
+        mend = "processes share a real clock: give --rate 60, say, or leave out --processes"
+        raise BadInput(Fault("", "--rate", rate, mend))
+    return number
+
+
+def node(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The node's name in the setup.")],
+    setup: SetupFileOption,
+    broker: BrokerOption,
+    folder: Annotated[
+        Path, typer.Option(metavar="DIR", help="For its store; kept over a restart.")
+    ] = Path("node"),
+    run: RunOption = "",
+    user: UserOption = "",
+    password_file: PasswordOption = None,
+    ca: CaOption = None,
+) -> None:
+    """One node in a process of its own, as its container runs it.
+
+    It waits for a collector to start the clock. Killed and started again, it goes on with its store.
+    """
+    words = [name, "--setup", str(setup), "--broker", broker, "--folder", str(folder)]
+    words += ["--run", run, "--user", user]
+    if password_file is not None:
+        words += ["--password-file", str(password_file)]
+    if ca is not None:
+        words += ["--ca", str(ca)]
+    sys.stdout.flush()
+    # a fresh interpreter: this one has loaded what a node never needs
+    os.execv(sys.executable, [sys.executable, "-m", "emulator.node_process", *words])
+
+
+def collect(
+    setup: SetupFileOption,
+    broker: BrokerOption,
+    rate: Annotated[
+        str, typer.Option("--rate", metavar="K", help="Emulated seconds in a real one.")
+    ] = "60",
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write log, tables and report there.")
+    ] = None,
+    page: Annotated[
+        str, typer.Option(metavar="[HOST:]PORT", help="Serve a status page there.")
+    ] = "",
+    patience: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long the nodes may take to come.")
+    ] = 120.0,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Serve the page after the end until stopped.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End the run when a frame comes too late.")
+    ] = False,
+    run: RunOption = "",
+    user: UserOption = "",
+    password_file: PasswordOption = None,
+    ca: CaOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Start a constellation's clock when all nodes are there, and gather what happens.
+
+    Writes what `lightlag run` writes. Stopped before the end, it writes what has happened so far.
+    """
+    from emulator.cli.progress import progress
+    from emulator.collector import Collector
+    from emulator.reports.table import summary_view
+    from emulator.setup_file import load
+    from emulator.status_page import StatusPage
+    from nodes.channel.broker import parse_broker
+    from nodes.channel.topics import Topics
+
+    speed = finite_rate(rate)
+    given = load(setup)
+    at = parse_broker(broker, user=user, password_file=password_file, ca_file=ca)
+    topics = Topics(run or given.setup.name)
+    collector = Collector(given.setup, given.sha256, at, topics)
+    signal.signal(signal.SIGTERM, _stop)
+    host, _, port = page.rpartition(":")
+    server = StatusPage(collector, host or "127.0.0.1", int(port)) if page else None
+    collector.connect(patience)
+    is_stopped = False
+    try:
+        collector.wait_until_ready(patience)
+        collector.start(speed)
+        with progress(given.setup.start, given.setup.duration_s) as tell:
+            collector.wait_until_over(lambda part: tell("run", part), strict=strict)
+    except (KeyboardInterrupt, SystemExit):
+        is_stopped = True
+    result = collector.result()
+    if out is not None:
+        result.write(out)
+    if json:
+        print_json(result.summary)
+    else:
+        stdout().print(summary_view(result.summary))
+    while stay and server is not None and not is_stopped:
+        time.sleep(1.0)
+    collector.close()
+    if server is not None:
+        server.close()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)

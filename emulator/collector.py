@@ -1,0 +1,284 @@
+"""Collector: starts the clock of a constellation of processes and gathers what happens to its nodes.
+
+    wait_until_ready   the barrier: every node is there, and has the same setup
+    start              the clock, which all follow from a moment shortly ahead
+    wait_until_over    every node's clock has reached the end, and its events are here
+    result             as `emulator.run` gives it
+
+It asks for every event that it lacks, so that neither broker nor collector can lose one. Started
+again in mid-run, it finds the clock at the broker and has everything told anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from dtn.errors import BadInput, Fault, FramesLate, InvalidValue
+from emulator.control import Clock, Status
+from emulator.log import LogHeader, events_of
+from emulator.merging import merged
+from emulator.result import Result
+from emulator.setup import Setup
+from nodes.channel.broker import Broker
+from nodes.channel.connection import PATIENCE_S, Connection, Message, Posts
+from nodes.channel.topics import Topics
+
+TICK_S = 0.25
+AHEAD_S = 0.5
+"""The clock starts so long after it is set, so that every node has heard of it."""
+
+ON_THE_WAY_S = 0.5
+"""How long frames may still be on their way when the last node has ended, real seconds."""
+
+
+@dataclass(slots=True)
+class Station:
+    """What is known of one node.
+
+    Args:
+        status: what it said last.
+        lines: its events, in order, with none missing.
+        heard_at: when it said something, `time.monotonic`.
+        offset_s: its clock less ours, and the quickest message's time.
+        deaths_s: when its process died, by the run's clock.
+    """
+
+    status: Status | None = None
+    lines: list[str] = field(default_factory=list)
+    heard_at: float = 0.0
+    offset_s: float | None = None
+    deaths_s: list[float] = field(default_factory=list)
+    is_told_all: bool = False
+
+
+class Collector:
+    """The collector of one run.
+
+    Args:
+        setup: what is run.
+        sha256: its digest, which every node must have.
+        broker: where the nodes are.
+        topics: the run's.
+        check: called now and then while waiting; raises what ends the run.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        sha256: str,
+        broker: Broker,
+        topics: Topics,
+        check: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.setup = setup
+        self.stations = {member.name: Station() for member in setup.members}
+        self.clock: Clock | None = None
+        self.rate = 0.0
+        self._sha256 = sha256
+        self._topics = topics
+        self._check = check
+        self._began = time.perf_counter()
+        self._changed = threading.Condition()
+        self._is_over = False
+        self._posts = Posts()
+        self._connection = Connection(
+            broker,
+            subscriptions=(topics.event("+"), topics.status("+"), topics.control("clock")),
+            receive=self._receive,
+            outboxes=(self._posts,),
+            changed=self._connection_changed,
+        )
+
+    def connect(self, patience_s: float = PATIENCE_S) -> None:
+        """Listen.
+
+        Raises:
+            BadInput: the broker cannot be used.
+        """
+        self._connection.start(patience_s)
+        self._connection.every(TICK_S, self._tick)
+
+    def close(self) -> None:
+        """Take leave; the clock is taken away with the run."""
+        if self._is_over:
+            self._post(self._topics.control("clock"), b"", retain=True)
+            for name in self.stations:
+                self._post(self._topics.status(name), b"", retain=True)
+        self._connection.close()
+
+    def wait_until_ready(self, patience_s: float) -> None:
+        """The barrier.
+
+        Raises:
+            BadInput: nodes did not come, or have another setup.
+        """
+        self._wait(lambda: not self._missing(), patience_s)
+        missing = self._missing()
+        if missing:
+            mend = f"did not come within {patience_s:g} s: look at their logs"
+            raise BadInput(Fault("", "nodes", ", ".join(missing), mend))
+        others = [name for name, one in self._statuses() if one.sha256 != self._sha256]
+        if others:
+            mend = (
+                f"have another setup than the collector ({self._sha256[:12]}): make it anew for all"
+            )
+            raise BadInput(Fault("", "nodes", ", ".join(others), mend))
+
+    def start(self, rate: float, ahead_s: float = AHEAD_S) -> None:
+        """Start the clock, or go on with that of a run that is under way."""
+        self.rate = rate
+        if self.clock is None:
+            self.set_clock(0.0, rate, ahead_s)
+        else:
+            self.rate = self.clock.rate
+
+    def set_clock(self, emulated_s: float, rate: float, ahead_s: float) -> None:
+        """Let every node's clock show this, so long from now, and go on at this rate."""
+        at = datetime.now(UTC) + timedelta(seconds=ahead_s)
+        session = self.clock.session if self.clock else secrets.token_hex(8)
+        self.clock = Clock(
+            session=session, start_at=at.isoformat(), emulated_s=emulated_s, rate=rate
+        )
+        self._post(self._topics.control("clock"), self.clock.octets(), retain=True)
+
+    def wait_until_over(
+        self, tell: Callable[[float], object] = lambda part: None, *, strict: bool = False
+    ) -> None:
+        """Wait for the end of the run, and until every event is here.
+
+        Raises:
+            FramesLate: in a strict run.
+        """
+        assert self.clock is not None
+
+        def has_ended() -> bool:
+            tell(min(max(self.emulated_s() / self.setup.duration_s, 0.0), 1.0))
+            late = {name: one.late_frames for name, one in self._statuses() if one.late_frames}
+            if strict and late:
+                said = ", ".join(f"{name} {count}" for name, count in late.items())
+                raise FramesLate(f"frames came too late to be held: {said}; lower --rate")
+            return all(one.state in ("ended", "done", "dead") for _, one in self._statuses())
+
+        self._wait(has_ended, float("inf"))
+        time.sleep(ON_THE_WAY_S)
+        self._post(self._topics.control("finish"), b"{}")
+        self._wait(lambda: all(station.is_told_all for station in self.stations.values()), 60.0)
+        self._is_over = True
+
+    def emulated_s(self) -> float:
+        """Where the clock of the run stands."""
+        if self.clock is None:
+            return 0.0
+        return min(max(self.clock.reading_s(), 0.0), self.setup.duration_s)
+
+    def result(self, command: str = "") -> Result:
+        """What came of it, so far."""
+        setup = self.setup
+        header = LogHeader(
+            scenario=setup.name,
+            scenario_sha256=setup.sha256,
+            seed=setup.seed,
+            strategy=setup.strategy,
+            rate=self.rate,
+            version=version("lightlag"),
+            duration_s=setup.duration_s,
+            start_utc=setup.start.isoformat() if setup.start else "",
+        )
+        logs = {
+            name: tuple(events_of(Path(name), list(station.lines)))
+            for name, station in self.stations.items()
+        }
+        deaths = {name: station.deaths_s for name, station in self.stations.items()}
+        log = merged(logs, deaths, setup.plan, setup.duration_s)
+        wall_s = time.perf_counter() - self._began
+        return Result.of(header, log, setup.plan, wall_s=wall_s, command=command)
+
+    # -- inside
+
+    def _missing(self) -> list[str]:
+        return [
+            name
+            for name, station in self.stations.items()
+            if station.status is None or station.status.state in ("dead", "stopped")
+        ]
+
+    def _statuses(self) -> list[tuple[str, Status]]:
+        return [(name, one.status or Status(state="dead")) for name, one in self.stations.items()]
+
+    def _wait(self, is_so: Callable[[], bool], patience_s: float) -> None:
+        deadline = time.monotonic() + patience_s
+        while not is_so() and time.monotonic() < deadline:
+            self._check()
+            with self._changed:
+                self._changed.wait(TICK_S)
+
+    def _post(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self._posts.put(Message(topic, payload, retain))
+        self._connection.wake()
+
+    # -- on the connection's thread
+
+    def _connection_changed(self, connected: bool) -> None:
+        if connected and self.clock is not None:  # a broker started anew has forgotten it
+            self._post(self._topics.control("clock"), self.clock.octets(), retain=True)
+
+    def _receive(self, topic: str, payload: bytes) -> None:
+        parts = topic.split("/")
+        with contextlib.suppress(InvalidValue, ValueError):
+            if parts[2] == "control":
+                if payload and self.clock is None:
+                    self.clock = Clock.of(payload)
+            elif parts[3] in self.stations and payload:
+                station = self.stations[parts[3]]
+                if parts[2] == "event":
+                    self._take_events(parts[3], station, payload)
+                else:
+                    self._take_status(station, Status.of(payload))
+        with self._changed:
+            self._changed.notify_all()
+
+    def _take_events(self, name: str, station: Station, payload: bytes) -> None:
+        number, _, text = payload.decode().partition("\n")
+        lines = text.split("\n")[:-1]
+        known = len(station.lines) - int(number)
+        if known < 0:
+            self._post(self._topics.node(name, "resend"), b"%d" % len(station.lines))
+        else:
+            station.lines += lines[known:]
+
+    def _take_status(self, station: Station, status: Status) -> None:
+        if status.state == "dead":
+            if station.status is None or station.status.state in ("dead", "stopped", "done"):
+                return
+            if self.clock is not None and station.status.state != "ready":
+                station.deaths_s.append(self.emulated_s())
+            station.status = replace(station.status, state="dead")
+            return
+        station.status = status
+        station.heard_at = time.monotonic()
+        sent_at = datetime.fromisoformat(status.sent_at)
+        offset_s = (sent_at - datetime.now(UTC)).total_seconds()
+        best = station.offset_s
+        station.offset_s = offset_s if best is None else max(best, offset_s)
+
+    def _tick(self) -> None:
+        """Say to those who are done what is here; ask for what is not."""
+        for name, station in self.stations.items():
+            status = station.status
+            if status is None or status.state != "done" or station.is_told_all:
+                if status is not None and status.state == "dead" and self._is_over:
+                    station.is_told_all = True
+                continue
+            if len(station.lines) >= status.events:
+                station.is_told_all = True
+                self._post(self._topics.node(name, "have"), b"%d" % len(station.lines))
+            else:
+                self._post(self._topics.node(name, "resend"), b"%d" % len(station.lines))

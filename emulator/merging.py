@@ -1,0 +1,149 @@
+"""One log from those of many processes, with what no process could say of itself.
+
+Each node's events are in the order of causes; between nodes a cause is a light time before what it
+brings about, so that the order of times is one of causes too. At equal times the order is that of
+the nodes in the setup.
+
+A process that is killed says nothing of it: the collector heard its will, so `NodeDown` and the ends
+of its contacts stand at that moment. Frames that it held, or that were sent to it, are lost: a
+transfer that finished and was never received is a `FrameLost`, or in flight if the run ended first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from dtn.contact_plan import ContactPlan
+from dtn.events import (
+    BundleDuplicate,
+    BundleInFlight,
+    BundleReceived,
+    ContactEnded,
+    ContactStarted,
+    Event,
+    FrameLost,
+    NodeDown,
+    NodeUp,
+    TransferFinished,
+    TransferStarted,
+)
+from nodes.channel.local import RECEIVER_DOWN
+
+PROCESS_DIED = "process died"
+NOT_RECEIVED = "not received"
+
+Hop = tuple[str, str, str]
+"""Sender, receiver, bundle."""
+
+
+def merged(
+    logs: Mapping[str, Sequence[Event]],
+    deaths: Mapping[str, Sequence[float]],
+    plan: ContactPlan,
+    duration_s: float,
+) -> list[Event]:
+    """The log of the run.
+
+    Args:
+        logs: each node's events, in its order; the nodes in the setup's.
+        deaths: when each node's process died.
+        plan: of the run.
+        duration_s: how long it lasts.
+    """
+    whole: list[tuple[float, Event]] = []
+    for node, log in logs.items():
+        latest_s = 0.0
+        for event in _with_deaths(node, log, deaths.get(node, ())):
+            latest_s = max(latest_s, event.t_s)
+            whole.append((latest_s, event))
+    whole += ((event.t_s, event) for event in _lost(logs, deaths, plan, duration_s))
+    whole.sort(key=lambda timed: timed[0])  # stable
+    return [event for _, event in whole]
+
+
+def _with_deaths(node: str, log: Sequence[Event], deaths_s: Sequence[float]) -> Iterator[Event]:
+    """A node's events, each death before the `NodeUp` that followed it."""
+    waiting = list(deaths_s)
+    up: dict[int, str] = {}
+    is_up = False
+    latest_s = 0.0
+    for event in log:
+        if isinstance(event, NodeUp) and is_up:  # it never said that it went down
+            died_s = waiting.pop(0) if waiting else event.t_s
+            yield from _death(node, max(min(died_s, event.t_s), latest_s), up)
+        if isinstance(event, NodeUp | NodeDown):
+            is_up = isinstance(event, NodeUp)
+        elif isinstance(event, ContactStarted):
+            up[event.contact] = event.neighbour
+        elif isinstance(event, ContactEnded):
+            up.pop(event.contact, None)
+        latest_s = max(latest_s, event.t_s)
+        yield event
+    if waiting and is_up:
+        yield from _death(node, max(waiting[0], latest_s), up)
+
+
+def _death(node: str, t_s: float, up: dict[int, str]) -> Iterator[Event]:
+    for contact, neighbour in up.items():
+        yield ContactEnded(t_s, node, neighbour, contact, PROCESS_DIED)
+    up.clear()
+    yield NodeDown(t_s, node, PROCESS_DIED)
+
+
+def _lost(
+    logs: Mapping[str, Sequence[Event]],
+    deaths: Mapping[str, Sequence[float]],
+    plan: ContactPlan,
+    duration_s: float,
+) -> Iterator[Event]:
+    """Transfers that finished and of which nothing more was heard."""
+    arrivals = _arrivals(logs)
+    absences = {node: _absences(log, deaths.get(node, ())) for node, log in logs.items()}
+    for node, log in logs.items():
+        contact = 0
+        size_bytes: dict[tuple[str, str], tuple[int, int]] = {}
+        for event in log:
+            if isinstance(event, TransferStarted):
+                size_bytes[event.neighbour, event.bundle] = (event.contact, event.size_bytes)
+            elif isinstance(event, TransferFinished):
+                hop = (node, event.neighbour, event.bundle)
+                if arrivals[hop]:
+                    arrivals[hop] -= 1
+                    continue
+                contact, size = size_bytes.get(hop[1:], (contact, 0))
+                arrives_s = event.t_s + plan.contacts[contact].owlt_at(event.t_s)
+                if arrives_s > duration_s:
+                    yield BundleInFlight(duration_s, node, event.bundle, event.neighbour)
+                    continue
+                is_down = any(
+                    since <= arrives_s and event.t_s <= until
+                    for since, until in absences[event.neighbour]
+                )
+                reason = RECEIVER_DOWN if is_down else NOT_RECEIVED
+                yield FrameLost(arrives_s, event.neighbour, node, event.bundle, size, reason)
+
+
+def _absences(log: Sequence[Event], deaths_s: Sequence[float]) -> list[tuple[float, float]]:
+    """From when until when a node was away or its process dead."""
+    ups = [(event.t_s, True) for event in log if isinstance(event, NodeUp)]
+    downs = [(event.t_s, False) for event in log if isinstance(event, NodeDown)]
+    changes = sorted([*ups, *downs, *((t_s, False) for t_s in deaths_s)])
+    changes.append((math.inf, True))
+    return [(since, until) for (since, is_up), (until, _) in pairwise(changes) if not is_up]
+
+
+def _arrivals(logs: Mapping[str, Sequence[Event]]) -> Counter[Hop]:
+    """How often each hop's end is known."""
+    known: Counter[Hop] = Counter()
+    for node, log in logs.items():
+        for event in log:
+            if isinstance(event, BundleReceived | BundleDuplicate):
+                known[event.previous, node, event.bundle] += 1
+            elif isinstance(event, FrameLost):
+                known[event.neighbour, event.node, event.bundle] += 1
+            elif isinstance(event, BundleInFlight):
+                known[event.node, event.neighbour, event.bundle] += 1
+    return known

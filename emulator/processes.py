@@ -1,0 +1,139 @@
+"""A constellation of processes on this machine: `lightlag run --processes`, no docker needed.
+
+A process a node, a Mosquitto on the loopback, and this process as the collector. It is the same
+program that runs in a container. The processes and their folder end with the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dtn.errors import BadInput, Fault
+from emulator import setup_file
+from emulator.collector import Collector
+from emulator.mosquitto import Mosquitto
+from emulator.result import Result
+from emulator.setup import Setup
+from nodes.channel.broker import Broker
+from nodes.channel.topics import Topics
+
+READY_WITHIN_S = 60.0
+
+Children = dict[str, subprocess.Popen[bytes]]
+
+
+def run_processes(
+    setup: Setup,
+    rate: float,
+    *,
+    broker: Broker | None = None,
+    strict: bool = False,
+    command: str = "",
+    tell: Callable[[float], object] = lambda part: None,
+) -> Result:
+    """Run a setup with a process a node.
+
+    Args:
+        setup: what is to be run.
+        rate: emulated seconds in a real one; not inf: processes share a real clock.
+        broker: one that is there; None: Mosquitto is started for the run.
+        strict: whether a frame that comes too late to be held ends the run.
+        command: how to do it again.
+        tell: told how far it is, 0 to 1.
+
+    Raises:
+        BadInput: no broker, or a node that could not start.
+        FramesLate: in a strict run.
+    """
+    with tempfile.TemporaryDirectory(prefix="lightlag-") as name:
+        folder = Path(name)
+        with _broker(broker, folder) as at:
+            topics = Topics(f"{setup.name}-{folder.name[-8:]}")
+            children: Children = {}
+            collector = Collector(
+                setup, setup_file.digest(setup), at, topics, lambda: _check(children, folder)
+            )
+            try:
+                collector.connect()
+                with constellation(setup, at, topics, folder, children):
+                    collector.wait_until_ready(READY_WITHIN_S)
+                    collector.start(rate)
+                    collector.wait_until_over(tell, strict=strict)
+                return collector.result(command)
+            finally:
+                collector.close()
+
+
+@contextlib.contextmanager
+def constellation(
+    setup: Setup, broker: Broker, topics: Topics, folder: Path, children: Children
+) -> Iterator[None]:
+    """A process for each node, as long as the block lasts; they are put into `children`."""
+    try:
+        for member in setup.members:
+            children[member.name] = start_node(setup, member.name, broker, topics, folder)
+        yield
+        for child in children.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(5.0)
+    finally:
+        for child in children.values():
+            child.terminate()
+        for child in children.values():
+            try:
+                child.wait(10.0)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def start_node(
+    setup: Setup, name: str, broker: Broker, topics: Topics, folder: Path
+) -> subprocess.Popen[bytes]:
+    """Start one node's process, for the first time or again."""
+    home = folder / name
+    home.mkdir(exist_ok=True)
+    file = home / "setup.json"
+    if not file.exists():
+        setup_file.save(setup_file.for_node(setup, name), file)
+    with (home / "log").open("ab") as log:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                *("-m", "emulator.node_process", name),
+                *("--setup", str(file)),
+                *("--broker", str(broker)),
+                *("--run", topics.run),
+                *("--folder", str(home)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
+@contextlib.contextmanager
+def _broker(given: Broker | None, folder: Path) -> Iterator[Broker]:
+    if given is not None:
+        yield given
+        return
+    with Mosquitto(folder) as mosquitto:
+        yield mosquitto.broker
+
+
+def _check(children: Children, folder: Path) -> None:
+    """End the run if a node could not do its work.
+
+    Raises:
+        BadInput: what it said.
+    """
+    for name, child in children.items():
+        if child.poll() not in (None, 0):
+            lines = (folder / name / "log").read_text(errors="replace").strip().splitlines()
+            mend = f"its process ended with {child.returncode}: {lines[-1] if lines else ''}"
+            raise BadInput(Fault("", "node", name, mend))

@@ -1,0 +1,137 @@
+"""A process a node, with a broker between them: the same network as in virtual time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from agreement import LISTED_APART, disagreements
+
+import emulator
+from dtn.contact_plan import Contact, ContactPlan
+from dtn.events import BundleDelivered, BundleReceived, NodeDown, NodeUp
+from emulator import setup_file
+from emulator.collector import Collector
+from emulator.mosquitto import Mosquitto, find_mosquitto
+from emulator.processes import Children, constellation, start_node
+from emulator.result import Result
+from emulator.scenario import load
+from emulator.setup import Demand, Member, Setup, changed, from_scenario
+from nodes.channel.topics import Topics
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+MOST_MEMORY_MB = 90
+
+pytestmark = pytest.mark.skipif(
+    find_mosquitto() is None, reason="no mosquitto here: apt-get install mosquitto"
+)
+
+
+def chain(duration_s: float, bundles: int) -> Setup:
+    """a - b - c, always in contact, 2 s apart; a bundle a second from a to c."""
+    contacts = [
+        Contact(x, y, 0.0, duration_s, 1e6, 2.0)
+        for x, y in (("a", "b"), ("b", "a"), ("b", "c"), ("c", "b"))
+    ]
+    demands = tuple(
+        Demand(created_s=1.0 + n, source="a", destination="c", size_bytes=1000, lifetime_s=1e4)
+        for n in range(bundles)
+    )
+    return Setup(
+        name="chain",
+        sha256="",
+        start=None,
+        duration_s=duration_s,
+        seed=1,
+        strategy="sabr",
+        plan=ContactPlan(contacts),
+        members=tuple(Member(name=name, ipn=n) for n, name in enumerate("abc", 1)),
+        demands=demands,
+    )
+
+
+class Flight:
+    """A constellation under way, and hands to break it."""
+
+    def __init__(self, setup: Setup, mosquitto: Mosquitto, folder: Path) -> None:
+        self.setup = setup
+        self.mosquitto = mosquitto
+        self.folder = folder
+        self.topics = Topics(f"{setup.name}-{folder.name}")
+        self.children: Children = {}
+        self.collector = Collector(setup, setup_file.digest(setup), mosquitto.broker, self.topics)
+
+    def wait_for_s(self, emulated_s: float) -> None:
+        while self.collector.emulated_s() < emulated_s:
+            time.sleep(0.01)
+
+    def kill(self, name: str) -> None:
+        os.kill(self.children[name].pid, signal.SIGKILL)
+        self.children[name].wait()
+
+    def start(self, name: str) -> None:
+        child = start_node(self.setup, name, self.mosquitto.broker, self.topics, self.folder)
+        self.children[name] = child
+
+    def errors_s(self) -> float:
+        return max(s.status.error_p99_s for s in self.collector.stations.values() if s.status)
+
+    def finish(self) -> Result:
+        self.collector.wait_until_over()
+        return self.collector.result()
+
+
+@contextmanager
+def flight(setup: Setup, rate: float, folder: Path) -> Iterator[Flight]:
+    with Mosquitto(folder) as mosquitto:
+        one = Flight(setup, mosquitto, folder)
+        one.collector.connect()
+        try:
+            with constellation(setup, mosquitto.broker, one.topics, folder, one.children):
+                one.collector.wait_until_ready(60.0)
+                one.collector.start(rate)
+                yield one
+        finally:
+            one.collector.close()
+
+
+def test_processes_agree_with_virtual_time_on_six_hours_of_the_earth_moon_scenario(
+    tmp_path: Path,
+) -> None:
+    whole = from_scenario(load(SCENARIOS / "earth-moon.toml"))
+    setup = changed(whole, seed=None, strategy=None, until_s=6 * 3600.0)
+    exact = emulator.run(setup)
+    with flight(setup, 7200.0, tmp_path) as one:
+        real = one.finish()
+        errors_s = one.errors_s()
+        memory_mb = [s.status.memory_mb for s in one.collector.stations.values() if s.status]
+    assert exact.summary["bundles"]["delivered"] == 72
+    found = disagreements(exact, real, errors_s)
+    assert len(found) <= LISTED_APART * 72, found
+    assert max(memory_mb) < MOST_MEMORY_MB
+
+
+def test_a_node_that_is_killed_goes_on_with_its_store_and_every_bundle_is_accounted_for(
+    tmp_path: Path,
+) -> None:
+    setup = chain(150.0, 100)
+    with flight(setup, 50.0, tmp_path) as one:
+        one.wait_for_s(30.0)
+        one.kill("b")
+        one.wait_for_s(40.0)
+        one.start("b")
+        result = one.finish()
+    counts = result.summary["bundles"]
+    assert counts["sourced"] == 100
+    assert {loss["cause"] for loss in result.summary["losses"]} <= {"frame lost: receiver down"}
+    delivered = [e.bundle for e in result.log if isinstance(e, BundleDelivered)]
+    assert len(delivered) == len(set(delivered)) == counts["delivered"] > 50
+    mine = [e for e in result.log if isinstance(e, NodeUp | NodeDown) and e.node == "b"]
+    assert [type(e) for e in mine] == [NodeUp, NodeDown, NodeUp]
+    after = [e for e in result.log if isinstance(e, BundleReceived) and e.node == "c"]
+    assert after[-1].t_s > mine[-1].t_s
