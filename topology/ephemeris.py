@@ -14,6 +14,7 @@ lies inside the kernel's own records.
 from __future__ import annotations
 
 import io
+from collections import deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path as FilePath
 from types import TracebackType
@@ -41,6 +42,8 @@ KERNELS: Final = FilePath(__file__).parent / "kernels"
 FIRST_UTC: Final = datetime(2026, 1, 1, tzinfo=UTC)
 LAST_UTC: Final = datetime(2037, 1, 1, tzinfo=UTC)
 LIGHT_TIME_MARGIN_S: Final = 3600.0
+WORTH_REMEMBERING: Final = 500
+REMEMBERED_GRIDS: Final = 16
 
 
 class BodyPath:
@@ -107,9 +110,13 @@ class Sky:
             self.seconds(LAST_UTC) + LIGHT_TIME_MARGIN_S,
         )
         self._orientations: dict[str, Orientation] = {}
+        self._recent: deque[tuple[tuple[tuple[int, int], ...], FloatArray, State]] = deque(
+            maxlen=REMEMBERED_GRIDS
+        )
 
     def close(self) -> None:
         """Let the kernels go. Their files were closed when they had been read."""
+        self._recent.clear()
         self._spk.close()
 
     def __enter__(self) -> Self:
@@ -171,6 +178,17 @@ class Sky:
             raise InvalidValue(
                 "t_s", at, f"the ephemeris covers {FIRST_UTC:%Y} to {LAST_UTC:%Y-%m-%d}"
             )
+        if t_s.size < WORTH_REMEMBERING:
+            return self._computed(segments, t_s)
+        # nodes are sampled on the same grids, and most of them stand on or go round the same bodies
+        for known, grid_s, state in self._recent:
+            if known == segments and np.array_equal(grid_s, t_s):
+                return State(state.position_km.copy(), state.velocity_km_s.copy())
+        state = self._computed(segments, t_s)
+        self._recent.append((segments, t_s.copy(), state))
+        return State(state.position_km.copy(), state.velocity_km_s.copy())
+
+    def _computed(self, segments: tuple[tuple[int, int], ...], t_s: FloatArray) -> State:
         position = np.zeros((3, t_s.size))
         velocity = np.zeros((3, t_s.size))
         fraction = self.epochs.fraction_jd + t_s / DAY_S

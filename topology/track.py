@@ -40,12 +40,23 @@ class Cubics(NamedTuple):
 
     def at(self, t_s: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Values and slopes at epochs t_s, each of shape (3, N)."""
-        place = (t_s - self.start_s) / self.step_s
-        left = np.minimum(np.maximum(place.astype(np.intp), 0), self.table.shape[2] - 1)
-        x = place - left
+        x = (t_s - self.start_s) / self.step_s
+        left = np.minimum(np.maximum(x.astype(np.intp), 0), self.table.shape[2] - 1)
+        x -= left
         y, m, c, d = self.table.take(left, axis=2)
-        bent = d * x
-        return y + x * (m + x * (c + bent)), (m + x * (2.0 * c + 3.0 * bent)) / self.step_s
+        # in place: fresh memory costs more than the sums
+        d *= x
+        value = c + d
+        for factor in (m, y):
+            value *= x
+            value += factor
+        d *= 3.0
+        c *= 2.0
+        c += d
+        c *= x
+        c += m
+        c /= self.step_s
+        return value, c
 
 
 def cubics(start_s: float, step_s: float, values: FloatArray, slopes: FloatArray) -> Cubics:
@@ -78,6 +89,15 @@ class Track:
     calm_step_s: float
     rough: FloatArray
     _on_grids: dict[float, OnGrid] = field(default_factory=dict, repr=False, compare=False)
+    _fastest_turn: list[float] = field(default_factory=list, repr=False, compare=False)
+
+    def bulge_km(self, step_s: float) -> float:
+        """How far the path leaves its chords over a step, at most: an eighth of acceleration times step squared."""
+        if not self._fastest_turn:
+            change = np.diff(self.path.grid.velocity_km_s)
+            acceleration = np.sqrt((change * change).sum(axis=0).max()) / self.path.step_s
+            self._fastest_turn.append(1.1 * float(acceleration))
+        return self._fastest_turn[0] * step_s**2 / 8
 
     def on_grid(self, step_s: float) -> OnGrid:
         """The same path with its states at hand at all multiples of step_s inside its span."""
@@ -202,7 +222,12 @@ class OnGrid:
         points, after_s = near
         position, velocity, acceleration = self.place[..., points]
         change = acceleration * after_s
-        return State(position + after_s * (velocity + 0.5 * change), velocity + change)
+        moved = change * 0.5
+        moved += velocity
+        moved *= after_s
+        moved += position
+        change += velocity
+        return State(moved, change)
 
     def up(self, t_s: FloatArray) -> FloatArray | None:
         """The horizon's unit normal, shape (3, N); None in space."""
