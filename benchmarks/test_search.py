@@ -125,6 +125,9 @@ class Idle:
     def __init__(self, plan):
         self.volumes = [contact.volume_bytes() for contact in plan.contacts]
 
+    def queued(self):
+        return ()
+
     def backlog_bytes(self, neighbour, priority):
         return 0.0
 

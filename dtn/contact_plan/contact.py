@@ -54,6 +54,11 @@ class Contact:
             object.__setattr__(self, "_sent_bits", _cumulative_bits(self.rate_bps, self.duration_s))
 
     @property
+    def sent_bits(self) -> tuple[float, ...]:
+        """Bits sent by each sample of a varying rate; none for a constant one."""
+        return self._sent_bits
+
+    @property
     def duration_s(self) -> float:
         """Length of the contact, seconds."""
         return self.end_s - self.start_s

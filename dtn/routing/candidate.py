@@ -16,7 +16,7 @@ Rates may vary: where the standard multiplies by a rate, the rate is integrated.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +31,9 @@ VOLUME_TOLERANCE_BYTES = 1e-3
 
 class Volumes(Protocol):
     """What one node knows of its own traffic."""
+
+    def queued(self) -> Collection[str]:
+        """The neighbours to which anything is queued or being sent."""
 
     def backlog_bytes(self, neighbour: str, priority: int) -> float:
         """What is queued to a neighbour at this priority or above."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import StrategyFault
 from dtn.events import Event, RouteComputed
+from dtn.routing.index import index_of
 from dtn.routing.queue import PRIORITIES, LinkQueue, Queued
 from dtn.routing.route import Route
 from dtn.routing.sabr import SabrOptions
@@ -76,7 +77,7 @@ class RoutingEngine:
         self._outgoing: dict[str, list[tuple[float, int]]] = {}
         self._starts: list[float] = []
         self._booked: dict[int, list[float]] = {}
-        self._volume: dict[int, float] = {}
+        self._volumes = index_of(plan).volumes_bytes
         self._cut: set[int] = set()
         self._open: list[str] = []
         self.tokens = int(strategy.traits.get("tokens", 0))
@@ -235,6 +236,10 @@ class RoutingEngine:
 
     # --- volumes: what this node knows of its own traffic (SABR §3.2.6.8) ----------------------------
 
+    def queued(self) -> list[str]:
+        """The neighbours to which anything is queued or being sent."""
+        return [name for name, link in self.links.items() if link.busy or link.count]
+
     def backlog_bytes(self, neighbour: str, priority: int) -> float:
         """Queued to a neighbour at this priority or above, with the rest of what is being sent."""
         link = self.links.get(neighbour)
@@ -242,13 +247,10 @@ class RoutingEngine:
 
     def residual_bytes(self, contact: int, priority: int) -> float:
         """MTV: the contact's volume less what this node has booked on it at this priority or above; 0 once cut."""
-        if contact in self._cut:
-            return 0.0
-        volume = self._volume.get(contact)
-        if volume is None:
-            volume = self._volume[contact] = self.plan.contacts[contact].volume_bytes()
-        booked = self._booked.get(contact)
-        return volume - booked[priority] if booked else volume
+        volume = self._volumes[contact]
+        if contact in self._booked:
+            volume -= self._booked[contact][priority]
+        return 0.0 if contact in self._cut else volume
 
     def _book(self, entry: Queued, amount_bytes: float) -> None:
         """Charge (or refund) every contact of the route, at every priority up to the bundle's (§3.2.8.1.2)."""

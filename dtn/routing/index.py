@@ -15,9 +15,12 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dtn.contact_plan import TIME_TOLERANCE_S, Contact, ContactPlan
+
+if TYPE_CHECKING:
+    from dtn.routing.kernel import Kernel
 
 
 class Pair(NamedTuple):
@@ -56,6 +59,7 @@ class PlanIndex:
     Attributes:
         contacts: the plan's contacts, by number.
         timed: the same with the margin on their light times: what arrivals are reckoned with.
+        volumes_bytes: volumes of the plan's contacts, by number.
         names: names of the nodes, in the order of SABR's last key.
         ids: place of each name in that order.
         rows: all contacts in the order of their start.
@@ -63,6 +67,10 @@ class PlanIndex:
         transmitters: their transmitting nodes.
         out: pairs that begin at a node, by node.
         out_to: the same, by both nodes.
+        marks_s: by node, moments from which on a list of open rows holds.
+        open_lists: those lists.
+        searches: how many searches it has answered.
+        kernel: the compiled search, once it is worth its while (`dtn.routing.kernel`).
     """
 
     def __init__(self, plan: ContactPlan, owlt_margin: float = 0.0) -> None:
@@ -74,6 +82,7 @@ class PlanIndex:
         self.timed: tuple[Contact, ...] = self.contacts
         if owlt_margin:
             self.timed = tuple([_slower(contact, 1 + owlt_margin) for contact in self.contacts])
+        self.volumes_bytes = [contact.volume_bytes() for contact in self.contacts]
         rows: dict[tuple[int, int], list[int]] = {}
         ids = self.ids
         for number, contact in enumerate(self.contacts):
@@ -82,7 +91,9 @@ class PlanIndex:
         self.rows: list[Row] = [self._row(number) for number in range(len(self.contacts))]
         self.starts_s: list[float] = [row[0] for row in self.rows] + [math.inf]
         self.transmitters: list[int] = [row[1] for row in self.rows]
-        self._marks_s, self._open_rows = _checkpoints(self.rows, len(order))
+        self.marks_s, self.open_lists = _checkpoints(self.rows, len(order))
+        self.searches = 0
+        self.kernel: Kernel | None = None
         self.out: tuple[list[Pair], ...] = tuple([] for _ in order)
         for (source, destination), numbers in sorted(rows.items()):
             self.out[source].append(_pair(destination, self.timed, numbers))
@@ -92,7 +103,7 @@ class PlanIndex:
 
     def open_rows(self, node: int, t_s: float) -> list[Row]:
         """Rows from a node, all that are open at a moment among them."""
-        return self._open_rows[node][bisect_right(self._marks_s[node], t_s) - 1]
+        return self.open_lists[node][bisect_right(self.marks_s[node], t_s) - 1]
 
     def _row(self, number: int) -> Row:
         contact = self.timed[number]

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from heapq import heappop, heappush
 from typing import NamedTuple
 
 from dtn.contact_plan import TIME_TOLERANCE_S
 from dtn.routing.index import Pair, PlanIndex, Row
+from dtn.routing.kernel import kernel_of
 from dtn.routing.route import Route
 
 INF = math.inf
@@ -42,6 +43,9 @@ class Knowledge(NamedTuple):
             size is skipped.
         backlog_bytes: what is queued to a neighbour, by name, ahead of the bundle; it delays the
             first hop.
+        queued: the neighbours to which anything is.
+        full: contacts known to have too little volume left for some bundle, kept by the caller from
+            search to search; the kernel looks at them first.
         deadline_s: arrivals after this are no use.
         closed_ends: whether transmission may begin at the very end of a contact (a bundle of size 0
             can).
@@ -52,6 +56,8 @@ class Knowledge(NamedTuple):
     avoided: Set[int] = frozenset()
     residual_bytes: Callable[[int], float] | None = None
     backlog_bytes: Callable[[str], float] | None = None
+    queued: Collection[str] = ()
+    full: set[int] = set()  # noqa: RUF012  # the default is for searches without volumes, which fill none
     deadline_s: float = INF
     closed_ends: bool = True
 
@@ -84,6 +90,8 @@ class Query:
         via: number of the contact it arrives over.
         first: the best first hop to each neighbour that has a queue.
         closed: neighbours that the search does not enter from the origin: excluded, or in `first`.
+        tight, latest_s: contacts that can be on a route which arrives as soon, and by node the latest
+            moment to be ready, where the kernel has found them already (`dtn.routing.ties`).
         seen: contacts that could carry the bundle from a node that was reached, by receiver, with
             the soonest arrival (or a bound below it, where the contact varies).
     """
@@ -95,10 +103,12 @@ class Query:
         "first",
         "index",
         "known",
+        "latest_s",
         "seen",
         "size_bytes",
         "source",
         "target",
+        "tight",
         "via",
     )
 
@@ -119,20 +129,29 @@ class Query:
         self.known = known
         self.first: dict[int, Hop] = {}
         self.closed: set[int] = set()
-        self.seen: list[list[tuple[float, Row]]] = [[] for _ in index.names]
-        nodes = len(index.names)
-        self.arrival_s = [INF] * nodes
-        self.via = [-1] * nodes
+        self.seen: list[list[tuple[float, Row]]] = []
+        self.arrival_s: list[float] = []
+        self.via: list[int] = []
+        self.tight: list[int] | None = None
+        self.latest_s: Sequence[float] = ()
 
     def earliest(self) -> list[int]:
         """Numbers of the contacts of a route that arrives soonest; none if there is no route."""
-        arrival, via = self.arrival_s, self.via
+        if self.known is not NOTHING:
+            self._first_hops()
+        kernel = kernel_of(self.index)
+        return self._earliest() if kernel is None else kernel.earliest(self)
+
+    def _earliest(self) -> list[int]:
+        nodes = len(self.index.names)
+        self.seen = [[] for _ in range(nodes)]
+        arrival = self.arrival_s = [INF] * nodes
+        via = self.via = [-1] * nodes
         arrival[self.source] = self.at_s
         heap = [(self.at_s, self.source)]
         if self.known is not NOTHING:
             for node in self.known.avoided:
                 arrival[node] = NEVER
-            self._first_hops()
             for node, hop in self.first.items():
                 arrival[node] = hop.arrival_s
                 via[node] = hop.number
@@ -228,10 +247,12 @@ class Query:
             self.closed.update(
                 v for v in self.index.out_to[self.source] if names[v] in known.excluded
             )
-        if known.backlog_bytes is None:
+        if known.backlog_bytes is None or not known.queued:
             return
-        for pair in self.index.out[self.source]:
-            if pair.node in self.closed or known.backlog_bytes(names[pair.node]) <= 0:
+        ids, out_to = self.index.ids, self.index.out_to[self.source]
+        for name in known.queued:
+            pair = out_to.get(ids.get(name, -1))
+            if pair is None or pair.node in self.closed or known.backlog_bytes(name) <= 0:
                 continue
             self.closed.add(pair.node)
             best = self.first_hop(pair)

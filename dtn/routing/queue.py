@@ -62,11 +62,11 @@ class LinkQueue:
 
     __slots__ = (
         "_bytes",
-        "_count",
         "_fruitless",
         "_waiting",
         "busy",
         "contact",
+        "count",
         "name",
         "number",
         "seen",
@@ -86,7 +86,7 @@ class LinkQueue:
         self.sending_until_s = 0.0
         self._waiting: tuple[deque[Queued], ...] = tuple(deque() for _ in range(PRIORITIES))
         self._bytes = [0.0] * PRIORITIES
-        self._count = 0
+        self.count = 0
         self._fruitless = False
 
     @property
@@ -96,7 +96,7 @@ class LinkQueue:
 
     def backlog_bytes(self, priority: int, now_s: float) -> float:
         """What goes before a bundle of this priority: the queue at or above it and the rest of what is being sent."""
-        if not self._count and not self.busy:
+        if not self.count and not self.busy:
             return 0.0
         waiting = sum(self._bytes[priority:])
         if self.busy and now_s < self.sending_until_s:
@@ -109,7 +109,7 @@ class LinkQueue:
         priority = entry.record.priority
         self._waiting[priority].append(entry)
         self._bytes[priority] += entry.booked_bytes
-        self._count += 1
+        self.count += 1
         self._fruitless = False
 
     def open(self, number: int, contact: Contact) -> None:
@@ -129,8 +129,8 @@ class LinkQueue:
         """Take an entry out, wherever it stands; it is swept from the deque when it is met."""
         if not entry.gone:
             entry.gone = True
-            self._count -= 1
-            if self._count:
+            self.count -= 1
+            if self.count:
                 self._bytes[entry.record.priority] -= entry.booked_bytes
             else:  # exactly nothing, without the rounding of sums and differences
                 self._bytes = [0.0] * PRIORITIES

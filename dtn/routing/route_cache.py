@@ -79,10 +79,12 @@ class RouteCache:
     Attributes:
         found: how many decisions the cache answered.
         searched: how many needed a search.
+        full: contacts that had too little volume left at the last search; asked about again at the next.
     """
 
     def __init__(self) -> None:
         self._lists: dict[tuple[int, float, int, Set[str], Set[int], int], _Listed] = {}
+        self.full: set[int] = set()
         self.found = 0
         self.searched = 0
 
@@ -117,6 +119,8 @@ class RouteCache:
 
 def _unchanged(decision: Decision, route: Route) -> Route | None:
     """The route as it departs now, if it still arrives when it did; else None."""
+    if decision.now_s >= route.delivery_s or decision.now_s > route.contacts[0].end_s:
+        return None
     timed, volumes, evc = decision.index.timed, decision.volumes, decision.evc_bytes
     first = timed[route.numbers[0]]
     departure = earliest_opportunity(

@@ -24,7 +24,7 @@ volume consumption, closed or open ends, the list.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, Protocol
 
@@ -43,6 +43,7 @@ __all__ = [
     "SabrOptions",
     "Volumes",
     "best_per_neighbour",
+    "candidate_routes",
     "candidates",
     "explain",
 ]
@@ -134,20 +135,25 @@ def candidates(
         Candidates in the order of §3.2.8.1 (for `first`: of best-case delivery); none where no
         route is left.
     """
-    search = _search(index, volumes, bundle, node, now_s, options, excluded)
-    if search is None:
-        return []
-    if avoided:
-        ids = index.ids
-        search = replace(search, avoided=frozenset(ids[n] for n in avoided if n in ids))
-    if options.route_list == "first":
-        return list(islice(search.first(), k))
-    if options.route_list == "per_neighbour":
-        return search.judged(search.per_neighbour()[:k])
-    if cache is None:
-        return search.judged(search.complete(k, bundle.expires_s))
-    routes = cache.routes(search, k)
-    return search.judged([r for r in routes if r.delivery_s <= bundle.expires_s + TOLERANCE])
+    search = _search(index, volumes, bundle, node, now_s, options, excluded, avoided, cache)
+    return [] if search is None else search.judged(search.routes(k, cache))
+
+
+def candidate_routes(
+    index: PlanIndex,
+    volumes: Volumes,
+    bundle: Load,
+    node: str,
+    now_s: float,
+    options: SabrOptions,
+    excluded: Set[str],
+    k: int,
+    cache: RouteCache | None,
+    avoided: Set[str],
+) -> list[Route]:
+    """The routes of `candidates` without their volume limits: what a strategy chooses from."""
+    search = _search(index, volumes, bundle, node, now_s, options, excluded, avoided, cache)
+    return [] if search is None else search.routes(k, cache)
 
 
 def explain(
@@ -189,18 +195,32 @@ def _search(
     now_s: float,
     options: SabrOptions,
     excluded: Set[str],
+    avoided: Set[str] = frozenset(),
+    cache: RouteCache | None = None,
 ) -> _Search | None:
     if options.owlt_margin:
         index = index.with_margin(options.owlt_margin)
     source, target = index.ids.get(node), index.ids.get(bundle.destination)
     if source is None or target is None or source == target:
         return None
-    evc = options.evc_bytes(bundle.size_bytes)
-    priority, expires = bundle.priority, bundle.expires_s
-    return _Search(index, volumes, source, target, now_s, evc, priority, expires, excluded, options)
+    ids = index.ids
+    return _Search(
+        index,
+        volumes,
+        source,
+        target,
+        now_s,
+        options.evc_bytes(bundle.size_bytes),
+        bundle.priority,
+        bundle.expires_s,
+        excluded,
+        options,
+        frozenset([ids[name] for name in avoided if name in ids]),
+        set() if cache is None else cache.full,
+    )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Search:
     """One decision: what is asked, of which plan, with what knowledge."""
 
@@ -214,7 +234,20 @@ class _Search:
     expires_s: float
     excluded: Set[str]
     options: SabrOptions
-    avoided: Set[int] = frozenset()
+    avoided: Set[int]
+    full: set[int]
+
+    def routes(self, k: int, cache: RouteCache | None) -> list[Route]:
+        """Up to k candidate routes, best first."""
+        match self.options.route_list:
+            case "first":
+                return list(islice(self.first(), k))
+            case "per_neighbour":
+                return self.per_neighbour()[:k]
+        if cache is None:
+            return self.complete(k, self.expires_s)
+        in_time = self.expires_s + TOLERANCE
+        return [route for route in cache.routes(self, k) if route.delivery_s <= in_time]
 
     def knowledge(self, deadline_s: float, excluded: Set[str]) -> Knowledge:
         """The hooks for a search over contacts that take the whole volume consumption."""
@@ -224,6 +257,8 @@ class _Search:
             avoided=self.avoided,
             residual_bytes=lambda number: volumes.residual_bytes(number, priority),
             backlog_bytes=lambda neighbour: volumes.backlog_bytes(neighbour, priority),
+            queued=volumes.queued(),
+            full=self.full,
             deadline_s=deadline_s,
             closed_ends=self.options.closed_ends,
         )
@@ -243,14 +278,14 @@ class _Search:
         )
         return alternatives(self.index, self.source, self.target, self.now_s, 0, known)
 
-    def first(self) -> Iterator[Candidate]:
+    def first(self) -> Iterator[Route]:
         """Candidates in the order of best-case delivery."""
         for route in islice(self.best_case(self.excluded), MOST_ROUTES):
             if route.delivery_s > self.expires_s + TOLERANCE:
                 return
             candidate = self.consider(route.numbers)
             if candidate.rejected is None:
-                yield candidate
+                yield candidate.route
 
     def per_neighbour(self) -> list[Route]:
         """The best route through each neighbour, by the four keys."""

@@ -26,7 +26,7 @@ INF = math.inf
 def fewest_hops(query: Query, numbers: list[int]) -> list[int]:
     """A route that arrives as soon as the one found (contact numbers), over the fewest contacts."""
     tight = Tight(query)
-    if not query.first and tight.count == len(numbers):
+    if tight.is_one_way(len(numbers)):
         return numbers
     return tight.route(len(numbers) - 1) or numbers
 
@@ -46,6 +46,8 @@ def best_by_all_keys(
         Contacts of the route with fewest hops, then latest termination, then smallest entry node.
     """
     tight = Tight(query)
+    if tight.is_one_way(len(numbers)):
+        return numbers
     found = tight.route(len(numbers)) or numbers
     hops = len(found)
     contacts = query.index.contacts
@@ -85,7 +87,28 @@ class Tight:
         self.count = 0
         self.out: dict[int, list[Row]] = {}
         self.latest_s: dict[int, float] = {}
-        self._go_back()
+        if query.tight is None:
+            self._go_back()
+        else:
+            self._take_over(query.tight)
+
+    def _take_over(self, tight: list[int]) -> None:
+        """What the kernel found going back."""
+        rows, out, found, latest = (
+            self.query.index.rows,
+            self.out,
+            self.query.latest_s,
+            self.latest_s,
+        )
+        target = self.query.target
+        latest[target] = float(found[target])
+        for number in tight:
+            row = rows[number]
+            u = row[1]
+            out.setdefault(u, []).append(row)
+            if u not in latest and found[u] > -INF:
+                latest[u] = float(found[u])
+        self.count = len(tight)
 
     def _go_back(self) -> None:
         arrival, size, source, target = (
@@ -120,6 +143,10 @@ class Tight:
                 if when > latest.get(u, -INF) and u != source:
                     latest[u] = when
                     heappush(heap, (-when, u))
+
+    def is_one_way(self, hops: int) -> bool:
+        """Whether the contacts make up one route of so many hops and no other."""
+        return self.count == hops and self.latest_s.keys().isdisjoint(self.query.first)
 
     def route(self, rounds: int, least_end_s: float = -INF, entry: int | None = None) -> list[int]:
         """The route with fewest hops, not more than so many, over contacts that end no sooner.

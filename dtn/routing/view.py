@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dtn.contact_plan import ContactPlan
 from dtn.routing.index import index_of
 from dtn.routing.route import Route
-from dtn.routing.sabr import RouteCache, candidates
+from dtn.routing.sabr import RouteCache, candidate_routes
 from dtn.routing.search import earliest_arrival
 from dtn.routing.strategy import BundleView, Neighbour
 
@@ -69,34 +69,30 @@ class NodeView:
         """
         back = bundle.came_from
         excluded = frozenset() if back is None or bundle.failed_with else frozenset((back,))
-        routes = self._candidates(bundle, k, excluded, frozenset(), self._cache)
-        visited = bundle.visited - {self.node}
-        if not visited or not any(_touches(route, visited) for route in routes):
-            return routes
-        return self._candidates(bundle, k, excluded, visited, None) or routes
+        visited = bundle.visited
+        if self.node in visited:
+            visited -= {self.node}
+        routes = self._routes(bundle, k, excluded, visited)
+        if visited and not routes:
+            return self._routes(bundle, k, excluded, frozenset())
+        return routes
 
-    def _candidates(
-        self,
-        bundle: BundleView,
-        k: int,
-        excluded: frozenset[str],
-        avoided: frozenset[str],
-        cache: RouteCache | None,
+    def _routes(
+        self, bundle: BundleView, k: int, excluded: frozenset[str], avoided: frozenset[str]
     ) -> list[Route]:
         engine = self._engine
-        found = candidates(
+        return candidate_routes(
             index_of(engine.plan),
             engine,
             bundle,
-            self.node,
+            engine.node,
             self.now_s,
-            options=engine.options,
-            excluded=excluded,
-            k=k,
-            cache=cache,
-            avoided=avoided,
+            engine.options,
+            excluded,
+            k,
+            self._cache,
+            avoided,
         )
-        return [candidate.route for candidate in found if candidate.rejected is None]
 
     def earliest(self, destination: str, size_bytes: float) -> Route | None:
         """The earliest arrival over the plan in an empty network, from here and now."""
@@ -109,7 +105,3 @@ class NodeView:
     def residual_bytes(self, contact: int, priority: int = 0) -> float:
         """Volume of a contact that this node has not booked at this priority or above."""
         return self._engine.residual_bytes(contact, priority)
-
-
-def _touches(route: Route, nodes: frozenset[str]) -> bool:
-    return any(contact.destination in nodes for contact in route.contacts)

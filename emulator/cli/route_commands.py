@@ -38,6 +38,10 @@ class EmptyQueues:
     def __init__(self, plan: ContactPlan) -> None:
         self._contacts = plan.contacts
 
+    def queued(self) -> tuple[str, ...]:
+        """To nobody."""
+        return ()
+
     def backlog_bytes(self, neighbour: str, priority: int) -> float:
         """Nothing waits."""
         return 0.0

@@ -31,6 +31,9 @@ class Knows:
     backlog: dict = field(default_factory=dict)
     residual: dict = field(default_factory=dict)
 
+    def queued(self):
+        return [neighbour for neighbour, size in self.backlog.items() if size]
+
     def backlog_bytes(self, neighbour, priority):
         return self.backlog.get(neighbour, 0)
 

@@ -154,9 +154,9 @@ def test_a_contact_whose_volume_is_booked_is_passed_over():
 
 
 def test_what_is_queued_to_a_neighbour_delays_the_first_hop():
-    route = route_knowing(0, 10, backlog_bytes={"b": 5, "c": 0}.__getitem__)
+    route = route_knowing(0, 10, backlog_bytes={"b": 5, "c": 0}.__getitem__, queued=("b",))
     assert (route.entry, route.departure_s, route.delivery_s) == ("b", 0.5, 4.5)
-    route = route_knowing(0, 10, backlog_bytes={"b": 50, "c": 0}.__getitem__)
+    route = route_knowing(0, 10, backlog_bytes={"b": 50, "c": 0}.__getitem__, queued=("b",))
     assert (route.entry, route.departure_s, route.delivery_s) == ("c", 0, 6)
 
 
