@@ -1,0 +1,91 @@
+"""The command that shows: dashboard."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emulator.cli.options import JsonOption
+from emulator.cli.output import print_json
+
+
+def dashboard(
+    what: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SCENARIO|DIR", help="A scenario to run, or a run's folder to replay."
+        ),
+    ],
+    rate: Annotated[
+        float,
+        typer.Option("--rate", metavar="K", help="Emulated seconds in a real one, to begin with."),
+    ] = 60.0,
+    port: Annotated[
+        int, typer.Option(help="Port; 0 for any that is free.", min=0, max=65535)
+    ] = 8640,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; at others than this, controls need a token.")
+    ] = "127.0.0.1",
+    at: Annotated[
+        str, typer.Option("--at", metavar="TIME", help='Replay from there, such as "2d 6h".')
+    ] = "",
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Stop a live run then.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.", min=0)] = None,
+    strategy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="sabr, direct, ... or my_file.py:function.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a live run there when it is over.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Watch the network in the browser: a run as it goes, or a finished one again.
+
+    The page needs no network but this machine. Map, contacts, queues, latencies and events; pause,
+    change the rate, jump in a replay; in a live run cut links, take nodes down, send bundles.
+    Stop with Control-C.
+    """
+    from emulator import scenario as scenarios
+    from emulator.cli.progress import progress
+    from emulator.dashboard.watch import (
+        checked_rate,
+        prepared,
+        replay_session,
+        watch_replay,
+        watch_run,
+    )
+    from emulator.one_process import until_seconds
+
+    checked_rate(rate)
+
+    def said(url: str, token: str) -> None:
+        if json:
+            print_json({"url": url, "token": token})
+            sys.stdout.flush()
+        else:
+            typer.echo(f"dashboard: {url}")
+        if token and not json:
+            typer.echo("Whoever has the token in this address can control the run.")
+
+    if what.is_dir():
+        session = replay_session(what, rate, until_seconds(at or None) or 0.0)
+        watch_replay(session, host, port, said)
+        return
+    loaded = scenarios.load(what)
+    with progress(loaded.start, loaded.duration_s) as tell:
+        setup, geometry = prepared(loaded, tell)
+    watch_run(
+        setup,
+        geometry,
+        rate,
+        host,
+        port,
+        said,
+        strategy=strategy,
+        seed=seed,
+        until_s=until_seconds(until),
+        out=out,
+    )

@@ -1,0 +1,217 @@
+"""Session: one picture of the network that all who watch share, and what they may ask of it.
+
+It lives in the I/O thread. The picture is brought up to now when somebody looks. A jump back begins
+the fold anew; `epoch` tells pages that what they have gathered is void.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+
+from dtn.errors import InvalidValue
+from dtn.events import Event
+from emulator.dashboard.fold import Fold
+from emulator.dashboard.source import PRIORITIES, Live, Replay, Source, Subject, is_finite_rate
+from emulator.reports.history import history_of
+from emulator.reports.ideal import EmptyNetwork
+from emulator.reports.trace import Step, steps
+
+IDEALS_PER_LOOK = 200
+"""Ideal latencies worked out at one look: a hundredth of a second."""
+LARGEST_BUNDLE_BYTES = 100_000_000
+MOST_STEPS = 400
+MAXIMUM_RATE = 1e7
+
+Json = dict[str, object]
+
+
+class Refused(Exception):
+    """What was asked cannot be done; the message is for the one who asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Injection:
+    """A fault that somebody at a page caused: a node down, or a link cut when `other` is named."""
+
+    node: str
+    other: str
+    from_s: float
+    until_s: float
+
+
+class Session:
+    """The picture of one run.
+
+    Args:
+        subject: what is watched.
+        source: where events come from.
+    """
+
+    def __init__(self, subject: Subject, source: Source) -> None:
+        self.subject = subject
+        self.source = source
+        self.epoch = 0
+        self.injections: list[Injection] = []
+        self.ideals_s: list[float] = []
+        self.fold = Fold(subject.plan, subject.names)
+        self._network = EmptyNetwork(subject.plan)
+        self._ideals_known = 0
+        self._ideals: dict[str, float] = {}
+
+    def look(self) -> float:
+        """Bring the picture up to now, and return when that is."""
+        now_s = self.source.now_s()
+        self.fold.follow(self.source.events, math.inf if self.source.is_live else now_s)
+        deliveries = self.fold.deliveries
+        for delivery in deliveries[self._ideals_known : self._ideals_known + IDEALS_PER_LOOK]:
+            self._ideals_known += 1
+            sourced = delivery.sourced
+            ideal_s = self._ideals.get(sourced.bundle)
+            if ideal_s is None:
+                ideal_s = 0.0
+                if sourced.node != delivery.node:
+                    ideal_s = self._network.latency_s(
+                        sourced.node, delivery.node, sourced.t_s, sourced.size_bytes
+                    )
+                self._ideals[sourced.bundle] = ideal_s
+            insort(self.ideals_s, ideal_s)
+        return now_s
+
+    def finish(self, source: Replay) -> None:
+        """The run is over: from now on it is a replay, standing at its end."""
+        self.source = source
+
+    # -- what is asked
+
+    def trace(self, bundle: str) -> tuple[list[Step], bool]:
+        """A bundle's life so far, and whether that is all of it.
+
+        Raises:
+            Refused: nothing is known of it.
+        """
+        events = islice(self.source.events, self.fold.count)
+        seen = list(_about(events, bundle)) if bundle else []
+        if not seen:
+            raise Refused("no such bundle in this run so far")
+        history = history_of(seen)
+        if bundle not in history.lives:
+            bundle = next(iter(history.lives))
+        if bundle not in history.sourced:
+            raise Refused("its source is not in the log")
+        said = steps(history, self.subject.plan, bundle)
+        return said[:MOST_STEPS], len(said) <= MOST_STEPS
+
+    def control(self, asked: Mapping[str, object]) -> None:
+        """Do what a page asks.
+
+        Raises:
+            Refused: it cannot be done, and why.
+        """
+        match asked.get("do"):
+            case "pause":
+                self.source.pause(True)
+            case "play":
+                if isinstance(self.source, Replay) and self.look() >= self.subject.duration_s:
+                    self._jump(0.0)
+                self.source.pause(False)
+            case "rate":
+                rate = _number(asked, "rate")
+                if not is_finite_rate(rate) or rate > MAXIMUM_RATE:
+                    raise Refused("rate: give a number above 0, at most 10,000,000")
+                self.source.set_rate(rate)
+            case "jump":
+                self._jump(_number(asked, "to_s"))
+            case "node-down":
+                node = self._node(asked, "node")
+                for_s = _duration(asked, "for_s")
+                self._live().take_down(node, for_s)
+                self._note(node, "", for_s)
+            case "cut":
+                a, b = self._node(asked, "a"), self._node(asked, "b")
+                if a == b:
+                    raise Refused("b: a link has two different ends")
+                for_s = _duration(asked, "for_s")
+                self._live().cut(a, b, for_s)
+                self._note(a, b, for_s)
+            case "send":
+                self._send(asked)
+            case _:
+                raise Refused("do: one of pause, play, rate, jump, node-down, cut, send")
+
+    def _send(self, asked: Mapping[str, object]) -> None:
+        source, destination = self._node(asked, "from"), self._node(asked, "to")
+        size_bytes, priority = int(_number(asked, "size_bytes")), int(_number(asked, "priority"))
+        if source == destination:
+            raise Refused("to: choose another node than the source")
+        if not 1 <= size_bytes <= LARGEST_BUNDLE_BYTES:
+            raise Refused("size_bytes: from 1 byte to 100 MB")
+        if priority not in PRIORITIES:
+            raise Refused("priority: 0 bulk, 1 normal or 2 expedited")
+        lifetime_s = _duration(asked, "lifetime_s")
+        if lifetime_s > timedelta(days=3650).total_seconds():
+            raise Refused("lifetime_s: at most ten years")
+        live = self._live()
+        if not self.fold.nodes[source].is_up:
+            raise Refused(f"from: {source} is down and sends nothing")
+        try:
+            live.send(source, destination, size_bytes, lifetime_s, priority)
+        except InvalidValue as bad:
+            raise Refused(f"{bad.key}: {bad.mend}") from None
+
+    def _jump(self, to_s: float) -> None:
+        if not isinstance(self.source, Replay):
+            raise Refused("a live run cannot jump; it can when it is over")
+        now_s = self.source.now_s()
+        self.source.jump(to_s)
+        if to_s < now_s:
+            self.fold = Fold(self.subject.plan, self.subject.names)
+            self.ideals_s, self._ideals_known = [], 0
+        self.epoch += 1
+
+    def _live(self) -> Live:
+        if not isinstance(self.source, Live):
+            raise Refused("this is a replay: what happened has happened")
+        return self.source
+
+    def _note(self, node: str, other: str, for_s: float) -> None:
+        now_s = self.source.now_s()
+        self.injections.append(
+            Injection(node=node, other=other, from_s=now_s, until_s=now_s + for_s)
+        )
+
+    def _node(self, asked: Mapping[str, object], key: str) -> str:
+        name = asked.get(key)
+        if not isinstance(name, str) or name not in self.subject.names:
+            raise Refused(f"{key}: no node is called so")
+        return name
+
+
+def _about(events: Iterable[Event], bundle: str) -> Iterator[Event]:
+    """The events that name a bundle or a fragment of it."""
+    pieces = f"{bundle}/"
+    for event in events:
+        named = getattr(event, "bundle", None)
+        if named is not None and (named == bundle or named.startswith(pieces)):
+            yield event
+
+
+def _number(asked: Mapping[str, object], key: str) -> float:
+    value = asked.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise Refused(f"{key}: give a number")
+    return float(value)
+
+
+def _duration(asked: Mapping[str, object], key: str) -> float:
+    """Seconds above zero; null stands for ever."""
+    if asked.get(key, 0) is None:
+        return math.inf
+    value = _number(asked, key)
+    if value <= 0:
+        raise Refused(f"{key}: give seconds, more than 0")
+    return value

@@ -1,0 +1,249 @@
+"""Where the dashboard's events and its clock come from: a run in this process, or a replay."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dtn.bpa import TransmissionRequest
+from dtn.contact_plan import ContactPlan
+from dtn.eid import IpnEid
+from dtn.events import Event
+from emulator.build import Network
+from emulator.clock import EmulatedLoop
+from emulator.geometry import Geometry
+from nodes.applications import Receiver
+from nodes.faults import LinkOutage, NodeOutage, schedule_outages
+from nodes.seeding import synthetic_octets
+
+SERVICE = "9"
+"""Bundles that the dashboard sends come from and go to this service."""
+FLOW = "dashboard"
+PRIORITIES = (0, 1, 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is watched.
+
+    Args:
+        name: the scenario's.
+        strategy: the routing strategy's name.
+        seed: of the run.
+        start_utc: the instant that seconds count from, ISO 8601; "" without a date.
+        duration_s: how long the run lasts.
+        plan: its contact plan.
+        names: its nodes.
+        store_bytes: quota of each node's store, inf where it is not known.
+        geometry: where they are; None: the map is a ring.
+    """
+
+    name: str
+    strategy: str
+    seed: int
+    start_utc: str
+    duration_s: float
+    plan: ContactPlan
+    names: tuple[str, ...]
+    store_bytes: dict[str, float]
+    geometry: Geometry | None
+
+
+class Source(Protocol):
+    """Events so far, and the clock that they go by."""
+
+    is_live: bool
+    events: Sequence[Event]
+
+    def now_s(self) -> float:
+        """Where the clock stands."""
+        ...
+
+    @property
+    def rate(self) -> float:
+        """Emulated seconds in a real one, also while paused."""
+        ...
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the clock stands still."""
+        ...
+
+    def set_rate(self, rate: float) -> None:
+        """Go on at another finite rate."""
+        ...
+
+    def pause(self, paused: bool) -> None:
+        """Stop the clock, or let it go on."""
+        ...
+
+
+class Replay:
+    """A finished run, played again.
+
+    Args:
+        events: all of its events.
+        duration_s: how long it lasted.
+        rate: emulated seconds in a real one.
+        at_s: where to begin.
+        paused: whether to begin standing still.
+        clock: real seconds.
+    """
+
+    is_live = False
+
+    def __init__(
+        self,
+        events: Sequence[Event],
+        duration_s: float,
+        rate: float,
+        *,
+        at_s: float = 0.0,
+        paused: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.events = events
+        self._duration_s = duration_s
+        self._rate = rate
+        self._clock = clock
+        self._paused = paused
+        self._origin = (clock(), at_s)
+
+    def now_s(self) -> float:
+        """Where the replay stands; it ends with the run."""
+        real_s, emulated_s = self._origin
+        if not self._paused:
+            emulated_s += (self._clock() - real_s) * self._rate
+        return min(emulated_s, self._duration_s)
+
+    @property
+    def rate(self) -> float:
+        """Emulated seconds in a real one, also while paused."""
+        return self._rate
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it stands still: paused, or at its end."""
+        return self._paused or self.now_s() >= self._duration_s
+
+    def set_rate(self, rate: float) -> None:
+        """Go on at another rate."""
+        self._origin = (self._clock(), self.now_s())
+        self._rate = rate
+
+    def pause(self, paused: bool) -> None:
+        """Stand still, or go on."""
+        self._origin = (self._clock(), self.now_s())
+        self._paused = paused
+
+    def jump(self, to_s: float) -> None:
+        """Go on from another moment."""
+        self._origin = (self._clock(), min(max(to_s, 0.0), self._duration_s))
+
+
+class Live:
+    """A run in this process at a finite rate: its loop has the main thread, this object another.
+
+    Events are read from the list that the run appends to. What is asked of the network is handed to
+    its loop and happens there, in emulated time.
+
+    Args:
+        loop: the run's.
+        network: its nodes.
+        events: the list that it appends to.
+        duration_s: how long it lasts.
+        numbers: node number of each node.
+    """
+
+    is_live = True
+
+    def __init__(
+        self,
+        loop: EmulatedLoop,
+        network: Network,
+        events: Sequence[Event],
+        duration_s: float,
+        numbers: dict[str, int],
+    ) -> None:
+        self.events = events
+        self._loop = loop
+        self._network = network
+        self._duration_s = duration_s
+        self._numbers = numbers
+        self._rate = loop.rate
+        self._paused = False
+        self._sent = 0
+        self._listening: set[str] = set()
+
+    def now_s(self) -> float:
+        """Where the run's clock stands."""
+        return min(self._loop.reading_s(), self._duration_s)
+
+    @property
+    def rate(self) -> float:
+        """Emulated seconds in a real one, also while paused."""
+        return self._rate
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the run stands still."""
+        return self._paused
+
+    def set_rate(self, rate: float) -> None:
+        """Go on at another finite rate."""
+        self._rate = rate
+        if not self._paused:
+            self._loop.call_soon_threadsafe(self._loop.set_rate, rate)
+
+    def pause(self, paused: bool) -> None:
+        """Stand still, or go on."""
+        self._paused = paused
+        self._loop.call_soon_threadsafe(self._loop.set_rate, 0.0 if paused else self._rate)
+
+    def take_down(self, node: str, for_s: float) -> None:
+        """Let a node fail, for a time or for good."""
+        self._loop.call_soon_threadsafe(self._fail, node, None, for_s)
+
+    def cut(self, a: str, b: str, for_s: float) -> None:
+        """Cut a link, both ways, for a time or for good."""
+        self._loop.call_soon_threadsafe(self._fail, a, b, for_s)
+
+    def send(
+        self, source: str, destination: str, size_bytes: int, lifetime_s: float, priority: int
+    ) -> None:
+        """Send a bundle from one node to another."""
+        self._sent += 1
+        request = TransmissionRequest(
+            service=SERVICE,
+            destination=IpnEid(0, self._numbers[destination], int(SERVICE)),
+            payload=synthetic_octets(size_bytes, FLOW, str(self._sent)),
+            lifetime_s=lifetime_s,
+            priority=priority,
+            flow=FLOW,
+        )
+        self._loop.call_soon_threadsafe(self._transmit, source, destination, request)
+
+    # -- on the run's loop
+
+    def _fail(self, node: str, other: str | None, for_s: float) -> None:
+        at_s = self._loop.time()
+        outage: NodeOutage | LinkOutage
+        if other is None:
+            outage = NodeOutage(node=node, at_s=at_s, for_s=for_s)
+        else:
+            outage = LinkOutage(between=(node, other), at_s=at_s, for_s=for_s)
+        schedule_outages([outage], self._network.links, self._loop)
+
+    def _transmit(self, source: str, destination: str, request: TransmissionRequest) -> None:
+        if destination not in self._listening:
+            self._listening.add(destination)
+            self._network.nodes[destination].register(Receiver(SERVICE))
+        self._network.nodes[source].send(request)
+
+
+def is_finite_rate(rate: float) -> bool:
+    """Whether a clock that people watch can go at this rate."""
+    return 0 < rate < math.inf

@@ -1,0 +1,169 @@
+"""What `lightlag dashboard` does: watch a scenario as it runs, or a run's folder again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from dtn.contact_plan import ContactPlan
+from dtn.errors import BadInput, Fault
+from dtn.events import Event
+from emulator.build import Network, find_strategy
+from emulator.clock import EmulatedLoop
+from emulator.dashboard.serving import Serving
+from emulator.dashboard.session import Session
+from emulator.dashboard.source import Live, Replay, Subject, is_finite_rate
+from emulator.geometry import FILE_NAME as GEOMETRY
+from emulator.geometry import Geometry, geometry_of, read_geometry
+from emulator.log import FILE_NAME, LogHeader, read_log
+from emulator.result import PLAN, Result
+from emulator.scenario import Scenario
+from emulator.setup import Setup, changed, over
+
+Said = Callable[[str, str], object]
+"""Told the page's address and the token, when it is there."""
+
+
+def checked_rate(rate: float) -> float:
+    """A rate that people can watch.
+
+    Raises:
+        BadInput: it is none.
+    """
+    if not is_finite_rate(rate):
+        mend = "give emulated seconds in a real one: 1 is real time, 3600 an hour a second"
+        raise BadInput(Fault("", "--rate", f"{rate:g}", mend))
+    return rate
+
+
+def prepared(
+    scenario: Scenario, progress: Callable[[str, float], object] | None = None
+) -> tuple[Setup, Geometry]:
+    """Plan a scenario's contacts and sample its sky, in one go.
+
+    Raises:
+        BadInput: a path or a link that cannot be.
+    """
+    from emulator.sky import ScenarioSky
+
+    with ScenarioSky(scenario) as sky:
+        plan = sky.plan(progress)
+        geometry = geometry_of(sky)
+    return over(scenario, plan), geometry
+
+
+def replay_session(
+    folder: Path, rate: float, at_s: float = 0.0, *, paused: bool = False
+) -> Session:
+    """A finished run, to be watched.
+
+    Raises:
+        BadInput: no such folder, or files that are cut short.
+    """
+    log = read_log(folder / FILE_NAME)
+    header = log.header
+    subject = _subject(header, ContactPlan.load(folder / PLAN), read_geometry(folder / GEOMETRY))
+    return Session(subject, Replay(log.events, header.duration_s, rate, at_s=at_s, paused=paused))
+
+
+def watch_replay(session: Session, host: str, port: int, said: Said) -> None:
+    """Serve until the user has seen enough (Control-C)."""
+    with Serving(session, host, port) as serving:
+        said(serving.url, serving.token)
+        _rest()
+
+
+def watch_run(
+    setup: Setup,
+    geometry: Geometry | None,
+    rate: float,
+    host: str,
+    port: int,
+    said: Said,
+    *,
+    strategy: str | None = None,
+    seed: int | None = None,
+    until_s: float | None = None,
+    out: Path | None = None,
+    stay: bool = True,
+) -> None:
+    """Run at a finite rate while pages watch; then the run can be watched again.
+
+    Args:
+        setup: what is run.
+        geometry: where its nodes are.
+        rate: emulated seconds in a real one.
+        host: the address to bind to.
+        port: 0 for any that is free.
+        said: told the address.
+        strategy: instead of the setup's.
+        seed: instead of the setup's.
+        until_s: stop then.
+        out: folder to write the run to when it is over.
+        stay: go on serving after the end.
+
+    Raises:
+        BadInput: it cannot listen there, or there is no such strategy.
+    """
+    setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
+    chosen = find_strategy(setup, strategy)
+    header = LogHeader(
+        scenario=setup.name,
+        scenario_sha256=setup.sha256,
+        seed=setup.seed,
+        strategy=chosen.name,
+        rate=rate,
+        version=version("lightlag"),
+        duration_s=setup.duration_s,
+        start_utc=setup.start.isoformat() if setup.start else "",
+    )
+    quotas = {member.name: member.store_bytes for member in setup.members}
+    subject = replace(_subject(header, setup.plan, geometry), store_bytes=quotas)
+    log: list[Event] = []
+    began_s = time.perf_counter()
+    with EmulatedLoop(rate) as loop:
+        network = Network(setup, chosen, loop, log.append)
+        numbers = {member.name: member.ipn for member in setup.members}
+        live = Live(loop, network, log, setup.duration_s, numbers)
+        session = Session(subject, live)
+        with Serving(session, host, port) as serving:
+            said(serving.url, serving.token)
+            try:
+                ended_s = min(loop.run(setup.duration_s, outside=True), setup.duration_s)
+            except KeyboardInterrupt:
+                ended_s, stay = loop.time(), False
+            network.end(ended_s)
+            session.finish(Replay(log, setup.duration_s, live.rate, at_s=ended_s, paused=True))
+            if out is not None:
+                wall_s = time.perf_counter() - began_s
+                Result.of(header, log, setup.plan, wall_s=wall_s).write(out)
+                if geometry is not None:
+                    (out / GEOMETRY).write_text(geometry.text(), encoding="utf-8")
+            if stay:
+                _rest()
+
+
+def _subject(header: LogHeader, plan: ContactPlan, geometry: Geometry | None) -> Subject:
+    return Subject(
+        name=header.scenario,
+        strategy=header.strategy,
+        seed=header.seed,
+        start_utc=header.start_utc,
+        duration_s=header.duration_s,
+        plan=plan,
+        names=(*plan.ipn_numbers, *(n for n in plan.nodes if n not in plan.ipn_numbers)),
+        store_bytes={},
+        geometry=geometry,
+    )
+
+
+def _rest() -> None:
+    """Sleep until Control-C."""
+    try:
+        while True:
+            time.sleep(3600.0)
+    except KeyboardInterrupt:
+        pass
