@@ -15,6 +15,7 @@ import typer
 from dtn.errors import BadInput, FramesLate, StrategyFault
 from emulator.cli import (
     constellation_commands,
+    dashboard_command,
     doctor_command,
     result_commands,
     route_commands,
@@ -38,6 +39,10 @@ EXAMPLES = (
     (result_commands.compare, "lightlag compare runs/sabr runs/epidemic"),
     (sweep_command.sweep, "lightlag sweep scenarios/studies/all-strategies.toml"),
     (result_commands.trace, "lightlag trace runs/moonbase-alpha ipn:200.10/849398700000/0"),
+    (
+        dashboard_command.dashboard,
+        "lightlag dashboard scenarios/moonbase-alpha.toml --rate 3600",
+    ),
     (run_commands.plan, "lightlag plan scenarios/moonbase-alpha.toml -o contact_plan.json"),
     (
         route_commands.route,
