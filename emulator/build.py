@@ -147,6 +147,11 @@ class Network:
                 start_dtn_ms=start_dtn_ms,
                 store_bytes=member.store_bytes,
                 security=self._security(member.name),
+                fragment=member.agent.fragment,
+                status_reports=member.agent.status_reports,
+                lifetime_override_s=member.agent.lifetime_override_s,
+                hop_limit=member.agent.hop_limit,
+                crc_type=member.agent.crc_type,
             )
             rng = generator(setup.seed, "routing", member.name)
             routing = RoutingEngine(member.name, setup.plan, self._strategy, rng)
@@ -231,6 +236,7 @@ class Network:
             destination=IpnEid(0, self._numbers[stream.destination], int(service)),
             lifetime_s=stream.lifetime_s,
             priority=stream.priority,
+            report_flags=stream.report_flags,
         )
         moments = self._moments(stream)
         match stream.application:

@@ -18,17 +18,46 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dtn.bpsec.policy import SecurityRule
+from dtn.bundle import BundleFlag, CrcType
 from dtn.contact_plan import ContactPlan
 from dtn.ltp.options import EngineOptions
 from nodes.convergence.ltp_options import LtpOptions
 from nodes.faults import LinkOutage, NodeOutage
 
 if TYPE_CHECKING:
+    from emulator.geometry import Geometry
     from emulator.scenario import Scenario
+    from emulator.scenario.tables import Agent
 
 PRIORITIES = {"bulk": 0, "normal": 1, "expedited": 2}
 FIRST_SERVICE = 10
 """Services of flows are numbered from here in the order of the scenario; 7 is the echo."""
+CRC_TYPES = {"crc16": CrcType.CRC16_X25, "crc32c": CrcType.CRC32C}
+REPORT_FLAGS = {
+    "received": BundleFlag.REPORT_RECEPTION,
+    "forwarded": BundleFlag.REPORT_FORWARDING,
+    "delivered": BundleFlag.REPORT_DELIVERY,
+    "deleted": BundleFlag.REPORT_DELETION,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """What a scenario says of a node's bundle protocol agent; see `dtn.bpa.AgentOptions`.
+
+    Args:
+        fragment: whether a bundle that no remaining contact can take whole is fragmented.
+        status_reports: whether requested status reports are made.
+        lifetime_override_s: a shorter lifetime that holds at this node only.
+        hop_limit: of bundles sourced here.
+        crc_type: of bundles sourced here.
+    """
+
+    fragment: bool = False
+    status_reports: bool = False
+    lifetime_override_s: float = math.inf
+    hop_limit: int = 64
+    crc_type: int = CrcType.CRC32C
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +69,14 @@ class Member:
         ipn: its node number.
         store_bytes: quota of its store.
         joins_s: when it joins; a launched satellite's launch.
+        agent: how its bundle protocol agent goes about its work.
     """
 
     name: str
     ipn: int
     store_bytes: float = math.inf
     joins_s: float = 0.0
+    agent: AgentSettings = AgentSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +101,7 @@ class Stream:
         off_s: mean silence between them.
         response_bytes: what a request is answered with.
         think_s: from a request's arrival to its response.
+        report_flags: bundle processing control flags that ask for status reports.
     """
 
     flow: str
@@ -89,6 +121,7 @@ class Stream:
     off_s: float = math.inf
     response_bytes: int = 0
     think_s: float = 0.0
+    report_flags: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,13 +192,26 @@ def from_scenario(
     Raises:
         BadInput: a path or a link that cannot be.
     """
+    return with_geometry(scenario, progress)[0]
+
+
+def with_geometry(
+    scenario: Scenario, progress: Callable[[str, float], object] | None = None
+) -> tuple[Setup, Geometry]:
+    """The same, with where its nodes and bodies are: the sky is looked at once.
+
+    Raises:
+        BadInput: a path or a link that cannot be.
+    """
+    from emulator.geometry import geometry_of
     from emulator.sky import ScenarioSky
 
     _replayed(scenario)  # its faults before the minutes that a plan may take
     with ScenarioSky(scenario) as sky:
         plan = sky.plan(progress)
+        geometry = geometry_of(sky)
     _return_freed_memory()
-    return over(scenario, plan)
+    return over(scenario, plan), geometry
 
 
 def over(scenario: Scenario, plan: ContactPlan) -> Setup:
@@ -206,7 +252,9 @@ def from_files(plan_file: Path, traffic_file: Path) -> Setup:
     """
     from emulator import bundle_list
 
-    plan = ContactPlan.load(plan_file)
+    read = ContactPlan.load(plan_file)
+    members = tuple(_numbered(read))
+    plan = ContactPlan(read.contacts, read.start_utc, {m.name: m.ipn for m in members})
     demands = bundle_list.load(traffic_file, plan.nodes)
     ends_s = [contact.end_s + contact.owlt_at(contact.end_s) for contact in plan.contacts]
     ends_s += [demand.created_s + demand.lifetime_s for demand in demands]
@@ -218,7 +266,7 @@ def from_files(plan_file: Path, traffic_file: Path) -> Setup:
         seed=1,
         strategy="sabr",
         plan=plan,
-        members=tuple(_numbered(plan)),
+        members=members,
         demands=demands,
         source="\n".join(("--plan", str(plan_file), "--traffic", str(traffic_file))),
     )
@@ -226,10 +274,32 @@ def from_files(plan_file: Path, traffic_file: Path) -> Setup:
 
 def _members(scenario: Scenario) -> Iterator[Member]:
     for node in scenario.nodes:
-        yield Member(name=node.name, ipn=node.ipn, store_bytes=node.store_bytes)
+        yield Member(
+            name=node.name,
+            ipn=node.ipn,
+            store_bytes=node.store_bytes,
+            agent=_agent(scenario.agent.changed_by(node.agent)),
+        )
     for launch in scenario.launches():
-        quota = launch.driver.satellites.store_bytes
-        yield Member(name=launch.name, ipn=launch.ipn, store_bytes=quota, joins_s=launch.t_s)
+        satellites = launch.driver.satellites
+        yield Member(
+            name=launch.name,
+            ipn=launch.ipn,
+            store_bytes=satellites.store_bytes,
+            joins_s=launch.t_s,
+            agent=_agent(scenario.agent.changed_by(satellites.agent)),
+        )
+
+
+def _agent(table: Agent) -> AgentSettings:
+    override_s = table.lifetime_override_s
+    return AgentSettings(
+        fragment=table.fragment,
+        status_reports=table.status_reports,
+        lifetime_override_s=math.inf if override_s is None else override_s,
+        hop_limit=table.hop_limit,
+        crc_type=CRC_TYPES[table.crc],
+    )
 
 
 def _numbered(plan: ContactPlan) -> Iterator[Member]:
@@ -269,6 +339,7 @@ def _streams(scenario: Scenario, joins_s: dict[str, float]) -> Iterator[Stream]:
                         off_s=math.inf if traffic.off_s is None else traffic.off_s,
                         response_bytes=traffic.response_bytes or 0,
                         think_s=traffic.think_s,
+                        report_flags=sum(REPORT_FLAGS[what] for what in set(traffic.reports)),
                     )
 
 

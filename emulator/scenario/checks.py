@@ -30,6 +30,7 @@ def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
         _convergence,
         _mass_drivers,
         _traffic,
+        _reports,
         _outages,
         _security,
     )
@@ -134,6 +135,18 @@ def _links(scenario: Scenario) -> Iterator[Found]:
     names = [node.name for node in scenario.nodes]
     for place, link in enumerate(scenario.links):
         yield from _ends(f"links[{place}].between", link.between, names)
+
+
+def _reports(scenario: Scenario) -> Iterator[Found]:
+    """Reports that are asked for must have somebody to make them."""
+    own = [node.agent for node in scenario.nodes]
+    own += [driver.satellites.agent for driver in scenario.mass_driver]
+    if any(scenario.agent.changed_by(agent).status_reports for agent in own):
+        return
+    for place, flow in enumerate(scenario.traffic):
+        if flow.reports:
+            mend = "no node makes any: write status_reports = true in [agent], or leave it out"
+            yield f'traffic[{place}] "{flow.name}".reports', flow.reports, mend
 
 
 def _convergence(scenario: Scenario) -> Iterator[Found]:

@@ -27,6 +27,7 @@ Vector = tuple[float, float, float]
 Role = Literal["earth-station", "moon-base", "relay", "satellite", "gateway"]
 Body = Literal["earth", "moon", "mars"]
 Priority = Literal["bulk", "normal", "expedited"]
+Report = Literal["received", "forwarded", "delivered", "deleted"]
 
 
 class Site(Table):
@@ -138,6 +139,27 @@ class Ltp(Table):
     frame_loss: float = Field(default=0.0, ge=0, lt=1)
 
 
+class Agent(Table):
+    """How a node's bundle protocol agent goes about its work (RFC 9171; see `dtn.bpa.AgentOptions`).
+
+    For all nodes in `[agent]`, for one in its own `agent`, which changes the keys that it names. `fragment`: a bundle
+    that no contact can take whole becomes two. `status_reports`: those that traffic asks for are made.
+    `lifetime_override`: no bundle is kept here for longer. `hop_limit` and `crc` are of bundles sourced here.
+    """
+
+    fragment: bool = False
+    status_reports: bool = False
+    lifetime_override_s: PositiveSeconds | None = Field(default=None, alias="lifetime_override")
+    hop_limit: int = Field(default=64, ge=1, le=255)
+    crc: Literal["crc16", "crc32c"] = "crc32c"
+
+    def changed_by(self, own: Agent | None) -> Agent:
+        """The same with the keys that a node's own table names."""
+        if own is None:
+            return self
+        return self.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
+
+
 class Node(Table):
     """One node of the network. `role` fills in what is not written (see presets).
 
@@ -154,6 +176,7 @@ class Node(Table):
     terminals: tuple[str, ...] = ()
     weight: Positive = 1.0
     store_bytes: Bytes = Field(default=10**10, alias="store")
+    agent: Agent | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -188,6 +211,7 @@ class Satellites(Table):
     role: Role = "satellite"
     terminals: tuple[str, ...] = ()
     store_bytes: Bytes = Field(default=10**10, alias="store")
+    agent: Agent | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -214,7 +238,7 @@ class Traffic(Table):
 
     `chunk` is the payload of a file's bundles. `period` is a Poisson process's mean interval; an on-off process is
     periodic in spells of mean length `on`, silent for `off` on average between them. A request is answered with
-    `response` bytes after `think`.
+    `response` bytes after `think`. `reports`: on what each node that makes status reports shall report to the source.
     """
 
     name: Name
@@ -233,6 +257,7 @@ class Traffic(Table):
     until: Moment | None = None
     lifetime_s: PositiveSeconds = Field(alias="lifetime")
     priority: Priority = "normal"
+    reports: tuple[Report, ...] = ()
 
     @model_validator(mode="after")
     def _keys_that_belong_together(self) -> Traffic:
@@ -298,6 +323,7 @@ class Scenario(Table):
     planner: Planner = Planner()
     convergence: Literal["whole-bundle", "ltp"] = "whole-bundle"
     ltp: Ltp = Ltp()
+    agent: Agent = Agent()
     terminals: dict[Name, Terminal] = Field(default_factory=dict)
     nodes: tuple[Node, ...]
     links: tuple[Link, ...] = ()

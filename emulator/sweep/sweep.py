@@ -66,6 +66,7 @@ NOT_GEOMETRY = frozenset(
         "routing",
         "convergence",
         "ltp",
+        "agent",
         "security",
         "traffic",
         "replay",

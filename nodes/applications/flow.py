@@ -18,6 +18,7 @@ class Flow:
         destination: endpoint it is for.
         lifetime_s: of each bundle.
         priority: 0 bulk, 1 normal, 2 expedited.
+        report_flags: bundle processing control flags that ask for status reports, sent to this node.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Flow:
     destination: Eid
     lifetime_s: float
     priority: int = 1
+    report_flags: int = 0
 
     def request(self, payload: bytes) -> TransmissionRequest:
         """A request to transmit this payload in this flow."""
@@ -35,4 +37,5 @@ class Flow:
             lifetime_s=self.lifetime_s,
             priority=self.priority,
             flow=self.name,
+            flags=self.report_flags,
         )

@@ -14,7 +14,7 @@ from dtn.bpsec.policy import SecurityRule
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from emulator import setup_file
-from emulator.setup import Demand, Member, Setup, Stream
+from emulator.setup import AgentSettings, Demand, Member, Setup, Stream
 from nodes.convergence.ltp_options import LtpOptions
 from nodes.faults import LinkOutage, NodeOutage
 
@@ -37,7 +37,16 @@ WHOLE = Setup(
     seed=1,
     strategy="sabr",
     plan=PLAN,
-    members=(Member(name="a", ipn=1), Member(name="b", ipn=2, store_bytes=5.0, joins_s=1.0)),
+    members=(
+        Member(name="a", ipn=1),
+        Member(
+            name="b",
+            ipn=2,
+            store_bytes=5.0,
+            joins_s=1.0,
+            agent=AgentSettings(fragment=True, lifetime_override_s=9.5, hop_limit=3, crc_type=1),
+        ),
+    ),
     streams=(
         Stream(
             flow="f",
