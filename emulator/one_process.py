@@ -12,6 +12,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from emulator.clock import EmulatedLoop
 from emulator.log import LogHeader
 from emulator.result import Result
 from emulator.scenario import Scenario, load, parse_duration_s
-from emulator.setup import Setup, changed, from_scenario
+from emulator.setup import Setup, changed, with_geometry
 from nodes.channel.frame import Frame
 
 Progress = Callable[[str, float], object]
@@ -75,7 +76,11 @@ def run(
         scenario = load(scenario)
     chosen = find_strategy(scenario, strategy)  # before the minutes that a plan may take
     folder = _folder(out)
-    setup = from_scenario(scenario, tell) if isinstance(scenario, Scenario) else scenario
+    geometry = None
+    if isinstance(scenario, Scenario):
+        setup, geometry = with_geometry(scenario, tell)
+    else:
+        setup = scenario
     setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
     command = command_of(setup, speed, seed, until, strategy, out, processes=processes)
     if processes:
@@ -84,6 +89,7 @@ def run(
         result = run_processes(
             setup, speed, strict=strict, command=command, tell=lambda part: tell("run", part)
         )
+        result = replace(result, geometry=geometry)
         if folder is not None:
             result.write(folder)
         return result
@@ -102,7 +108,7 @@ def run(
     )
     tell("report", 0.0)
     wall_s = time.perf_counter() - began_s
-    result = Result.of(header, log, setup.plan, wall_s=wall_s, command=command)
+    result = Result.of(header, log, setup.plan, wall_s=wall_s, command=command, geometry=geometry)
     if folder is not None:
         result.write(folder)
     tell("report", 1.0)

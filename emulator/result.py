@@ -16,6 +16,8 @@ from dtn.contact_plan import ContactPlan
 from dtn.errors import BadInput, Fault
 from dtn.events import Event
 from emulator.files import replace_text
+from emulator.geometry import FILE_NAME as GEOMETRY
+from emulator.geometry import Geometry, read_geometry
 from emulator.log import FILE_NAME, LogHeader, read_log, write_log
 from emulator.reports.breakdown import Journey, journeys
 from emulator.reports.bundles import bundle_table
@@ -43,6 +45,7 @@ class Result:
         journeys: how each delivered bundle travelled.
         bundles: one row a bundle, see `emulator.reports.bundles.bundle_table`.
         summary: the numbers of summary.json.
+        geometry: where its nodes and bodies were; None for a contact plan of the user's.
     """
 
     header: LogHeader
@@ -52,6 +55,7 @@ class Result:
     journeys: dict[str, Journey] = field(repr=False)
     bundles: pl.DataFrame = field(repr=False)
     summary: Summary
+    geometry: Geometry | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -62,6 +66,7 @@ class Result:
         *,
         wall_s: float = 0.0,
         command: str = "",
+        geometry: Geometry | None = None,
     ) -> Self:
         """Work out everything from the events of a run and its contact plan."""
         history = history_of(log)
@@ -78,6 +83,7 @@ class Result:
             journeys=journeys_,
             bundles=table,
             summary=summary,
+            geometry=geometry,
         )
 
     @cached_property
@@ -87,13 +93,17 @@ class Result:
         return pl.DataFrame(rows, infer_schema_length=None)
 
     def write(self, folder: Path) -> None:
-        """Write the folder of a run: log, summary, bundles, contact plan and report page.
+        """Write the folder of a run: log, summary, bundles, contact plan, geometry and report page.
 
         Each file is whole or is not there; files of an earlier run are replaced.
         """
         folder.mkdir(parents=True, exist_ok=True)
         write_log(folder / FILE_NAME, self.header, self.log)
         self.plan.save(folder / PLAN)
+        if self.geometry is None:
+            (folder / GEOMETRY).unlink(missing_ok=True)
+        else:
+            replace_text(folder / GEOMETRY, self.geometry.text())
         replace_text(folder / BUNDLES, self.bundles.write_csv())
         replace_text(folder / SUMMARY, json.dumps(self.summary, indent=2) + "\n")
         replace_text(folder / PAGE, self.page())
@@ -141,6 +151,7 @@ class Result:
             ContactPlan.load(folder / PLAN),
             wall_s=float(said.get("wall_s", 0.0)),
             command=str(said.get("command", "")),
+            geometry=read_geometry(folder / GEOMETRY),
         )
 
 

@@ -52,12 +52,12 @@ def dashboard(
     from emulator.cli.progress import progress
     from emulator.dashboard.watch import (
         checked_rate,
-        prepared,
         replay_session,
         watch_replay,
         watch_run,
     )
     from emulator.one_process import until_seconds
+    from emulator.setup import with_geometry
 
     checked_rate(rate)
 
@@ -76,7 +76,7 @@ def dashboard(
         return
     loaded = scenarios.load(what)
     with progress(loaded.start, loaded.duration_s) as tell:
-        setup, geometry = prepared(loaded, tell)
+        setup, geometry = with_geometry(loaded, tell)
     watch_run(
         setup,
         geometry,

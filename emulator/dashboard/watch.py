@@ -17,11 +17,10 @@ from emulator.dashboard.serving import Serving
 from emulator.dashboard.session import Session
 from emulator.dashboard.source import Live, Replay, Subject, is_finite_rate
 from emulator.geometry import FILE_NAME as GEOMETRY
-from emulator.geometry import Geometry, geometry_of, read_geometry
+from emulator.geometry import Geometry, read_geometry
 from emulator.log import FILE_NAME, LogHeader, read_log
 from emulator.result import PLAN, Result
-from emulator.scenario import Scenario
-from emulator.setup import Setup, changed, over
+from emulator.setup import Setup, changed
 
 Said = Callable[[str, str], object]
 """Told the page's address and the token, when it is there."""
@@ -37,22 +36,6 @@ def checked_rate(rate: float) -> float:
         mend = "give emulated seconds in a real one: 1 is real time, 3600 an hour a second"
         raise BadInput(Fault("", "--rate", f"{rate:g}", mend))
     return rate
-
-
-def prepared(
-    scenario: Scenario, progress: Callable[[str, float], object] | None = None
-) -> tuple[Setup, Geometry]:
-    """Plan a scenario's contacts and sample its sky, in one go.
-
-    Raises:
-        BadInput: a path or a link that cannot be.
-    """
-    from emulator.sky import ScenarioSky
-
-    with ScenarioSky(scenario) as sky:
-        plan = sky.plan(progress)
-        geometry = geometry_of(sky)
-    return over(scenario, plan), geometry
 
 
 def replay_session(
@@ -139,9 +122,8 @@ def watch_run(
             session.finish(Replay(log, setup.duration_s, live.rate, at_s=ended_s, paused=True))
             if out is not None:
                 wall_s = time.perf_counter() - began_s
-                Result.of(header, log, setup.plan, wall_s=wall_s).write(out)
-                if geometry is not None:
-                    (out / GEOMETRY).write_text(geometry.text(), encoding="utf-8")
+                result = Result.of(header, log, setup.plan, wall_s=wall_s, geometry=geometry)
+                result.write(out)
             if stay:
                 _rest()
 

@@ -91,6 +91,7 @@ def test_run_writes_the_folder_and_prints_the_table(lightlag: Run, tmp_path: Pat
         "summary.json",
         "bundles.csv",
         "contact_plan.json",
+        "geometry.json",
         "report.html",
     }
 
