@@ -33,7 +33,7 @@ def from_tables(data: dict[str, Any], file: Path) -> Scenario:
         BadInput: every fault, each with key, value and mend.
     """
     try:
-        scenario = Scenario.model_validate(_tupled(data))
+        scenario = Scenario.model_validate(tupled(data))
     except ValidationError as error:
         raise BadInput(*faults_of(error, data, str(file))) from None
     scenario._file = file
@@ -81,10 +81,10 @@ def _no_toml(file: Path, text: str, message: str) -> Fault:
     return Fault(str(file), f"line {number}, column {words[3]}", line, f"this is no TOML: {reason}")
 
 
-def _tupled(value: Any) -> Any:
+def tupled(value: Any) -> Any:
     """Lists as tuples: a scenario is immutable."""
     if isinstance(value, dict):
-        return {key: _tupled(item) for key, item in value.items()}
+        return {key: tupled(item) for key, item in value.items()}
     if isinstance(value, list):
-        return tuple(_tupled(item) for item in value)
+        return tuple(tupled(item) for item in value)
     return value
