@@ -14,6 +14,7 @@ import typer
 
 from dtn.errors import BadInput, FramesLate, StrategyFault
 from emulator.cli import (
+    bound_command,
     constellation_commands,
     dashboard_command,
     doctor_command,
@@ -37,6 +38,7 @@ EXAMPLES = (
     (run_commands.run, "lightlag run scenarios/moonbase-alpha.toml --out runs/moonbase-alpha"),
     (result_commands.report, "lightlag report runs/moonbase-alpha"),
     (result_commands.compare, "lightlag compare runs/sabr runs/epidemic"),
+    (bound_command.bound, "lightlag bound runs/sabr runs/epidemic"),
     (sweep_command.sweep, "lightlag sweep scenarios/studies/all-strategies.toml"),
     (result_commands.trace, "lightlag trace runs/moonbase-alpha ipn:200.10/849398700000/0"),
     (

@@ -1,0 +1,77 @@
+"""The command that bounds what any strategy could have done: bound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from emulator.cli.options import JsonOption
+from emulator.cli.output import print_json, stdout
+
+SHOWN = 10
+
+
+def bound(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Folders that `run --out` made.")
+    ],
+    pieces: Annotated[
+        int, typer.Option(min=1, help="Into how many pieces contacts are cut; more is sharper.")
+    ] = 4000,
+    json: JsonOption = False,
+) -> None:
+    """What no strategy can beat: the least delay, and the most that could be delivered.
+
+    A linear program over the contacts as they were, for the traffic of each run. Its duals tell what
+    one more minute of a contact would be worth. Writes DIR/bound.json.
+    """
+    from emulator.bound.certificate import certify, write
+    from emulator.result import Result
+
+    found = {}
+    for folder in folders:
+        found[str(folder)] = certify(Result.read(folder), pieces).certificate
+        write(found[str(folder)], folder)
+    if json:
+        print_json(found)
+        return
+    from emulator.reports.readable import NOTHING, duration_text, moment_text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("run", no_wrap=True)
+    for title in ("delivered", "at most", "mean delay", "at least", "ideal", "gap"):
+        table.add_column(title, justify="right")
+    for name, said in found.items():
+        count = max(said["delivered"], 1)
+        means = (said[key] / count for key in ("delay_s", "least_delay_s", "ideal_delay_s"))
+        gap = NOTHING if said["gap"] is None else f"{100 * said['gap']:.2f} %"
+        table.add_row(
+            Text(f"{name} ({said['strategy']})"),
+            f"{said['delivered']:,}",
+            f"{said['most_delivered']:,.1f}",
+            *(duration_text(mean) for mean in means),
+            gap,
+        )
+    stdout().print(table)
+    for name, said in found.items():
+        if not said["worth"]:
+            continue
+        worth = Table(
+            box=None, pad_edge=False, header_style="bold", title=f"one more minute, {name}"
+        )
+        for title in ("contact", "from", "to", "begins", "delay saved", "bundles more"):
+            worth.add_column(title)
+        for contact in said["worth"][:SHOWN]:
+            worth.add_row(
+                str(contact["contact"]),
+                contact["source"],
+                contact["destination"],
+                moment_text(contact["start_s"], ""),
+                duration_text(contact["seconds_of_delay"]),
+                f"{contact['bundles']:.3f}",
+            )
+        stdout().print(worth)

@@ -1,0 +1,139 @@
+"""The bound: exact where a hand can tell, and never above what a strategy reached."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import emulator
+from dtn.contact_plan import Contact, ContactPlan
+from dtn.routing import load_strategy
+from dtn.routing.strategy import STRATEGIES
+from emulator.bound.certificate import FILE, certify
+from emulator.bound.program import Parcel, least_delay, most_delivered
+from emulator.setup import Demand, Member, Setup
+
+load_strategy("direct")  # registers those that come with Lightlag
+
+
+def parcel(size_bytes: float = 100.0, created_s: float = 0.0, ideal_s: float = 0.0) -> Parcel:
+    return Parcel("a", "b", size_bytes, created_s, ideal_s, 1e6)
+
+
+def test_bundles_that_share_a_contact_wait_for_each_other() -> None:
+    plan = ContactPlan([Contact("a", "b", 0.0, 10.0, 800.0, 0.0)])  # 100 bytes a second
+    parcels = [parcel(ideal_s=1.0)] * 10
+    # one a second, their mean bit half a second before the last; cut finely the program tells so
+    sharp = least_delay(plan, parcels, 1000).value
+    assert sharp == pytest.approx(sum(max(turn + 0.5, 1.0) for turn in range(10)), rel=0.01)
+    assert least_delay(plan, parcels, 10).value <= sharp <= sum(range(1, 11))
+
+
+def test_what_does_not_fit_is_not_delivered() -> None:
+    plan = ContactPlan([Contact("a", "b", 0.0, 10.0, 800.0, 0.0)])
+    parcels = [parcel(ideal_s=1.0)] * 12
+    assert most_delivered(plan, parcels, 100, 1e9).value == pytest.approx(10.0, rel=1e-5)
+    assert most_delivered(plan, parcels, 100, 5.0).value == pytest.approx(5.0, rel=0.1)
+
+
+def test_a_minute_more_of_the_contact_that_all_wait_for_is_worth_its_volume() -> None:
+    wide = Contact("a", "r", 0.0, 100.0, 8e6, 0.0)
+    narrow = Contact("r", "b", 0.0, 10.0, 800.0, 0.0)
+    plan = ContactPlan([wide, narrow])
+    parcels = [parcel(100.0, 0.0, 1.0)] * 20
+    worth = most_delivered(plan, parcels, 50, 1e9).worth_per_minute
+    assert worth == {plan.contacts.index(narrow): pytest.approx(60.0)}  # a bundle a second
+
+
+def test_a_bundle_that_comes_too_late_for_a_contact_takes_the_next() -> None:
+    contacts = [Contact("a", "b", 0.0, 10.0, 800.0, 1.0), Contact("a", "b", 50.0, 60.0, 800.0, 1.0)]
+    found = least_delay(ContactPlan(contacts), [parcel(created_s=20.0, ideal_s=52.0)], 10)
+    assert found.value == pytest.approx(32.0, rel=1e-4)
+
+
+def test_no_traffic_has_no_delay() -> None:
+    plan = ContactPlan([Contact("a", "b", 0.0, 10.0, 800.0, 0.0)])
+    assert least_delay(plan, [], 10).value == 0
+    assert most_delivered(plan, [parcel(ideal_s=math.inf)], 10, 1e9).value == 0
+
+
+def network(seed: int, nodes: int, contacts: int, bundles: int) -> Setup:
+    """A small network at random, with links so slow that bundles are in each other's way."""
+    rng = random.Random(seed)
+    names = "abcdef"[:nodes]
+    chosen = []
+    for _ in range(contacts):
+        source, destination = rng.sample(names, 2)
+        start_s = rng.uniform(0, 300)
+        end_s = start_s + rng.uniform(10, 100)
+        rate = rng.choice([8e3, 2e4, (1e4, 2e4, 5e3)])
+        chosen.append(Contact(source, destination, start_s, end_s, rate, rng.uniform(0, 5)))
+    numbers = {name: number for number, name in enumerate(names, 1)}
+    demands = []
+    for _ in range(bundles):
+        source, destination = rng.sample(names, 2)
+        demands.append(
+            Demand(
+                created_s=rng.uniform(0, 200),
+                source=source,
+                destination=destination,
+                size_bytes=rng.choice([1000, 5000, 20_000]),
+                lifetime_s=rng.choice([100.0, 1000.0]),
+            )
+        )
+    return Setup(
+        name="random",
+        sha256="",
+        start=None,
+        duration_s=1500.0,
+        seed=1,
+        strategy="sabr",
+        plan=ContactPlan(chosen, ipn_numbers=numbers),
+        members=tuple(Member(name=name, ipn=number) for name, number in numbers.items()),
+        demands=tuple(sorted(demands, key=lambda demand: demand.created_s)),
+    )
+
+
+def check_every_strategy(setup: Setup) -> None:
+    runs = {name: emulator.run(setup, strategy=name) for name in sorted(STRATEGIES)}
+    best = max(run.summary["bundles"]["delivered"] for run in runs.values())
+    for name, run in runs.items():
+        said = certify(run, 200).certificate
+        assert said["least_delay_s"] <= said["delay_s"] * (1 + 1e-9), name
+        assert said["least_delay_s"] >= said["ideal_delay_s"] * (1 - 1e-4) - 1e-4, name
+        assert said["most_delivered"] >= best - 1e-6, name
+
+
+@settings(max_examples=12)
+@given(st.integers(0, 2**32), st.integers(2, 6), st.integers(1, 25), st.integers(1, 25))
+def test_no_strategy_is_better_than_the_bound(
+    seed: int, nodes: int, contacts: int, bundles: int
+) -> None:
+    check_every_strategy(network(seed, nodes, contacts, bundles))
+
+
+@pytest.mark.slow
+@settings(max_examples=300)
+@given(st.integers(0, 2**32), st.integers(2, 6), st.integers(1, 60), st.integers(1, 60))
+def test_no_strategy_is_better_than_the_bound_in_larger_networks(
+    seed: int, nodes: int, contacts: int, bundles: int
+) -> None:
+    check_every_strategy(network(seed, nodes, contacts, bundles))
+
+
+def test_the_command_writes_the_certificate_beside_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from emulator.cli import main
+
+    emulator.run(network(7, 5, 25, 25), out=tmp_path)
+    with pytest.raises(SystemExit) as done:
+        main(["bound", str(tmp_path), "--pieces", "300"])
+    assert not done.value.code
+    assert "gap" in capsys.readouterr().out
+    assert '"least_delay_s"' in (tmp_path / FILE).read_text()
