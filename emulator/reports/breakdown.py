@@ -9,16 +9,21 @@ second between source and delivery is then one of
     queue           at a node, with one open: others went first
     airtime         from the first bit's leaving to the last bit's
     light           from the last bit's leaving to its arrival
-    retransmission  in attempts that failed, and what the convergence layer needed beyond one sending
+    retransmission  in attempts that failed, and from when it would have arrived to when it did:
+                    what was lost and sent again
     processing      at a node that was down or computing, and from the last arrival to the delivery
 
-so the parts add up to the latency; rounding costs less than a microsecond a hop.
+An LTP block may gather bundles, waits for a session, has headers and may take several contacts: from
+a bundle's start to the last bit of its block, what is not the bundle's own airtime is queue while the
+link is up, else wait. A block given back before it was out was never lost: that time is no attempt.
+
+So the parts add up to the latency; rounding costs less than a microsecond a hop.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -38,6 +43,9 @@ from dtn.events import (
 from emulator.reports.history import BundleEvent, History, Link, Spans
 
 HOP_TOLERANCE_S = 1e-6
+
+BlocksSent = Mapping[Link, Mapping[str, Sequence[float]]]
+"""By link and bundle: when the blocks were out that had it."""
 
 
 class Parts(NamedTuple):
@@ -129,7 +137,7 @@ class _Tracer:
             return None
         delivered = life[last]
         hops: list[Hop] = []
-        trail = _Trail(bundle, life, last)
+        trail = _Trail(bundle, life, last, self._history.blocks_sent_s)
         arrived_s = delivered.t_s
         node = delivered.node
         came = trail.arrival(node)
@@ -155,17 +163,16 @@ class _Tracer:
         attempts: list[tuple[float, float]],
     ) -> Hop:
         link = (start.node, start.neighbour)
-        airtime, light, again = self._flight(start, received_s)
+        flight = self._flight(start, received_s)
         down = self._history.down.get(start.node)
         away = down.between(came_s, start.t_s) if down else []
         if attempts or away:
             stay = _shared_out(came_s, start.t_s, attempts, away, self._up(link))
-            parts = stay.plus(Parts(airtime=airtime, light=light, retransmission=again))
         else:
             stay_s = start.t_s - came_s
             queue = min(max(self._up(link).filled_s(came_s, start.t_s), 0.0), stay_s)
-            parts = Parts(stay_s - queue, queue, airtime, light, again)
-        return Hop(*link, start.contact, came_s, start.t_s, received_s, parts)
+            stay = Parts(stay_s - queue, queue)
+        return Hop(*link, start.contact, came_s, start.t_s, received_s, stay.plus(flight))
 
     def _up(self, link: Link) -> Spans:
         spans = self._spans.get(link)
@@ -173,17 +180,38 @@ class _Tracer:
             spans = self._spans[link] = self._history.up(link)
         return spans
 
-    def _flight(self, start: TransferStarted, received_s: float) -> tuple[float, float, float]:
-        """Seconds of airtime, light and retransmission between first bit sent and last received."""
+    def _flight(self, start: TransferStarted, received_s: float) -> Parts:
+        """What there was between first bit sent and last received."""
         contact = self._contact(start)
+        out_s = _out_s(self._history.blocks_sent_s, start, received_s)
+        if out_s is not None:
+            return self._block_flight(start, contact, out_s, received_s)
         last_bit_s = contact.last_bit_s(start.t_s, start.size_bytes)
         light_s = contact.owlt_at(last_bit_s) if last_bit_s < math.inf else math.inf
         beyond_s = received_s - last_bit_s - light_s
         if beyond_s > HOP_TOLERANCE_S:
-            return last_bit_s - start.t_s, light_s, beyond_s
+            return Parts(airtime=last_bit_s - start.t_s, light=light_s, retransmission=beyond_s)
         if beyond_s < -HOP_TOLERANCE_S:  # sent faster than the plan says: what light leaves over
             last_bit_s = received_s - contact.owlt_at(received_s - contact.owlt_at(start.t_s))
-        return last_bit_s - start.t_s, received_s - last_bit_s, 0.0
+        return Parts(airtime=last_bit_s - start.t_s, light=received_s - last_bit_s)
+
+    def _block_flight(
+        self, start: TransferStarted, contact: Contact, out_s: float, received_s: float
+    ) -> Parts:
+        """The same in an LTP block, whose last bit was out at `out_s`."""
+        link = (start.node, start.neighbour)
+        up_s = min(max(self._up(link).filled_s(start.t_s, out_s), 0.0), out_s - start.t_s)
+        airtime_s = min(contact.last_bit_s(start.t_s, start.size_bytes) - start.t_s, up_s)
+        if contact.end_s < out_s:  # it took another contact
+            openings = self._history.openings.get(link, ())
+            numbers = (o.number for o in openings if o.start_s <= out_s <= o.end_s)
+            contact = self._plan.contacts[next(numbers, start.contact)]
+        light_s = contact.owlt_at(out_s)
+        again_s = received_s - out_s - light_s
+        if again_s <= HOP_TOLERANCE_S:
+            light_s, again_s = received_s - out_s, 0.0
+        wait_s = out_s - start.t_s - up_s
+        return Parts(wait_s, up_s - airtime_s, airtime_s, light_s, again_s)
 
     def _contact(self, start: TransferStarted) -> Contact:
         contacts = self._plan.contacts
@@ -199,8 +227,11 @@ class _Tracer:
 class _Trail:
     """Walks the life of a bundle backwards, in the order of causes."""
 
-    def __init__(self, bundle: str, life: list[BundleEvent], last: int) -> None:
+    def __init__(
+        self, bundle: str, life: list[BundleEvent], last: int, blocks_sent_s: BlocksSent
+    ) -> None:
         self._bundle = bundle
+        self._blocks_sent_s = blocks_sent_s
         self._life = life
         self._place = last
         self._pieces: tuple[str, ...] = (bundle,)
@@ -229,7 +260,8 @@ class _Trail:
             elif isinstance(event, TransferFailed):
                 failed_s = event.t_s
             elif isinstance(event, TransferStarted) and failed_s < math.inf:
-                self.attempts.append((event.t_s, failed_s))
+                if self._was_tried(event, failed_s):
+                    self.attempts.append((event.t_s, failed_s))
                 failed_s = math.inf
             elif isinstance(event, BundleSourced):
                 return event
@@ -248,6 +280,12 @@ class _Trail:
             self._bundle, f"{received.node} received it, but {received.previous} never sent it"
         )
 
+    def _was_tried(self, start: TransferStarted, failed_s: float) -> bool:
+        """Not if it is an LTP block that was given back before it was out."""
+        blocks = self._blocks_sent_s
+        is_ltp = (start.node, start.neighbour) in blocks
+        return not is_ltp or _out_s(blocks, start, failed_s) is not None
+
     def _back(self, node: str) -> Iterator[BundleEvent]:
         """Events at the node, backwards from the last one looked at."""
         while self._place > 0:
@@ -262,6 +300,13 @@ def _delivery(bundle: str, life: list[BundleEvent]) -> int | None:
         if isinstance(event, BundleDelivered) and event.bundle == bundle:
             return place
     return None
+
+
+def _out_s(blocks_sent_s: BlocksSent, start: TransferStarted, until_s: float) -> float | None:
+    """When the LTP block was out that had the bundle, if it was, by `until_s`."""
+    of_link = blocks_sent_s.get((start.node, start.neighbour))
+    times_s = () if of_link is None else of_link.get(start.bundle, ())
+    return next((t_s for t_s in times_s if start.t_s <= t_s <= until_s), None)
 
 
 def _shared_out(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import cast, get_args
 
 from dtn.events import (
+    BlockSent,
     BundleDeleted,
     BundleDelivered,
     BundleDuplicate,
@@ -128,6 +129,7 @@ class History:
         sourced: every sourced bundle by identity, in order.
         lives: all events of each bundle, its copies and fragments included.
         openings: when each link really was up.
+        blocks_sent_s: by link, and there by bundle, when the LTP blocks were out that had it; only links over LTP.
         down: when each node was out of the network, after it had first joined.
         transmissions: transfers started, of all bundles, copies and fragments.
         hops: receptions at a node that the piece had not visited before.
@@ -140,6 +142,7 @@ class History:
     sourced: dict[str, BundleSourced] = field(default_factory=dict)
     lives: dict[str, list[BundleEvent]] = field(default_factory=dict)
     openings: dict[Link, list[Opening]] = field(default_factory=dict)
+    blocks_sent_s: dict[Link, dict[str, list[float]]] = field(default_factory=dict)
     down: dict[str, Spans] = field(default_factory=dict)
     transmissions: int = 0
     hops: int = 0
@@ -177,6 +180,10 @@ def history_of(events: Iterable[Event]) -> History:
             if isinstance(event, FrameLate):
                 history.late_frames += 1
                 history.worst_late_s = max(history.worst_late_s, event.late_s)
+            elif isinstance(event, BlockSent):
+                of_link = history.blocks_sent_s.setdefault((event.node, event.neighbour), {})
+                for bundle in event.bundles:
+                    of_link.setdefault(bundle, []).append(event.t_s)
             continue
         about = cast("BundleEvent", event)
         piece = about.bundle

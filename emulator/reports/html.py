@@ -25,7 +25,7 @@ _MEANING = {
     "queue": "a contact, but others went first",
     "airtime": "from the first bit sent to the last",
     "light": "the flight at the speed of light",
-    "retransmission": "attempts that failed",
+    "retransmission": "what was lost and sent again",
     "processing": "a node that was down or computing",
 }
 

@@ -142,6 +142,44 @@ def test_a_run_over_lossy_links_delivers_what_a_run_over_good_ones_does():
     assert lossy.summary["breakdown_s"]["retransmission"] > 0
 
 
+@pytest.mark.parametrize("aggregation_bytes", [0, 10**6])
+def test_what_no_link_loses_is_no_retransmission(aggregation_bytes):
+    options = LtpOptions(aggregation_bytes=aggregation_bytes, aggregation_s=30.0)
+    result = emulator.run(small_setup(options))
+    parts = result.summary["breakdown_s"]
+    assert result.summary["bundles"]["delivered"] == 100
+    assert (result.bundles["retransmission_s"] == 0).all()
+    assert parts["light"] == pytest.approx(240.0, abs=1e-6)
+    assert parts["airtime"] == pytest.approx(8 * 50_100 / 1e6, rel=0.01)
+    assert sum(parts.values()) == pytest.approx(result.summary["latency_s"]["mean"], abs=1e-6)
+
+
+def test_only_what_was_lost_is_retransmission_and_takes_light_there_and_back_again():
+    result = emulator.run(small_setup(LtpOptions(frame_loss=0.01)))
+    again_s = result.bundles["retransmission_s"]
+    assert 0 < (again_s > 0).sum() < 100
+    assert again_s.filter(again_s > 0).min() >= 2 * 240.0
+    parts = [f"{part}_s" for part in result.summary["breakdown_s"]]
+    total_s = result.bundles.select(parts).sum_horizontal()
+    assert (total_s - result.bundles["latency_s"]).abs().max() < 1e-6
+
+
+def test_a_block_that_a_contacts_end_gives_back_untouched_was_not_lost():
+    """One session at a time: the second waits for the first's report and is given back at the end."""
+    contacts = [
+        Contact(a, b, start_s, start_s + 300.0, 1e6, 240.0)
+        for start_s in (0.0, 86400.0)
+        for a, b in (("mars", "earth"), ("earth", "mars"))
+    ]
+    options = LtpOptions(engine=EngineOptions(max_export_sessions=1))
+    setup = replace(small_setup(options), plan=ContactPlan(contacts))
+    setup = replace(setup, demands=tuple(replace(d, created_s=1.0) for d in setup.demands[:2]))
+    result = emulator.run(setup)
+    assert Counter(result.events["event"])["TransferFailed"] > 0
+    assert result.summary["bundles"]["delivered"] == 2
+    assert (result.bundles["retransmission_s"] == 0).all()
+
+
 def test_equal_seeds_give_equal_runs_over_lossy_links():
     setup = small_setup(LtpOptions(frame_loss=0.05))
     first, again, other = (

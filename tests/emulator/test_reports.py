@@ -15,6 +15,7 @@ from streams import PLAN, SIMPLE, delivered, hop, in_order, sourced, story
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from dtn.events import (
+    BlockSent,
     BundleDeleted,
     BundleDuplicate,
     BundleFragmented,
@@ -206,6 +207,20 @@ def test_what_a_convergence_layer_needs_beyond_one_sending_is_retransmission():
     ]
     parts = _parts(sourced(110.0), late, hop(150.0, "b", "c"), delivered(153.0))
     assert parts == Parts(wait=30.0, airtime=2.0, light=3.0, retransmission=8.0)
+
+
+def test_a_wait_for_the_rest_of_an_ltp_block_is_queue_and_only_a_late_arrival_retransmission():
+    def told(received_s):
+        first, _, last = hop(110.0, "a", "b")
+        block = BlockSent(115.0, "a", "b", ("y", "x"))
+        rest = [hop(200.0, "b", "c"), delivered(203.0)]
+        return _parts(sourced(110.0), first, block, last._replace(t_s=received_s), *rest)
+
+    # a's five seconds with the bundle: one of airtime; b's with a contact all the time are queue
+    assert told(116.0) == Parts(wait=34.0, queue=4.0 + 50.0, airtime=2.0, light=3.0)
+    assert told(118.0)._replace(wait=0, queue=0) == Parts(
+        airtime=2.0, light=3.0, retransmission=2.0
+    )
 
 
 def test_a_node_that_was_down_was_processing_and_joining_late_is_none_of_it():
