@@ -45,6 +45,9 @@ def run(
     traffic: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The bundle list for --plan (CSV).")
     ] = None,
+    nodes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Names of --plan's numbers (CSV).")
+    ] = None,
     processes: Annotated[
         bool, typer.Option("--processes", help="A process a node, Mosquitto between them.")
     ] = False,
@@ -58,8 +61,9 @@ def run(
     The folder gets events.jsonl, summary.json, bundles.csv, contact_plan.json and report.html. Same
     scenario, same seed: same events, to the octet.
 
-    With --plan and --traffic no scenario and no ephemerides are needed. The bundle list is a CSV
-    file: created_s,from,to,size_bytes,lifetime_s[,priority,flow].
+    With --plan and --traffic no scenario and no ephemerides are needed. The plan is JSON, CSV, ION,
+    HDTN or TVG; the bundle list is a CSV file: created_s,from,to,size_bytes,lifetime_s[,priority,flow].
+    Where the plan only has numbers or only names, --nodes gives the other (CSV: name,ipn).
     """
     from emulator.cli.progress import progress
     from emulator.one_process import run as run_it
@@ -69,11 +73,11 @@ def run(
 
     if processes:
         finite_rate(rate)
-    if plan is not None or traffic is not None:
+    if plan is not None or traffic is not None or nodes is not None:
         if scenario is not None or plan is None or traffic is None:
             mend = "give a SCENARIO, or --plan FILE and --traffic FILE together"
             raise BadInput(Fault("", "arguments", "", mend))
-        setup = from_files(plan, traffic)
+        setup = from_files(plan, traffic, nodes)
         start, duration_s = setup.start, setup.duration_s
     elif scenario is not None:
         loaded = scenarios.load(scenario)
