@@ -191,6 +191,7 @@ class Collector:
             version=version("lightlag"),
             duration_s=setup.duration_s,
             start_utc=setup.start.isoformat() if setup.start else "",
+            ltp_sessions=setup.ltp.engine.max_export_sessions if setup.ltp else 0,
         )
         logs = {
             name: tuple(events_of(Path(name), list(station.lines)))

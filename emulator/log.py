@@ -44,6 +44,7 @@ class LogHeader:
         version: of Lightlag.
         duration_s: how long the run was to last, seconds from the start.
         start_utc: ISO 8601 instant that the seconds count from; "" where the plan has no date.
+        ltp_sessions: LTP blocks that may be under way at once on a link; 0: none travel so.
         format: version of the events' meaning.
     """
 
@@ -55,6 +56,7 @@ class LogHeader:
     version: str
     duration_s: float
     start_utc: str = ""
+    ltp_sessions: int = 0
     format: int = FORMAT_VERSION
 
 
@@ -247,7 +249,8 @@ def _header_of(path: Path, row: dict[str, object]) -> LogHeader:
         raise _bad(path, "format", said, f"this version reads logs of format {FORMAT_VERSION}")
     rate = row.get("rate")
     hints = get_type_hints(LogHeader)
-    values: dict[str, object] = {**row, "rate": math.inf if rate == "max" else rate}
+    values: dict[str, object] = {"ltp_sessions": 0, **row}  # the first logs did not say
+    values["rate"] = math.inf if rate == "max" else rate
     for key, kind in hints.items():
         value = values.get(key)
         if kind is float and type(value) is int:

@@ -105,6 +105,7 @@ def run(
         version=version("lightlag"),
         duration_s=setup.duration_s,
         start_utc=setup.start.isoformat() if setup.start else "",
+        ltp_sessions=setup.ltp.engine.max_export_sessions if setup.ltp else 0,
     )
     tell("report", 0.0)
     wall_s = time.perf_counter() - began_s

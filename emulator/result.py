@@ -74,7 +74,7 @@ class Result:
         journeys_ = {b: j for b, j in journeys(history, plan).items() if b in fates_}
         ideals = ideal_latencies(history, plan, journeys_)
         table = bundle_table(history, fates_, journeys_, ideals, plan.ipn_numbers)
-        summary = summarise(header, history, fates_, table, wall_s=wall_s, command=command)
+        summary = summarise(header, history, plan, fates_, table, wall_s=wall_s, command=command)
         return cls(
             header=header,
             plan=plan,

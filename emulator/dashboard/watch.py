@@ -102,6 +102,7 @@ def watch_run(
         version=version("lightlag"),
         duration_s=setup.duration_s,
         start_utc=setup.start.isoformat() if setup.start else "",
+        ltp_sessions=setup.ltp.engine.max_export_sessions if setup.ltp else 0,
     )
     quotas = {member.name: member.store_bytes for member in setup.members}
     subject = replace(_subject(header, setup.plan, geometry), store_bytes=quotas)

@@ -32,6 +32,7 @@ from dtn.events import (
     RouteComputed,
     RouteForfeited,
     SecurityOperationFailed,
+    SessionCompleted,
     TransferFailed,
     TransferFinished,
     TransferStarted,
@@ -130,6 +131,7 @@ class History:
         lives: all events of each bundle, its copies and fragments included.
         openings: when each link really was up.
         blocks_sent_s: by link, and there by bundle, when the LTP blocks were out that had it; only links over LTP.
+        blocks_completed: by link, the LTP blocks that were acknowledged.
         down: when each node was out of the network, after it had first joined.
         transmissions: transfers started, of all bundles, copies and fragments.
         hops: receptions at a node that the piece had not visited before.
@@ -143,6 +145,7 @@ class History:
     lives: dict[str, list[BundleEvent]] = field(default_factory=dict)
     openings: dict[Link, list[Opening]] = field(default_factory=dict)
     blocks_sent_s: dict[Link, dict[str, list[float]]] = field(default_factory=dict)
+    blocks_completed: dict[Link, list[SessionCompleted]] = field(default_factory=dict)
     down: dict[str, Spans] = field(default_factory=dict)
     transmissions: int = 0
     hops: int = 0
@@ -184,6 +187,9 @@ def history_of(events: Iterable[Event]) -> History:
                 of_link = history.blocks_sent_s.setdefault((event.node, event.neighbour), {})
                 for bundle in event.bundles:
                     of_link.setdefault(bundle, []).append(event.t_s)
+            elif isinstance(event, SessionCompleted):
+                link = (event.node, event.neighbour)
+                history.blocks_completed.setdefault(link, []).append(event)
             continue
         about = cast("BundleEvent", event)
         piece = about.bundle

@@ -16,7 +16,14 @@ from emulator.reports.figures import Figure, TimeAxis
 from emulator.reports.history import History
 from emulator.reports.links import link_use
 from emulator.reports.page import card_list, chart, page, section, table
-from emulator.reports.readable import NOTHING, duration_text, moment_text, share_text
+from emulator.reports.readable import (
+    NOTHING,
+    bytes_text,
+    duration_text,
+    moment_text,
+    rate_text,
+    share_text,
+)
 from emulator.reports.summary import Flow, Summary
 
 MOST_TABLE_ROWS = 200
@@ -59,7 +66,7 @@ def report_page(
         chart(drawn, "breakdown", "Where the time went", _BREAKDOWN_LEAD, _parts_table(summary)),
         chart(drawn, "ideal", "Against the ideal", _IDEAL_LEAD),
         chart(drawn, "contacts", "Contacts", _contacts_lead(history, plan)),
-        chart(drawn, "links", "Link use", _LINKS_LEAD),
+        chart(drawn, "links", "Link use", _LINKS_LEAD, _ltp_table(summary)),
         chart(drawn, "storage", "Storage", _STORAGE_LEAD),
         chart(drawn, "hops", "Hops", _hops_lead(summary)),
         section("losses", "What was lost, and why", _loss_table(summary, bundles)),
@@ -194,6 +201,37 @@ def _parts_table(summary: Summary) -> str:
         for part in Parts._fields
     ]
     return table(("cause", "", "mean", "share"), rows, words=2)
+
+
+def _ltp_table(summary: Summary) -> str:
+    """What LTP carried, beside what its sessions let it carry at most; "" without LTP."""
+    links = summary["ltp_links"]
+    if not links:
+        return ""
+    rows = []
+    for link in links[:MOST_TABLE_ROWS]:
+        bound_bps = link["goodput_bound_bps"]
+        carried_bytes = link["blocks"] * link["mean_block_bytes"]
+        rows.append(
+            (
+                escape(f"{link['source']} → {link['destination']}"),
+                f"{link['blocks']:,}",
+                bytes_text(link["mean_block_bytes"]),
+                share_text(link["resent_bytes"], carried_bytes),
+                duration_text(link["round_trip_s"]),
+                NOTHING if bound_bps is None else rate_text(bound_bps),
+                rate_text(link["rate_bps"]),
+                rate_text(link["goodput_bps"]),
+            )
+        )
+    caption = ("LTP link", "blocks", "mean block", "sent again", "round trip",
+               "bound by sessions", "link's rate", "goodput while up")  # fmt: skip
+    sessions = links[0]["sessions"]
+    note = (
+        f"<p>{sessions:,} blocks may be under way at once on a link: it carries at most "
+        "sessions × block / round trip, however fast it is.</p>"
+    )
+    return table(caption, rows, words=1) + note
 
 
 def _loss_table(summary: Summary, bundles: pl.DataFrame) -> str:

@@ -9,12 +9,14 @@ from typing import TypedDict
 
 import polars as pl
 
+from dtn.contact_plan import ContactPlan
 from emulator.log import LogHeader
 from emulator.reports.breakdown import Parts
 from emulator.reports.bundles import PART_COLUMNS
 from emulator.reports.fates import FATES, Fate
 from emulator.reports.history import History
 from emulator.reports.latency import Spread, spread
+from emulator.reports.ltp_links import LtpLink, ltp_links
 
 Breakdown = dict[str, float]
 """Mean seconds of a delivered bundle's latency by cause; they add up to the mean latency."""
@@ -65,6 +67,7 @@ class Summary(TypedDict):
     flows: list[Flow]
     flow_totals: list[Flow]
     losses: list[Loss]
+    ltp_links: list[LtpLink]
     hops: int
     transmissions: int
     administrative: int
@@ -79,6 +82,7 @@ class Summary(TypedDict):
 def summarise(
     header: LogHeader,
     history: History,
+    plan: ContactPlan,
     fates: Mapping[str, Fate],
     table: pl.DataFrame,
     *,
@@ -90,6 +94,7 @@ def summarise(
     Args:
         header: of its log.
         history: its events.
+        plan: its contacts.
         fates: of its bundles.
         table: its bundle table.
         wall_s: how long it took on this machine, seconds.
@@ -117,6 +122,7 @@ def summarise(
             Loss(fate=fate, cause=cause, bundles=count)
             for (fate, cause), count in sorted(causes.items(), key=lambda item: (-item[1], item[0]))
         ],
+        ltp_links=ltp_links(history, plan, header.ltp_sessions),
         hops=history.hops,
         transmissions=history.transmissions,
         administrative=len(history.sourced) - len(fates),

@@ -164,6 +164,27 @@ def test_only_what_was_lost_is_retransmission_and_takes_light_there_and_back_aga
     assert (total_s - result.bundles["latency_s"]).abs().max() < 1e-6
 
 
+def test_goodput_stays_under_the_bound_of_its_sessions_and_the_summary_tells_it(tmp_path):
+    """Two sessions, blocks of 50 kB, eight light minutes there and back."""
+    options = LtpOptions(engine=EngineOptions(max_export_sessions=2))
+    result = emulator.run(small_setup(options), out=tmp_path)
+    (link,) = result.summary["ltp_links"]
+    assert (link["source"], link["destination"], link["sessions"]) == ("mars", "earth", 2)
+    assert link["round_trip_s"] == 480.0
+    assert link["goodput_bound_bps"] == 2 * link["mean_block_bytes"] * 8 / 480.0
+    assert link["mean_block_bytes"] == pytest.approx(50_100, rel=0.01)
+    assert 0 < link["goodput_bps"] < link["goodput_bound_bps"] < link["rate_bps"] == 1e6
+    page = (tmp_path / "report.html").read_text()
+    assert "2 blocks may be under way at once" in page
+    assert emulator.Result.read(tmp_path).summary["ltp_links"] == [link]
+
+
+def test_without_ltp_no_link_has_a_bound():
+    result = emulator.run(small_setup())
+    assert result.summary["ltp_links"] == []
+    assert "under way at once" not in result.page()
+
+
 def test_a_block_that_a_contacts_end_gives_back_untouched_was_not_lost():
     """One session at a time: the second waits for the first's report and is given back at the end."""
     contacts = [
