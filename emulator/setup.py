@@ -247,27 +247,27 @@ def from_files(plan_file: Path, traffic_file: Path, nodes_file: Path | None = No
 
     The run lasts until the last contact has ended and its light has arrived.
 
-    Raises:
     Args:
         plan_file: the contact plan, in any format.
         traffic_file: the bundle list.
         nodes_file: names and numbers of nodes, where the plan has only the one or the other.
 
+    Raises:
         BadInput: every fault of a file.
     """
     from emulator import bundle_list, node_map
 
     read = ContactPlan.load(plan_file)
-    members = tuple(_numbered(read))
     if nodes_file is not None:
         read = node_map.named(read, node_map.load(nodes_file))
+    members = tuple(_numbered(read))
     plan = ContactPlan(read.contacts, read.start_utc, {m.name: m.ipn for m in members})
     demands = bundle_list.load(traffic_file, plan.nodes)
     ends_s = [contact.end_s + contact.owlt_at(contact.end_s) for contact in plan.contacts]
     ends_s += [demand.created_s + demand.lifetime_s for demand in demands]
-    return Setup(
     files = [("--plan", plan_file), ("--traffic", traffic_file)]
     files += [] if nodes_file is None else [("--nodes", nodes_file)]
+    return Setup(
         name=plan_file.stem,
         sha256=_digest(*(file for _, file in files)),
         start=plan.start_utc,
