@@ -29,6 +29,7 @@ class StoredBundle:
         "id",
         "kept",
         "outgoing",
+        "planned",
         "priority",
         "queued",
         "received_s",
@@ -73,6 +74,7 @@ class StoredBundle:
         self.hops = hops
         self.tokens = tokens
         self.visited = visited
+        self.planned: tuple[tuple[str, float], ...] = ()
         self.failed_with: str | None = None
         self.queued: list[Queued] = []
         self.sending = 0

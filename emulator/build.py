@@ -135,6 +135,7 @@ class Network:
 
     def _make_nodes(self, record: Callable[[Event], object]) -> Iterator[Node]:
         setup = self._setup
+        world: dict[str, object] = {}
         names: dict[NodeKey, str] = {number: name for name, number in self._numbers.items()}
         start_dtn_ms = round(((setup.start or UNDATED_START) - DTN_EPOCH).total_seconds() * 1000)
         here = self._process
@@ -154,7 +155,7 @@ class Network:
                 crc_type=member.agent.crc_type,
             )
             rng = generator(setup.seed, "routing", member.name)
-            routing = RoutingEngine(member.name, setup.plan, self._strategy, rng)
+            routing = RoutingEngine(member.name, setup.plan, self._strategy, rng, world=world)
             agent = Agent(member.name, options, routing)
             yield Node(
                 member.name,

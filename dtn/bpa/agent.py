@@ -190,15 +190,16 @@ class Agent(Procedures):
 
     def contact_started(self, contact: int, now_s: float) -> list[Output]:
         """The link of this contact is up: ask about what is on hold, then send."""
-        link = self.routing.contact_started(contact)
+        link = self.routing.contact_started(contact, now_s)
         out: list[Output] = [ContactStarted(now_s, self.node, link.name, contact)]
+        self._tell(link.name, contact, now_s, out)
         self._forward(self._held.met(link.name), now_s, out)
         self._pump(link, now_s, out)
         return out
 
     def contact_ended(self, contact: int, now_s: float, reason: str = "scheduled") -> list[Output]:
         """The link of this contact is down; cut short, what waits for it is routed again."""
-        link = self.routing.contact_ended(contact, cut=reason != "scheduled")
+        link = self.routing.contact_ended(contact, cut=reason != "scheduled", now_s=now_s)
         out: list[Output] = [ContactEnded(now_s, self.node, link.name, contact, reason)]
         self._forfeit(contact, now_s, out)
         return out
@@ -217,6 +218,7 @@ class Agent(Procedures):
         record = entry.record
         record.sending -= 1
         record.failed_with = None
+        self.routing.sent(entry, now_s)
         out: list[Output] = [TransferFinished(now_s, self.node, record.id, entry.neighbour)]
         self._report(record.bundle, BundleFlag.REPORT_FORWARDING, 0, now_s, out)
         if not record.retained:
@@ -229,7 +231,7 @@ class Agent(Procedures):
         record = entry.record
         record.sending -= 1
         out: list[Output] = [TransferFailed(now_s, self.node, record.id, entry.neighbour, reason)]
-        self.routing.not_sent(entry)
+        self.routing.not_sent(entry, now_s)
         if self._holdings.get(record.ref) is not None:
             record.failed_with = entry.neighbour
             self._forward((record,), now_s, out)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from dtn.bpa.copy_count import COPY_COUNT, decode_copy_count, encode_copy_count
 from dtn.bpa.request import AgentOptions, TransmissionRequest
 from dtn.bpa.route_record import ROUTE_RECORD, decode_route_record, encode_route_record
+from dtn.bpa.source_route import SOURCE_ROUTE, Hops, decode_source_route, encode_source_route
 from dtn.bpsec.structure import without_target
 from dtn.bundle import (
     BlockFlag,
@@ -50,6 +51,7 @@ KNOWN_BLOCKS = frozenset(
         BlockType.BLOCK_CONFIDENTIALITY,
         ROUTE_RECORD,
         COPY_COUNT,
+        SOURCE_ROUTE,
     }
 )
 """Block types that this agent processes; others are handled by their flags (§5.6 step 4)."""
@@ -114,6 +116,7 @@ class Facts(NamedTuple):
     age_ms: int | None
     visited: tuple[int, ...]
     tokens: int
+    planned: Hops
     unsupported: int
 
 
@@ -122,6 +125,7 @@ def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
     primary = bundle.primary
     priority, critical, hops, hop_limit, age_ms = NORMAL_PRIORITY, False, 0, 255, None
     visited: tuple[int, ...] = ()
+    planned: Hops = ()
     tokens = unsupported = 0
     encrypted = _encrypted(bundle)
     for block in bundle.blocks:
@@ -140,6 +144,8 @@ def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
             visited = _route_record(block.data)
         elif kind == COPY_COUNT:
             tokens = decode_copy_count(block.data)
+        elif kind == SOURCE_ROUTE:
+            planned = decode_source_route(block.data)
         elif kind not in KNOWN_BLOCKS:
             unsupported |= block.flags
     source, destination = primary.source.node, primary.destination.node
@@ -153,6 +159,7 @@ def read_facts(bundle: Bundle, names: Mapping[NodeKey, str]) -> Facts:
         age_ms,
         visited,
         tokens,
+        planned,
         unsupported,
     )
 
@@ -175,6 +182,7 @@ class BundleBuilder:
         self._options = options
         self._node = options.node_id.node or 0
         self._previous_node = encode_previous_node(options.node_id)
+        self._numbers: dict[str, int] | None = None
         self._payload: CanonicalBlock | None = None
         self._last_time_ms = -1
         self._sequence = 0
@@ -220,17 +228,23 @@ class BundleBuilder:
             self._payload = payload  # the next bundle may well have the same: one block, one CRC
         return Bundle(primary, (*blocks, payload))
 
-    def outgoing(self, record: StoredBundle, tokens: int, now_s: float) -> tuple[Bundle, int]:
+    def outgoing(
+        self,
+        record: StoredBundle,
+        tokens: int,
+        now_s: float,
+        planned: tuple[tuple[str, float], ...] = (),
+    ) -> tuple[Bundle, int]:
         """The bundle as it leaves (§5.4 step 4), and its encoded size.
 
         Previous node is this node, one hop more, older, with so many copies to give away. Made once and kept, but for
-        a bundle with an age, which changes while it waits, or with copies, which differ by the neighbour.
+        a bundle with an age, which changes while it waits, or with copies or a route, which differ by the neighbour.
         """
-        if record.outgoing is not None and not tokens:
+        if record.outgoing is not None and not tokens and not planned:
             return record.outgoing
         bundle = record.bundle
         changed: list[CanonicalBlock] = []
-        kept = not tokens
+        kept = not tokens and not planned
         previous = None
         encrypted = _encrypted(bundle)
         for block in bundle.blocks:
@@ -250,12 +264,16 @@ class BundleBuilder:
                 changed.append(
                     _with_visit(block.number, block.flags, block.crc_type, block.data, self._node)
                 )
-            elif kind != COPY_COUNT:
+            elif kind not in (COPY_COUNT, SOURCE_ROUTE):
                 changed.append(block)
         if tokens:
             count = encode_copy_count(tokens)
             number = free_number(bundle.blocks)
             changed.insert(0, CanonicalBlock(COPY_COUNT, number, BlockFlag.REPLICATE, 0, count))
+        if planned:
+            route = encode_source_route(self._hops(planned))
+            number = free_number((*bundle.blocks, *changed))
+            changed.insert(0, CanonicalBlock(SOURCE_ROUTE, number, BlockFlag.REPLICATE, 0, route))
         number = previous.number if previous else free_number((*bundle.blocks, *changed))
         block = _previous_node(number, self._previous_node)
         leaving = Bundle(bundle.primary, (block, *changed))
@@ -270,6 +288,19 @@ class BundleBuilder:
             if block.type not in KNOWN_BLOCKS and block.flags & BlockFlag.DISCARD_IF_UNPROCESSED:
                 bundle = without_target(bundle, block.number)
         return bundle
+
+    def _hops(self, planned: tuple[tuple[str, float], ...]) -> Hops:
+        """A route in numbers, as far as the numbers are known."""
+        options = self._options
+        if self._numbers is None:
+            keys = options.names.items()
+            self._numbers = {name: key for key, name in keys if isinstance(key, int)}
+        numbers, start_ms = self._numbers, options.start_dtn_ms
+        return tuple(
+            (numbers[name], start_ms + round(start_s * 1000))
+            for name, start_s in planned
+            if name in numbers
+        )
 
     def _named(self, eid: Eid) -> Eid:
         """`ipn:!.N` by this node's own number: it is never sent (RFC 9758 §5.4)."""

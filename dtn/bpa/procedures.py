@@ -22,6 +22,7 @@ from dtn.bpa.request import AgentOptions, TransmissionRequest
 from dtn.bpa.security import BundleSecurity
 from dtn.bpa.splitting import two_of
 from dtn.bpa.status_report import report_on
+from dtn.bpa.summary import summary_for, summary_in
 from dtn.bundle import Bundle, BundleFlag
 from dtn.codec import encoded_size
 from dtn.events import (
@@ -71,10 +72,19 @@ class Procedures:
         """Identities of the bundles in the store, in order of arrival."""
         return [record.id for record in self._holdings]
 
-    def _source(self, request: TransmissionRequest, now_s: float, out: list[Output]) -> None:
-        """§5.2: make the bundle that was asked for and dispatch it."""
+    def _source(
+        self,
+        request: TransmissionRequest,
+        now_s: float,
+        out: list[Output],
+        *,
+        tells: str | None = None,
+    ) -> None:
+        """§5.2: make the bundle that was asked for and dispatch it; a summary `tells` one neighbour."""
         bundle = self._security.protect(self._builder.new(request, now_s))
         record = self._records.sourced(bundle, now_s, request.lifetime_s, self.routing.tokens)
+        if tells is not None:
+            self.routing.tells(record.id, tells)
         out.append(
             BundleSourced(
                 now_s,
@@ -199,7 +209,7 @@ class Procedures:
 
     def _forfeit(self, contact: int, now_s: float, out: list[Output]) -> None:
         """What is still queued for a contact that is over is routed again."""
-        back = self.routing.forfeit(contact)
+        back = self.routing.forfeit(contact, now_s)
         neighbour = self.routing.contact_at(contact).destination
         out.extend(RouteForfeited(now_s, self.node, record.id, neighbour) for record in back)
         self._forward(back, now_s, out)
@@ -211,14 +221,14 @@ class Procedures:
             return
 
         def fits(entry: Queued) -> bool:
-            _, size_bytes = self._builder.outgoing(entry.record, entry.tokens, now_s)
+            _, size_bytes = self._builder.outgoing(entry.record, entry.tokens, now_s, entry.planned)
             return contact.last_bit_s(now_s, size_bytes) < math.inf
 
         entry = link.next_that(fits)
         if entry is None:
             return
         record = entry.record
-        bundle, size_bytes = self._builder.outgoing(record, entry.tokens, now_s)
+        bundle, size_bytes = self._builder.outgoing(record, entry.tokens, now_s, entry.planned)
         self.routing.started(entry, link, now_s, size_bytes)
         record.sending += 1
         self._last_transfer += 1
@@ -233,8 +243,22 @@ class Procedures:
         if record.bundle.is_administrative:
             came_from = record.came_from
             out += administer(record.bundle, self.node, came_from, record.size_bytes, now_s)
+            told = summary_in(record.bundle)
+            if told is not None:
+                self.routing.learn(record.source, told, now_s)
+                self._forward(self._held.met(record.source), now_s, out)
         self._report(record.bundle, BundleFlag.REPORT_DELIVERY, 0, now_s, out)
         self._release(record, out)
+
+    def _tell(self, neighbour: str, contact: int, now_s: float, out: list[Output]) -> None:
+        """Tell a neighbour whose contact begins what the strategy has to say (§6)."""
+        told = self.routing.summary(neighbour, now_s)
+        if told is None:
+            return
+        lifetime_s = self.routing.contact_at(contact).latest_arrival_s - now_s
+        request = summary_for(neighbour, told, lifetime_s, self.options)
+        if request is not None:
+            self._source(request, now_s, out, tells=neighbour)
 
     def _delete(
         self,

@@ -56,7 +56,7 @@ class Records:
         self, bundle: Bundle, facts: Facts, now_s: float, came_from: str | None
     ) -> StoredBundle:
         self.last_ref += 1
-        return StoredBundle(
+        record = StoredBundle(
             self.last_ref,
             bundle,
             bundle.id_text,
@@ -73,6 +73,13 @@ class Records:
             facts.tokens,
             self._names_of(facts.visited),
         )
+        if facts.planned:
+            names, start_ms = self._options.names, self._options.start_dtn_ms
+            record.planned = tuple(
+                (names.get(node, ""), (begin_ms - start_ms) / 1000)
+                for node, begin_ms in facts.planned
+            )
+        return record
 
     def _names_of(self, nodes: tuple[int, ...]) -> frozenset[str]:
         """Names of the nodes of a route record; those unknown here are left out."""

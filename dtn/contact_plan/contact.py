@@ -63,6 +63,11 @@ class Contact:
         """Length of the contact, seconds."""
         return self.end_s - self.start_s
 
+    @property
+    def latest_arrival_s(self) -> float:
+        """When a bit that leaves at the very end arrives."""
+        return self.end_s + self.owlt_at(self.end_s)
+
     def owlt_at(self, t_s: float) -> float:
         """Light time of a bit that leaves at t_s; outside the contact, that of the nearer end."""
         owlt = self.owlt_s

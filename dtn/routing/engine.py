@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import StrategyFault
 from dtn.events import Event, RouteComputed
+from dtn.routing.hooks import Traits
 from dtn.routing.index import index_of
 from dtn.routing.queue import PRIORITIES, LinkQueue, Queued
 from dtn.routing.route import Route
@@ -26,6 +27,13 @@ from dtn.stored_bundle import StoredBundle
 
 if TYPE_CHECKING:
     import random
+
+
+LEAST_LOOP_HOPS = 8
+"""A bundle that has come back to more nodes than there are, and so many, is being sent round and round."""
+
+NO_TIMELY_CONTACT = 7
+"""Reason code (RFC 9171 §6.1.1)."""
 
 
 class Verdict:
@@ -58,6 +66,7 @@ class RoutingEngine:
         strategy: the function to ask, with its traits.
         rng: the node's own randomness.
         options: SABR's open points, for `view.routes`.
+        world: what the nodes of a run share, for strategies with the trait `shares`.
     """
 
     def __init__(
@@ -67,6 +76,7 @@ class RoutingEngine:
         strategy: Strategy,
         rng: random.Random,
         options: SabrOptions | None = None,
+        world: MutableMapping[str, Any] | None = None,
     ) -> None:
         self.node = node
         self.plan = plan
@@ -80,8 +90,13 @@ class RoutingEngine:
         self._volumes = index_of(plan).volumes_bytes
         self._cut: set[int] = set()
         self._open: list[str] = []
-        self.tokens = int(strategy.traits.get("tokens", 0))
-        self._tracks_copies = bool(strategy.traits.get("tracks_copies"))
+        self._telling: dict[str, str] = {}
+        self._traits = Traits.of(strategy.traits)
+        self.tokens = self._traits.tokens
+        self.world: MutableMapping[str, Any] = {}
+        if world is not None and self._traits.shares:
+            self.world = world
+        self._most_revisits = max(LEAST_LOOP_HOPS, len(plan.nodes))
         for number, contact in enumerate(plan.contacts):
             if contact.source == node:
                 self._outgoing.setdefault(contact.destination, []).append((contact.end_s, number))
@@ -100,6 +115,11 @@ class RoutingEngine:
             StrategyFault: the strategy raised, or broke a rule of the interface.
         """
         self._view.now_s = now_s
+        if record.bundle.is_administrative and record.id in self._telling:
+            return self._tell(record, now_s)
+        if record.visited and record.hops - len(record.visited) > self._most_revisits:
+            rule = f"sent it round: {record.hops} hops among {len(record.visited)} nodes"
+            raise self._fault(record, rule)
         try:
             answer = self.strategy.decide(self._view, record)
         except StrategyFault:
@@ -130,6 +150,18 @@ class RoutingEngine:
             record.kept = True
         return verdict
 
+    def _tell(self, record: StoredBundle, now_s: float) -> Verdict:
+        """A summary goes to its neighbour over the open contact, or nowhere."""
+        verdict = Verdict()
+        record.kept = False
+        neighbour = self._telling[record.id]
+        if record.failed_with is None and self.links[neighbour].contact is not None:
+            self._send(record, Send(neighbour), now_s, verdict)
+        else:
+            del self._telling[record.id]
+            verdict.drop = NO_TIMELY_CONTACT
+        return verdict
+
     def _send(self, record: StoredBundle, send: Send, now_s: float, verdict: Verdict) -> None:
         route = send.to if isinstance(send.to, Route) else None
         neighbour = route.entry if route else send.to
@@ -148,6 +180,8 @@ class RoutingEngine:
         spent = min(send.tokens, record.tokens)
         record.tokens -= spent
         entry = Queued(record, link.name, number, route, booked, send.keep, send.tokens, spent)
+        if route is not None and self._traits.source_routes:
+            entry.planned = tuple([(c.destination, c.start_s) for c in route.contacts[1:]])
         record.queued.append(entry)
         link.append(entry)
         self._book(entry, booked)
@@ -164,12 +198,12 @@ class RoutingEngine:
         place = bisect_left(ends, (now_s, -1))
         return ends[place][1] if place < len(ends) else None
 
-    def _fault(self, record: StoredBundle, rule: str) -> StrategyFault:
-        return StrategyFault(self.strategy.name, self.node, record.id, rule)
+    def _fault(self, record: StoredBundle | None, rule: str) -> StrategyFault:
+        return StrategyFault(self.strategy.name, self.node, record.id if record else "-", rule)
 
     # --- links ----------------------------------------------------------------------------------
 
-    def contact_started(self, number: int) -> LinkQueue:
+    def contact_started(self, number: int, now_s: float) -> LinkQueue:
         """The link of this contact is up."""
         contact = self.plan.contacts[number]
         link = self.links[contact.destination]
@@ -179,9 +213,10 @@ class RoutingEngine:
         if number in self._cut:
             self._cut.discard(number)
             self._view.something_got_better()
+        self._hook(self._traits.contact_up, now_s, link.name)
         return link
 
-    def contact_ended(self, number: int, cut: bool) -> LinkQueue:
+    def contact_ended(self, number: int, cut: bool, now_s: float) -> LinkQueue:
         """The link of this contact is down; `cut`: before the plan's end, so that it is not counted on any more."""
         if cut:
             self._cut.add(number)
@@ -189,9 +224,10 @@ class RoutingEngine:
         if link.number == number:
             link.close()
             self._open.remove(link.name)
+        self._hook(self._traits.contact_down, now_s, link.name)
         return link
 
-    def forfeit(self, number: int) -> list[StoredBundle]:
+    def forfeit(self, number: int, now_s: float) -> list[StoredBundle]:
         """Give back what is still queued for this contact, refunded, in order of transmission."""
         link = self.links[self.plan.contacts[number].destination]
         given_back = []
@@ -199,6 +235,7 @@ class RoutingEngine:
             self.withdraw(entry)
             entry.record.failed_with = link.name
             given_back.append(entry.record)
+            self._hook(self._traits.lost, now_s, entry.record, link.name)
         self._booked.pop(number, None)
         return given_back
 
@@ -217,11 +254,17 @@ class RoutingEngine:
         link.sending_bytes = size_bytes
         link.sending_from_s = now_s
         link.sending_until_s = contact.last_bit_s(now_s, size_bytes)
-        if self._tracks_copies:
+        if self._traits.tracks_copies:
             link.seen.add(entry.record.id)
 
-    def not_sent(self, entry: Queued) -> None:
+    def sent(self, entry: Queued, now_s: float) -> None:
+        """A transfer is done."""
+        self._telling.pop(entry.record.id, None)
+        self._hook(self._traits.sent, now_s, entry.record, entry.neighbour)
+
+    def not_sent(self, entry: Queued, now_s: float) -> None:
         """A transfer failed: what it had booked further on is free again, its copies are this node's."""
+        self._hook(self._traits.lost, now_s, entry.record, entry.neighbour)
         self._refund(entry)
         self.links[entry.neighbour].seen.discard(entry.record.id)
 
@@ -231,8 +274,40 @@ class RoutingEngine:
 
     def saw(self, neighbour: str, bundle_id: str) -> None:
         """A bundle came from this neighbour: it has it."""
-        if self._tracks_copies and neighbour in self.links:
+        if self._traits.tracks_copies and neighbour in self.links:
             self.links[neighbour].seen.add(bundle_id)
+
+    # --- summaries ------------------------------------------------------------------------------
+
+    def summary(self, neighbour: str, now_s: float) -> bytes | None:
+        """What to tell a neighbour whose contact begins; None for nothing.
+
+        Raises:
+            StrategyFault: the strategy's hook raised, or gave no octets.
+        """
+        told = self._hook(self._traits.summary, now_s, neighbour)
+        if told is not None and not isinstance(told, bytes):
+            raise self._fault(None, f"summary gave {told!r}, not bytes or None")
+        return told
+
+    def tells(self, bundle_id: str, neighbour: str) -> None:
+        """This bundle is a summary for a neighbour."""
+        self._telling[bundle_id] = neighbour
+
+    def learn(self, neighbour: str, told: bytes, now_s: float) -> None:
+        """A neighbour's summary came in."""
+        self._hook(self._traits.learn, now_s, neighbour, told)
+
+    def _hook(self, hook: Callable[..., object] | None, now_s: float, *said: object) -> object:
+        """Call one of the strategy's hooks, if it has it."""
+        if hook is None:
+            return None
+        self._view.now_s = now_s
+        try:
+            return hook(self._view, *said)
+        except Exception as fault:
+            about = next((x for x in said if isinstance(x, StoredBundle)), None)
+            raise self._fault(about, f"{hook.__name__} raised {fault!r}") from fault
 
     # --- volumes: what this node knows of its own traffic (SABR §3.2.6.8) ----------------------------
 

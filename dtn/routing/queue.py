@@ -20,7 +20,8 @@ PRIORITIES = 3
 class Queued:
     """One bundle in one queue: booked on the contacts of its route, for `contact` at the latest.
 
-    It takes `tokens` copies along, of which `spent` were this node's.
+    It takes `tokens` copies along, of which `spent` were this node's, and the rest of the route, `planned`, if that
+    travels with it.
     """
 
     __slots__ = (
@@ -29,6 +30,7 @@ class Queued:
         "gone",
         "keep",
         "neighbour",
+        "planned",
         "record",
         "route",
         "spent",
@@ -54,6 +56,7 @@ class Queued:
         self.keep = keep
         self.tokens = tokens
         self.spent = spent
+        self.planned: tuple[tuple[str, float], ...] = ()
         self.gone = False
 
 

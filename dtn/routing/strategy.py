@@ -26,12 +26,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from dtn.errors import BadInput, Fault
+from dtn.routing.hooks import Traits
 from dtn.routing.route import Route
 
 if TYPE_CHECKING:
     import random
 
     from dtn.contact_plan import Contact, ContactPlan
+    from dtn.routing.candidate import Candidate
 
 
 class Send(NamedTuple):
@@ -129,6 +131,10 @@ class BundleView(Protocol):
         """Copies this node may still make, for strategies that count copies."""
 
     @property
+    def planned(self) -> tuple[tuple[str, float], ...]:
+        """The rest of the route its source planned, if one came with it: node and contact start, hop by hop."""
+
+    @property
     def failed_with(self) -> str | None:
         """The neighbour with which the last attempt failed or was forfeited, if any."""
 
@@ -184,14 +190,24 @@ class View(Protocol):
         """The strategy's own memory at this node, kept by the engine."""
 
     @property
+    def world(self) -> MutableMapping[str, Any]:
+        """What all nodes of a run share, for strategies with the trait `shares`; else this node's own."""
+
+    @property
     def rng(self) -> random.Random:
         """Randomness of this node, seeded from the scenario's seed and the node's name."""
 
     def routes(self, bundle: BundleView, k: int = 1) -> Sequence[Route]:
         """Up to k candidate routes for the bundle, best first in the order of SABR §3.2.8.1."""
 
+    def consider(self, bundle: BundleView, route: Route) -> Candidate:
+        """One route judged for the bundle by the clauses of SABR §3.2.6; `rejected` says why it is none."""
+
     def earliest(self, destination: str, size_bytes: float) -> Route | None:
         """The earliest arrival over the plan in an empty network, from here and now."""
+
+    def evc_bytes(self, size_bytes: float) -> float:
+        """Estimated volume consumption: what a bundle is booked with (SABR §2.4.3)."""
 
     def backlog_bytes(self, neighbour: str, priority: int = 0) -> float:
         """What is queued to a neighbour at this priority or above."""
@@ -218,7 +234,16 @@ STRATEGIES: dict[str, Strategy] = {}
 
 
 def strategy(name: str, **traits: Any) -> Callable[[F], F]:
-    """Register a function as the strategy `name`."""
+    """Register a function as the strategy `name`.
+
+    Args:
+        name: what users write.
+        traits: what it asks of the engine, and its hooks: see `dtn.routing.hooks.Traits`.
+
+    Raises:
+        InvalidValue: there is no such trait.
+    """
+    Traits.of(traits)
 
     def register(function: F) -> F:
         STRATEGIES[name] = Strategy(name, function, traits)
@@ -245,11 +270,30 @@ def load_strategy(spec: str, where: str = "") -> Strategy:
         return _from_file(spec, Path(path), function_name, where)
     for entry_point in metadata.entry_points(group="lightlag.strategies"):
         if entry_point.name == spec:
-            return Strategy(spec, entry_point.load(), {})
+            return _from_entry_point(spec, entry_point, where)
     known = ", ".join(sorted(STRATEGIES))
     raise BadInput(
         Fault(where, "strategy", spec, f"choose one of {known}, or give my_file.py:function")
     )
+
+
+def _from_entry_point(spec: str, entry_point: metadata.EntryPoint, where: str) -> Strategy:
+    """What another package offers: a decorated function, or a plain one that takes its name from the entry."""
+    try:
+        function = entry_point.load()
+    except Exception as fault:
+        mend = f"the entry point {entry_point.value} does not load: {fault!r}"
+        raise BadInput(Fault(where, "strategy", spec, mend)) from fault
+    if not callable(function):
+        mend = f"the entry point {entry_point.value} is no function"
+        raise BadInput(Fault(where, "strategy", spec, mend))
+    return _known_as(function, spec)
+
+
+def _known_as(function: StrategyFunction, name: str) -> Strategy:
+    """The strategy that the function was registered as, or one without traits."""
+    named = (known for known in STRATEGIES.values() if known.decide is function)
+    return next(named, Strategy(name, function, {}))
 
 
 def _from_file(spec: str, path: Path, function_name: str, where: str) -> Strategy:
@@ -268,5 +312,4 @@ def _from_file(spec: str, path: Path, function_name: str, where: str) -> Strateg
     function = getattr(module, function_name, None)
     if not callable(function):
         raise BadInput(Fault(str(path), "", "", f"has no function {function_name!r}"))
-    named = (known for known in STRATEGIES.values() if known.decide is function)
-    return next(named, Strategy(function_name, function, {}))
+    return _known_as(function, function_name)

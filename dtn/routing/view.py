@@ -6,6 +6,7 @@ from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dtn.contact_plan import ContactPlan
+from dtn.routing.candidate import Candidate, consider
 from dtn.routing.index import index_of
 from dtn.routing.route import Route
 from dtn.routing.sabr import RouteCache, candidate_routes
@@ -57,6 +58,11 @@ class NodeView:
         """The strategy's own memory at this node."""
         return self._engine.memory
 
+    @property
+    def world(self) -> MutableMapping[str, Any]:
+        """What all nodes of a run share, if the strategy asks for it."""
+        return self._engine.world
+
     def something_got_better(self) -> None:
         """A booking was refunded or a contact came back: routes found before may not be the best any more."""
         self._cache.flush()
@@ -67,8 +73,7 @@ class NodeView:
         The previous hop is excluded unless the bundle came back from a failure (§3.2.5.2); nodes that have had the
         bundle are avoided while there is another way.
         """
-        back = bundle.came_from
-        excluded = frozenset() if back is None or bundle.failed_with else frozenset((back,))
+        excluded = _not_back(bundle)
         visited = bundle.visited
         if self.node in visited:
             visited -= {self.node}
@@ -98,6 +103,25 @@ class NodeView:
         """The earliest arrival over the plan in an empty network, from here and now."""
         return earliest_arrival(self.plan, self.node, destination, self.now_s, size_bytes)
 
+    def consider(self, bundle: BundleView, route: Route) -> Candidate:
+        """One route judged for the bundle by the clauses of SABR §3.2.6."""
+        engine, options = self._engine, self._engine.options
+        return consider(
+            index_of(engine.plan, options.owlt_margin),
+            route.numbers,
+            engine,
+            options.evc_bytes(bundle.size_bytes),
+            bundle.priority,
+            bundle.expires_s,
+            self.now_s,
+            _not_back(bundle),
+            options.closed_ends,
+        )
+
+    def evc_bytes(self, size_bytes: float) -> float:
+        """Estimated volume consumption: what a bundle is booked with (SABR §2.4.3)."""
+        return self._engine.options.evc_bytes(size_bytes)
+
     def backlog_bytes(self, neighbour: str, priority: int = 0) -> float:
         """What is queued to a neighbour at this priority or above."""
         return self._engine.backlog_bytes(neighbour, priority)
@@ -105,3 +129,9 @@ class NodeView:
     def residual_bytes(self, contact: int, priority: int = 0) -> float:
         """Volume of a contact that this node has not booked at this priority or above."""
         return self._engine.residual_bytes(contact, priority)
+
+
+def _not_back(bundle: BundleView) -> frozenset[str]:
+    """The previous hop, unless the bundle came back from a failure (SABR §3.2.5.2)."""
+    back = bundle.came_from
+    return frozenset() if back is None or bundle.failed_with else frozenset((back,))

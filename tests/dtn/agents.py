@@ -35,6 +35,7 @@ class Network:
         nodes = sorted(set(self.plan.nodes) | set(self.names))
         self.numbers = {name: number for number, name in enumerate(nodes, 1)}
         names = {number: name for name, number in self.numbers.items()}
+        world: dict[str, object] = {}
         self.agents = {
             name: Agent(
                 name,
@@ -45,7 +46,13 @@ class Network:
                     **self.options,
                     **self.own_options.get(name, {}),
                 ),
-                RoutingEngine(name, self.plan, load_strategy(self.strategy), random.Random(number)),
+                RoutingEngine(
+                    name,
+                    self.plan,
+                    load_strategy(self.strategy),
+                    random.Random(number),
+                    world=world,
+                ),
             )
             for name, number in self.numbers.items()
         }
