@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo picture test test-all check bench setup clean
+.PHONY: demo picture screenshot test test-all check bench setup clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -22,6 +22,10 @@ demo: $(VENV)/installed  ## a month of the Moonbase Alpha network: latency table
 
 picture: demo  ## draw the README's picture anew from the demo's run
 	$(BIN)/lightlag report runs/moonbase-alpha --picture docs/moonbase-alpha.svg
+
+screenshot: demo  ## draw the README's picture of the dashboard anew (needs Debian's chromium)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	$(BIN)/python tests/emulator/dashboard_browser.py runs/moonbase-alpha docs/dashboard.png "2d 19h 4min"
 
 test: $(VENV)/installed  ## the tests, under three minutes
 	$(BIN)/python -m pytest -n 2

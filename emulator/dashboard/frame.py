@@ -112,7 +112,7 @@ def frame(session: Session, cursor: Cursor) -> Json:
             "events": fold.count,
         },
         "latency_s": _quantiles(fold.latencies_s),
-        "ideal_s": _quantiles([s for s in session.ideals_s if s < math.inf]),
+        "ideal_s": _ideals(session),
         "feed": [_row(place, event) for place, event in _news(fold, cursor.events)],
     }
     cursor.openings, cursor.events = len(fold.openings), fold.count
@@ -209,6 +209,13 @@ def _row(place: int, event: Event) -> list[object]:
     bundle = getattr(event, "bundle", "") or getattr(event, "subject", "")
     kind = type(event).__name__
     return [place, event.t_s, kind, category_of(event), event.node, bundle, sentence(event)]
+
+
+def _ideals(session: Session) -> list[float]:
+    """The ideal's distribution, once it is known of all that were delivered."""
+    if len(session.ideals_s) < len(session.fold.deliveries):
+        return []
+    return _quantiles([s for s in session.ideals_s if s < math.inf])
 
 
 def _quantiles(ordered: list[float]) -> list[float]:

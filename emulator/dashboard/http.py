@@ -127,6 +127,8 @@ class Server:
             await writer.wait_closed()
         except (ConnectionError, TimeoutError, asyncio.IncompleteReadError):
             pass  # it went away, or was too slow: nobody is there to be told
+        except asyncio.CancelledError:
+            pass  # the server ends; asyncio 3.11 would report the cancelled task as a failure
         finally:
             writer.transport.abort()  # nothing, if it is closed
 

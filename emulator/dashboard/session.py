@@ -7,6 +7,7 @@ the fold anew; `epoch` tells pages that what they have gathered is void.
 from __future__ import annotations
 
 import math
+import time
 from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ from emulator.reports.history import history_of
 from emulator.reports.ideal import EmptyNetwork
 from emulator.reports.trace import Step, steps
 
-IDEALS_PER_LOOK = 200
-"""Ideal latencies worked out at one look: a hundredth of a second."""
+IDEALS_S = 0.03
+"""Real time for ideal latencies at one look; what is left waits for the next."""
 LARGEST_BUNDLE_BYTES = 100_000_000
 MOST_STEPS = 400
 MAXIMUM_RATE = 1e7
@@ -60,16 +61,16 @@ class Session:
         self.ideals_s: list[float] = []
         self.fold = Fold(subject.plan, subject.names)
         self._network = EmptyNetwork(subject.plan)
-        self._ideals_known = 0
         self._ideals: dict[str, float] = {}
 
     def look(self) -> float:
         """Bring the picture up to now, and return when that is."""
         now_s = self.source.now_s()
         self.fold.follow(self.source.events, math.inf if self.source.is_live else now_s)
+        began_s = time.perf_counter()
         deliveries = self.fold.deliveries
-        for delivery in deliveries[self._ideals_known : self._ideals_known + IDEALS_PER_LOOK]:
-            self._ideals_known += 1
+        while len(self.ideals_s) < len(deliveries):
+            delivery = deliveries[len(self.ideals_s)]
             sourced = delivery.sourced
             ideal_s = self._ideals.get(sourced.bundle)
             if ideal_s is None:
@@ -80,6 +81,8 @@ class Session:
                     )
                 self._ideals[sourced.bundle] = ideal_s
             insort(self.ideals_s, ideal_s)
+            if time.perf_counter() - began_s > IDEALS_S:
+                break
         return now_s
 
     def finish(self, source: Replay) -> None:
@@ -170,7 +173,7 @@ class Session:
         self.source.jump(to_s)
         if to_s < now_s:
             self.fold = Fold(self.subject.plan, self.subject.names)
-            self.ideals_s, self._ideals_known = [], 0
+            self.ideals_s = []
         self.epoch += 1
 
     def _live(self) -> Live:

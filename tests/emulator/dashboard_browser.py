@@ -16,7 +16,9 @@ from emulator.dashboard.watch import replay_session
 from emulator.one_process import until_seconds
 
 CHROMIUM = Path("/usr/bin/chromium")
-WIDE, NARROW = (1280, 860), (390, 844)
+WIDE, NARROW, PICTURE = (1280, 860), (390, 844), (1280, 1010)
+SHOWN = "mars"
+"""Part of the name of the node that the picture has selected."""
 
 
 @contextmanager
@@ -52,9 +54,14 @@ def page_of(browser: Any, url: str, size: tuple[int, int] = WIDE) -> Iterator[An
 def screenshot(folder: Path, at_s: float, file: Path) -> None:
     """Write a picture of the page that replays a run, standing at a moment."""
     session = replay_session(folder, 60.0, at_s, paused=True)
-    with Serving(session) as serving, chromium() as browser, page_of(browser, serving.url) as page:
+    with (
+        Serving(session) as serving,
+        chromium() as browser,
+        page_of(browser, serving.url, PICTURE) as page,
+    ):
+        page.locator("#nodes").get_by_role("button", name=SHOWN).first.click()
         page.wait_for_timeout(1000)
-        page.screenshot(path=str(file), full_page=True)
+        page.screenshot(path=str(file))
 
 
 if __name__ == "__main__":
