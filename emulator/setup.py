@@ -221,6 +221,7 @@ def over(scenario: Scenario, plan: ContactPlan) -> Setup:
         BadInput: every fault of the bundle lists that it names.
     """
     from emulator.security import resolve
+    from emulator.weather import cuts
 
     members = tuple(_members(scenario))
     files, demands = _replayed(scenario)
@@ -235,7 +236,7 @@ def over(scenario: Scenario, plan: ContactPlan) -> Setup:
         members=members,
         streams=tuple(_streams(scenario, {member.name: member.joins_s for member in members})),
         demands=demands,
-        outages=tuple(_outages(scenario)),
+        outages=(*_outages(scenario), *cuts(scenario, plan)),
         security=tuple(resolve(scenario, FIRST_SERVICE).rules),
         ltp=ltp_options(scenario) if scenario.convergence == "ltp" else None,
         source=str(scenario.file),

@@ -17,9 +17,10 @@ import numpy as np
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, Fault, InvalidValue
-from emulator import horizon_mask
+from emulator import horizon_mask, rate_file
 from emulator.scenario import Launch, Node, Orbit, Scenario, Site
 from emulator.scenario.faults import did_you_mean
+from emulator.weather import forecast
 from topology.bodies import BODIES
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.dynamics import DeepSpace
@@ -70,6 +71,7 @@ class ScenarioSky:
         self.scenario = scenario
         self.sky = Sky(scenario.start, scenario.duration_s)
         self._paths: dict[str, Path] = {}
+        self._terminals: dict[str, Terminal] = {}
         self._deep_space: DeepSpace | None = None
 
     def __enter__(self) -> Self:
@@ -102,7 +104,17 @@ class ScenarioSky:
         for launch in self.scenario.launches():
             if launch.name == name:
                 names = launch.driver.satellites.terminals
-        return tuple(self.scenario.terminals[kind].laser(kind) for kind in names)
+        return tuple(self._terminal(kind) for kind in names)
+
+    def _terminal(self, kind: str) -> Terminal:
+        known = self._terminals.get(kind)
+        if known is None:
+            table = self.scenario.terminals[kind]
+            rows: tuple[rate_file.Row, ...] = ()
+            if table.rate_file is not None:
+                rows = rate_file.load(self.scenario.file.parent / table.rate_file)
+            known = self._terminals[kind] = table.laser(kind, rows)
+        return known
 
     def light_times(self, a: str, b: str, dates: Iterable[datetime]) -> list[LightTime]:
         """Light between two nodes or bodies at dates.
@@ -142,6 +154,7 @@ class ScenarioSky:
             surroundings(self.sky, *self.sky.span_s),
             scenario.duration_s,
             options=PlanOptions(**scenario.planner.model_dump(exclude_none=True)),
+            outages=forecast(scenario),
             progress=told,
         )
         contacts = (*lasers.contacts, *self._fixed_contacts())

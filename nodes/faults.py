@@ -29,19 +29,21 @@ class NodeOutage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkOutage:
-    """A link is cut, both ways.
+    """A link is cut, both ways or one.
 
     Args:
         between: names of its ends.
         at_s: from when, seconds from the scenario's start.
         for_s: how long; inf for good.
         reason: what the log says.
+        one_way: only from the first end to the second.
     """
 
     between: tuple[str, str]
     at_s: float
     for_s: float = math.inf
     reason: str = "link cut"
+    one_way: bool = False
 
 
 def schedule_outages(
@@ -56,7 +58,7 @@ def schedule_outages(
                 timers.schedule(end_s, links.join, outage.node, outage.reason)
             continue
         a, b = outage.between
-        for source, destination in ((a, b), (b, a)):
+        for source, destination in ((a, b), (b, a))[: 1 if outage.one_way else 2]:
             timers.schedule(outage.at_s, links.cut, source, destination, outage.reason)
             if end_s < math.inf:
                 timers.schedule(end_s, links.restore, source, destination, outage.reason)

@@ -14,27 +14,55 @@ generous for LLCD, and 9 dB short for Starlink, whose link budgets are not publi
 every preset has caps, and between the Earth and the Moon it is the caps that count. A table of rates
 by range (`rate_table`) replaces the formula where a link is known by its rates only.
 
-Left out: background light (the formula holds while signal-limited; noise-limited links fall with
-1/R^4), the discrete modes of CCSDS 142.0-B (up to 3.7 dB), air mass and turbulence beyond the fitted loss.
+Options, off unless asked for: `zenith_loss_db`, the air of a station on the Earth, by elevation; `background_w`, light
+of the sky on the detector, by night and by day, which makes a weak link fall with 1/R^4 instead of 1/R^2:
 
-Sources: DSOC's flown rates and the table of published links: NASA; capacity: Moision and Farr, IPN PR 42-199.
+    rate = budget / (1 + 2 ln M / (M - 1) * background / received)        M: `ppm_order`
+
+the capacity of pulse-position modulation (Moision and Farr, IPN PR 42-199, 2014) over what it is without background.
+
+A radio terminal is a terminal whose rates are a table and whose band is not "optical": only equal bands
+hear each other. Clouds do not stop it; it points and takes time to acquire like a laser.
+
+Left out: the discrete modes of CCSDS 142.0-B (up to 3.7 dB), turbulence beyond the fitted loss, rain on radio.
+
+Sources: DSOC's flown rates and the table of published links: NASA.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from dtn.errors import InvalidValue
 from topology.paths import FloatArray
 
+BoolArray = npt.NDArray[np.bool_]
+
 PLANCK_J_S: Final = 6.626_070_15e-34
 LIGHT_M_S: Final = 299_792_458.0
+OPTICAL: Final = "optical"
+BANDS: Final = (OPTICAL, "uhf", "s", "x", "ka")
+
+
+class Air(NamedTuple):
+    """What is around the ends of a link while it lasts, arrays of shape (N,).
+
+    Attributes:
+        sender_deg: elevation at which a sender on the Earth looks through the air; None: it stands in none.
+        receiver_deg: the receiver's.
+        is_day: whether the Sun is up at the receiver; None: it is in space, where the night's value holds.
+    """
+
+    sender_deg: FloatArray | None = None
+    receiver_deg: FloatArray | None = None
+    is_day: BoolArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +84,14 @@ class Terminal:
         receive_cap_bps: the fastest it can receive.
         acquisition_s: from first light of the partner's beacon to the first bit; slewing included.
         rate_table: (range_km, rate_bps) rising in range; the rate up to each range, none beyond the
-            last. A link between two terminals that both have one uses the lower, not the formula.
+            last. A link between two terminals that both have a table uses the lower, not the formula.
+        rate_grid: (range_km, least elevation_deg, rate_bps): the rate up to that range and from that
+            elevation on; the best row that holds counts. In space all elevations hold.
+        band: "optical", or the radio band.
+        zenith_loss_db: of the air straight overhead, on the Earth; below 0.
+        background_w: light of the sky on its detector by night, beside `received_w`.
+        day_background_w: and by day.
+        ppm_order: slots of its pulse-position modulation.
 
     Raises:
         InvalidValue: a value that no terminal has.
@@ -76,6 +111,12 @@ class Terminal:
     receive_cap_bps: float = 266.7e6
     acquisition_s: float = 60.0
     rate_table: tuple[tuple[float, float], ...] = ()
+    rate_grid: tuple[tuple[float, float, float], ...] = ()
+    band: str = OPTICAL
+    zenith_loss_db: float = 0.0
+    background_w: float = 0.0
+    day_background_w: float = 0.0
+    ppm_order: int = 16
 
     def __post_init__(self) -> None:
         positive = (
@@ -89,11 +130,26 @@ class Terminal:
         )
         for key in positive:
             _check(key, getattr(self, key), above=0.0)
-        for key in ("sun_keep_out_deg", "obscuration_m", "acquisition_s"):
+        for key in (
+            "sun_keep_out_deg",
+            "obscuration_m",
+            "acquisition_s",
+            "background_w",
+            "day_background_w",
+        ):
             _check(key, getattr(self, key), least=0.0)
         if not self.obscuration_m < self.aperture_m:
             raise InvalidValue("obscuration_m", self.obscuration_m, "less than the aperture")
-        for key in ("transmit_loss_db", "receive_loss_db"):
+        _check("ppm_order", self.ppm_order, least=2)
+        if self.band not in BANDS:
+            raise InvalidValue("band", self.band, f"one of: {', '.join(BANDS)}")
+        if self.band != OPTICAL and not (self.rate_table or self.rate_grid):
+            raise InvalidValue(
+                "rate_table", (), "a radio terminal is known by its rates: give a table"
+            )
+        if any(not row[0] > 0 or not row[2] > 0 for row in self.rate_grid):
+            raise InvalidValue("rate_grid", self.rate_grid, "ranges and rates above 0")
+        for key in ("transmit_loss_db", "receive_loss_db", "zenith_loss_db"):
             if not getattr(self, key) <= 0:
                 raise InvalidValue(key, getattr(self, key), "a loss is below 0 dB")
         ranges = [range_km for range_km, _ in self.rate_table]
@@ -104,6 +160,12 @@ class Terminal:
     def receiving_area_m2(self) -> float:
         """The part of the aperture that collects light."""
         return math.pi / 4 * (self.aperture_m**2 - self.obscuration_m**2)
+
+    @property
+    def minds_air(self) -> bool:
+        """Whether its rate depends on more than the range."""
+        background = self.background_w, self.day_background_w
+        return bool(self.rate_grid) or self.zenith_loss_db < 0 or max(background) > 0
 
     @property
     def beam_strength(self) -> float:
@@ -122,27 +184,63 @@ def received_w(sender: Terminal, receiver: Terminal, range_km: FloatArray) -> Fl
     return power
 
 
-def rate_bps(sender: Terminal, receiver: Terminal, range_km: FloatArray) -> FloatArray:
+def rate_bps(
+    sender: Terminal, receiver: Terminal, range_km: FloatArray, air: Air | None = None
+) -> FloatArray:
     """Data rate from one terminal to another, bit/s, shape (N,).
 
     Args:
         sender: who transmits.
         receiver: who receives.
         range_km: length of the photon's way, shape (N,), above 0.
+        air: what is around the ends; None: the best there is, overhead and by night.
 
     Returns:
-        The link budget's rate or the lower of the two caps; 0 beyond the last range of a table.
+        The link budget's rate or the lower of the two caps; 0 beyond the last range of a table, and
+        between different bands.
     """
     range_km = np.asarray(range_km, dtype=float)
+    air = air or Air()
+    if sender.band != receiver.band:
+        return np.zeros_like(range_km)
     cap = min(sender.transmit_cap_bps, receiver.receive_cap_bps)
-    if sender.rate_table and receiver.rate_table:
-        tables = [_from_table(end.rate_table, range_km) for end in (sender, receiver)]
+    ends = (sender, air.sender_deg), (receiver, air.receiver_deg)
+    if all(end.rate_table or end.rate_grid for end, _ in ends):
+        tables = [_from_tables(end, range_km, elevation_deg) for end, elevation_deg in ends]
         return np.minimum(np.minimum(*tables), cap)
-    photons_s = (
-        received_w(sender, receiver, range_km) * sender.wavelength_m / PLANCK_J_S / LIGHT_M_S
-    )
+    power_w = received_w(sender, receiver, range_km)
+    for end, elevation_deg in ends:
+        if elevation_deg is not None and end.zenith_loss_db < 0:
+            power_w = power_w * 10 ** (end.zenith_loss_db * air_mass(elevation_deg) / 10)
+    photons_s = power_w * sender.wavelength_m / PLANCK_J_S / LIGHT_M_S
     budget = receiver.bits_per_photon * receiver.detector_efficiency * photons_s
+    night_w, day_w = receiver.background_w, receiver.day_background_w
+    if max(night_w, day_w) > 0:
+        background_w = night_w if air.is_day is None else np.where(air.is_day, day_w, night_w)
+        order = receiver.ppm_order
+        budget = budget / (1 + 2 * math.log(order) / (order - 1) * background_w / power_w)
     rate: FloatArray = np.minimum(budget, cap)
+    return rate
+
+
+def air_mass(elevation_deg: FloatArray) -> FloatArray:
+    """How much air a ray goes through, in that of the zenith. Source: Kasten and Young, Appl. Optics 28 (1989) 4735."""
+    above = np.maximum(elevation_deg, 0.0)
+    mass: FloatArray = 1 / (np.sin(np.radians(above)) + 0.50572 * (above + 6.07995) ** -1.6364)
+    return mass
+
+
+def _from_tables(
+    end: Terminal, range_km: FloatArray, elevation_deg: FloatArray | None
+) -> FloatArray:
+    if end.rate_table:
+        return _from_table(end.rate_table, range_km)
+    rate = np.zeros_like(range_km)
+    for farthest_km, lowest_deg, bps in end.rate_grid:
+        holds = range_km <= farthest_km
+        if elevation_deg is not None:
+            holds = holds & (elevation_deg >= lowest_deg)
+        rate = np.where(holds, np.maximum(rate, bps), rate)
     return rate
 
 
@@ -156,6 +254,29 @@ def _check(key: str, value: float, *, above: float = -math.inf, least: float = -
     if not (math.isfinite(value) and value > above and value >= least):
         bound = f"above {above:g}" if above > -math.inf else f"{least:g} or more"
         raise InvalidValue(key, value, f"give a number {bound}")
+
+
+def _radios() -> Iterator[Terminal]:
+    """Radio terminals: rates as space agencies quote them for such links, no link budget (our choice)."""
+    for band, wavelength_m, rates in (
+        # up and down between a dish and a craft within cislunar space, and out to Mars
+        ("s", 0.14, ((5e5, 2e6), (2.5e6, 128e3))),
+        ("x", 0.036, ((5e5, 25e6), (4e8, 1e6))),
+        ("ka", 0.0115, ((5e5, 100e6), (4e8, 6e6))),
+    ):
+        for kind, dish_m, power_w in (("ground", 34.0, 2e4), ("flight", 1.0, 50.0)):
+            yield Terminal(
+                name=f"{band}-band-{kind}",
+                band=band,
+                aperture_m=dish_m,
+                power_w=power_w,
+                wavelength_m=wavelength_m,
+                sun_keep_out_deg=1.0,
+                transmit_cap_bps=rates[0][1] if kind == "flight" else 2e6,
+                receive_cap_bps=rates[0][1],
+                acquisition_s=10.0,
+                rate_table=rates,
+            )
 
 
 def _presets() -> dict[str, Terminal]:
@@ -203,6 +324,7 @@ def _presets() -> dict[str, Terminal]:
             acquisition_s=30.0,
             rate_table=((5_400.0, 100e9),),
         ),
+        *_radios(),
     )
     return {terminal.name: terminal for terminal in all_}
 

@@ -32,6 +32,7 @@ def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
         _traffic,
         _reports,
         _outages,
+        _weather,
         _security,
     )
     return tuple(
@@ -219,6 +220,16 @@ def _security(scenario: Scenario) -> Iterator[Found]:
         from emulator.security import resolve
 
         yield from resolve(scenario, 0).faults
+
+
+def _weather(scenario: Scenario) -> Iterator[Found]:
+    if scenario.weather is None:
+        return
+    stations = [node.name for node in scenario.nodes if node.site and node.site.body == "earth"]
+    for name in scenario.weather.sites:
+        if name not in stations:
+            mend = f"no such station on the Earth: {did_you_mean(name, stations)}"
+            yield f"weather.sites.{name}", name, mend
 
 
 def _node(place: int, name: str) -> str:

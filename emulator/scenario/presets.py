@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 from topology import laser
 
+_NOT_WRITTEN = ("name", "rate_grid")  # a file says the latter
+
 Preset = Mapping[str, object]
 
 ROLES: Mapping[str, Preset] = MappingProxyType(
@@ -27,7 +29,7 @@ ROLES: Mapping[str, Preset] = MappingProxyType(
 
 TERMINALS: Mapping[str, Preset] = MappingProxyType(
     {
-        name: {key: value for key, value in asdict(terminal).items() if key != "name"}
+        name: {key: value for key, value in asdict(terminal).items() if key not in _NOT_WRITTEN}
         for name, terminal in laser.PRESETS.items()
     }
 )

@@ -19,6 +19,7 @@ from emulator.scenario import presets
 from emulator.scenario.quantities import Bytes, Moment, PositiveSeconds, Seconds, Utc
 from emulator.scenario.security import Security
 from emulator.scenario.table import Name, Table
+from emulator.scenario.weather import Weather
 from topology import laser
 
 NodeNumber = Annotated[int, Field(ge=1, le=2**32 - 1)]
@@ -75,7 +76,10 @@ class Orbit(Table):
 
 
 class Terminal(Table):
-    """A laser terminal (see `topology.laser.Terminal`); both ends of a link count in its budget."""
+    """A laser or radio terminal (see `topology.laser.Terminal`); both ends of a link count in its budget.
+
+    `rate_file`: rates of the user's instead of the formula, CSV: range_km,elevation_deg,rate_bps.
+    """
 
     model_config = ConfigDict(json_schema_extra={"required": []})  # a preset may bring the rest
 
@@ -92,14 +96,29 @@ class Terminal(Table):
     receive_cap_bps: Positive = 266.7e6
     acquisition_s: float = Field(default=60.0, ge=0)
     rate_table: tuple[tuple[float, float], ...] = ()
+    rate_file: str | None = None
+    band: Literal["optical", "uhf", "s", "x", "ka"] = "optical"
+    zenith_loss_db: float = Field(default=0.0, le=0)
+    background_w: float = Field(default=0.0, ge=0)
+    day_background_w: float = Field(default=0.0, ge=0)
+    ppm_order: int = Field(default=16, ge=2)
 
-    def laser(self, name: str) -> laser.Terminal:
+    def laser(
+        self, name: str, rate_grid: tuple[tuple[float, float, float], ...] = ()
+    ) -> laser.Terminal:
         """The terminal as the link budget knows it.
+
+        Args:
+            name: its type.
+            rate_grid: what its `rate_file` holds.
 
         Raises:
             InvalidValue: its values do not go together.
         """
-        return laser.Terminal(name=name, **self.model_dump())
+        values = self.model_dump(exclude={"rate_file"})
+        if self.rate_file is not None and not rate_grid:  # its file is read later
+            rate_grid = ((1.0, 0.0, 1.0),)
+        return laser.Terminal(name=name, rate_grid=rate_grid, **values)
 
 
 class Routing(Table):
@@ -331,6 +350,7 @@ class Scenario(Table):
     traffic: tuple[Traffic, ...] = ()
     replay: tuple[Replay, ...] = ()
     faults: tuple[Outage, ...] = ()
+    weather: Weather | None = None
     security: Security = Security()
 
     _file: Path = PrivateAttr(default=Path())

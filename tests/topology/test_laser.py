@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtn.errors import InvalidValue
-from topology.laser import PRESETS, Terminal, rate_bps, received_w
+from topology.laser import PRESETS, Air, Terminal, rate_bps, received_w
 
 DSOC, HALE = PRESETS["deep-space"], PRESETS["hale"]
 STATION = PRESETS["optical-ground"]
@@ -78,3 +78,56 @@ def test_a_terminal_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidValue) as refused:
         replace(DSOC, **wrong)  # type: ignore[arg-type]  # one wrong value at a time
     assert refused.value.key == next(iter(wrong))
+
+
+# --- air, background, tables, radio ----------------------------------------------------------------
+
+
+def test_air_takes_light_by_elevation() -> None:
+    clear = PRESETS["optical-ground"]
+    hazy = replace(clear, zenith_loss_db=-1.0)
+    range_km = np.full(3, 3e8)
+    low = Air(sender_deg=None, receiver_deg=np.array([90.0, 30.0, 10.0]))
+    loss = 10 * np.log10(
+        rate_bps(PRESETS["deep-space"], hazy, range_km, low)
+        / rate_bps(PRESETS["deep-space"], clear, range_km, low)
+    )
+    assert loss == pytest.approx([-1.0, -1.994, -5.586], abs=0.01)  # Kasten and Young's table
+
+
+def test_background_makes_a_weak_link_fall_with_the_fourth_power_of_range() -> None:
+    bright = replace(PRESETS["hale"], background_w=0.0, day_background_w=1e-12)
+    ranges_km = np.array([4e8, 8e8])
+    day = Air(is_day=np.array([True, True]))
+    night = Air(is_day=np.array([False, False]))
+    by_day = rate_bps(PRESETS["deep-space"], bright, ranges_km, day)
+    by_night = rate_bps(PRESETS["deep-space"], bright, ranges_km, night)
+    assert by_night[0] / by_night[1] == pytest.approx(4.0)
+    far = rate_bps(PRESETS["deep-space"], bright, ranges_km * 100, day)
+    assert far[0] / far[1] == pytest.approx(16.0, rel=1e-3)
+    assert (by_day < by_night).all()
+
+
+def test_a_grid_of_rates_holds_up_to_its_range_and_from_its_elevation() -> None:
+    grid = ((1000.0, 10.0, 1e6), (1000.0, 40.0, 5e6), (2000.0, 40.0, 2e6))
+    ground = replace(PRESETS["optical-ground"], rate_grid=grid)
+    craft = replace(PRESETS["lunar"], rate_table=((1e6, 1e9),))
+    air = Air(receiver_deg=np.array([20.0, 50.0, 50.0, 20.0, 5.0]))
+    range_km = np.array([500.0, 500.0, 1500.0, 1500.0, 500.0])
+    assert rate_bps(craft, ground, range_km, air).tolist() == [1e6, 5e6, 2e6, 0.0, 0.0]
+
+
+def test_only_terminals_of_one_band_hear_each_other() -> None:
+    range_km = np.array([4e5])
+    x_up = rate_bps(PRESETS["x-band-ground"], PRESETS["x-band-flight"], range_km)
+    x_down = rate_bps(PRESETS["x-band-flight"], PRESETS["x-band-ground"], range_km)
+    assert (x_up[0], x_down[0]) == (2e6, 25e6)
+    for other in ("s-band-flight", "deep-space"):
+        assert rate_bps(PRESETS["x-band-ground"], PRESETS[other], range_km)[0] == 0.0
+
+
+def test_a_radio_terminal_without_a_table_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="rate_table"):
+        Terminal(name="dish", aperture_m=34.0, power_w=1e3, band="x")
+    with pytest.raises(InvalidValue, match="band"):
+        Terminal(name="dish", aperture_m=34.0, power_w=1e3, band="q", rate_table=((1.0, 1.0),))

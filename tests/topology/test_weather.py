@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtn.errors import InvalidValue
-from topology.weather import Climate, outages
+from topology.weather import Climate, outages, outages_over
 
 DAY_S = 86_400.0
 
@@ -69,3 +69,48 @@ def test_the_two_certain_climates() -> None:
 def test_a_climate_that_cannot_be_is_refused(part: float, spell_s: float) -> None:
     with pytest.raises(InvalidValue):
         Climate(clear_fraction=part, clear_spell_s=spell_s)
+
+
+# --- weather in common ---------------------------------------------------------------------------
+
+PLACES = {"a": (0.0, 0.0, 0.0), "b": (100.0, 0.0, 0.0), "c": (5000.0, 0.0, 0.0)}
+
+
+def clear_part(spells: list[tuple[float, float]], end_s: float) -> float:
+    return 1 - cloudy_s(spells) / end_s
+
+
+def together_s(one: list[tuple[float, float]], other: list[tuple[float, float]]) -> float:
+    return sum(
+        max(0.0, min(a[1], b[1]) - max(a[0], b[0])) for a in one for b in other if a[1] > b[0]
+    )
+
+
+@pytest.mark.parametrize(("length_km", "shared"), [(100.0, 0.3679), (1000.0, 0.9048)])
+def test_near_sites_are_cloudy_together_as_often_as_they_share_draws(
+    length_km: float, shared: float
+) -> None:
+    climates = {name: Climate(clear_fraction=0.6, clear_spell_s=6 * 3600.0) for name in PLACES}
+    end_s = 3_000 * DAY_S
+    found = outages_over(climates, PLACES, length_km, 3, 0.0, end_s)
+    for spells in found.values():
+        assert clear_part(spells, end_s) == pytest.approx(0.6, abs=0.025)
+        assert cloudy_s(spells) / len(spells) == pytest.approx(4 * 3600.0, rel=0.1)
+    both = together_s(found["a"], found["b"]) / end_s
+    correlation = (both - 0.4**2) / (0.4 * 0.6)
+    assert correlation == pytest.approx(shared / (2 - shared), abs=0.05)
+    far = together_s(found["a"], found["c"]) / end_s
+    assert (far - 0.4**2) / (0.4 * 0.6) == pytest.approx(0.0, abs=0.05)
+
+
+def test_without_correlation_each_site_has_its_own_weather() -> None:
+    climates = {name: Climate() for name in PLACES}
+    found = outages_over(climates, PLACES, 0.0, 3, 0.0, 30 * DAY_S)
+    assert found == {name: outages(Climate(), name, 3, 0.0, 30 * DAY_S) for name in PLACES}
+
+
+def test_another_site_far_away_changes_nobodys_weather() -> None:
+    climates = {name: Climate() for name in PLACES}
+    few = {name: climates[name] for name in ("a", "b")}
+    many = outages_over(climates, PLACES, 300.0, 3, 0.0, 30 * DAY_S)
+    assert outages_over(few, PLACES, 300.0, 3, 0.0, 30 * DAY_S) == {n: many[n] for n in few}

@@ -88,4 +88,4 @@ def plan_contacts(
 
     open_links = links(nodes, around, start_s, end_s, options.least_rate_bps, outages or {}, looked)
     sessions = designer(nodes, open_links, start_s, end_s, options, planned)
-    return ContactPlan(contacts(nodes, sessions), start_utc, ipn_numbers)
+    return ContactPlan(contacts(nodes, sessions, around.sun), start_utc, ipn_numbers)

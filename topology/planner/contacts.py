@@ -15,13 +15,13 @@ import numpy as np
 
 from dtn.contact_plan import Contact
 from topology.constants import SPEED_OF_LIGHT_KM_S
-from topology.geometry import light_time
-from topology.laser import Terminal, rate_bps
+from topology.geometry import arriving, departing, dot, light_time, sightline
+from topology.laser import Air, Terminal, rate_bps
 from topology.network import PlannedNode
-from topology.paths import FloatArray
+from topology.paths import FloatArray, Path
 from topology.planner.links import Link, window_at
 from topology.planner.sessions import GUARD_S, Session
-from topology.visibility import End
+from topology.visibility import End, elevation_rad
 
 OWLT_TOLERANCE_S = 1e-6
 RATE_TOLERANCE = 0.01
@@ -29,6 +29,8 @@ SHORTEST_CONTACT_S = 10.0
 
 _AIM_S = 0.8 * OWLT_TOLERANCE_S
 _FIRST_STEP_S = 1200.0
+_AIR_STEP_S = 60.0
+SLOWEST_BPS = 1.0
 
 
 class _Piece(NamedTuple):
@@ -40,8 +42,16 @@ class _Piece(NamedTuple):
     receiver: Terminal
 
 
-def contacts(nodes: Sequence[PlannedNode], sessions: Iterable[Session]) -> Iterator[Contact]:
-    """The contacts of all sessions, sampled one way of one link at a time."""
+def contacts(
+    nodes: Sequence[PlannedNode], sessions: Iterable[Session], sun: Path | None = None
+) -> Iterator[Contact]:
+    """The contacts of all sessions, sampled one way of one link at a time.
+
+    Args:
+        nodes: the network.
+        sessions: who points at whom.
+        sun: for terminals whose background is another by day.
+    """
     pieces: dict[tuple[int, int], list[_Piece]] = {}
     known: dict[int, Link] = {}
     for session in sessions:
@@ -61,7 +71,7 @@ def contacts(nodes: Sequence[PlannedNode], sessions: Iterable[Session]) -> Itera
                 destination=nodes[b].name,
                 start_s=piece.start_s,
                 end_s=piece.end_s,
-                rate_bps=_rates(piece, owlt_s),
+                rate_bps=_rates(piece, owlt_s, ends, sun),
                 owlt_s=_plain(owlt_s),
             )
 
@@ -131,19 +141,55 @@ def _plain(samples: FloatArray) -> float | tuple[float, ...]:
     return tuple(samples.tolist())
 
 
-def _rates(piece: _Piece, owlt_s: FloatArray) -> float | tuple[float, ...]:
+def _rates(
+    piece: _Piece, owlt_s: FloatArray, ends: tuple[End, End], sun: Path | None
+) -> float | tuple[float, ...]:
     """Rates of a piece: a number, or the fewest samples whose straight lines are right to 1 %."""
-    exact = rate_bps(piece.sender, piece.receiver, owlt_s * SPEED_OF_LIGHT_KM_S)
+    minds_air = piece.sender.minds_air or piece.receiver.minds_air
+    count = owlt_s.size
+    if minds_air:  # elevation changes faster than light time bends
+        count = max(count, 1 + math.ceil((piece.end_s - piece.start_s) / _AIR_STEP_S))
+    place = np.linspace(0.0, 1.0, count)
+    light_s = np.interp(place, np.linspace(0.0, 1.0, owlt_s.size), owlt_s)
+    air = None
+    if minds_air:
+        at_s = piece.start_s + place * (piece.end_s - piece.start_s)
+        air = air_around(ends, at_s, sun)
+    exact = rate_bps(piece.sender, piece.receiver, light_s * SPEED_OF_LIGHT_KM_S, air)
+    if not exact.min() > 0:  # a table's step: the contact is there, at the slowest it can be
+        exact = np.maximum(exact, SLOWEST_BPS)
     low, high = float(exact.min()), float(exact.max())
     if high - low <= RATE_TOLERANCE * low:
         return (high + low) / 2 if high > low else low
-    place = np.linspace(0.0, 1.0, owlt_s.size)
     cells = 1
-    while True:
+    while cells < count - 1:
         at = np.linspace(0.0, 1.0, cells + 1)
-        light_s = np.interp(at, place, owlt_s)
-        samples = rate_bps(piece.sender, piece.receiver, light_s * SPEED_OF_LIGHT_KM_S)
+        samples = np.interp(at, place, exact)
         error = np.abs(np.interp(place, at, samples) - exact) / exact
-        if float(error.max()) <= RATE_TOLERANCE or cells >= 4 * owlt_s.size:
+        if float(error.max()) <= RATE_TOLERANCE:
             return tuple(samples.tolist())
         cells += 1 if cells < 4 else cells // 2
+    return tuple(exact.tolist())
+
+
+def air_around(ends: tuple[End, End], at_s: FloatArray, sun: Path | None) -> Air:
+    """The air and the daylight around the ends of photons that leave the first at at_s."""
+    line = sightline(ends[0].path, ends[1].path, at_s)
+    arrives_s = at_s + line.owlt_s
+    is_day = None
+    up = ends[1].path.up(arrives_s)
+    if sun is not None and up is not None:
+        to_sun = sun.state(arrives_s).position_km - line.destination.position_km
+        is_day = dot(up, to_sun) > 0
+    return Air(
+        _elevation_deg(ends[0].path, at_s, departing(line)),
+        _elevation_deg(ends[1].path, arrives_s, arriving(line)),
+        is_day,
+    )
+
+
+def _elevation_deg(path: Path, at_s: FloatArray, direction: FloatArray) -> FloatArray | None:
+    if path.body != "earth":
+        return None
+    elevation = elevation_rad(path, at_s, direction)
+    return None if elevation is None else np.degrees(elevation)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from topology.constants import SPEED_OF_LIGHT_KM_S
-from topology.laser import Terminal, rate_bps
+from topology.laser import OPTICAL, Terminal, rate_bps
 from topology.network import PlannedNode
 from topology.track import track
 from topology.visibility import End, Surroundings
@@ -98,7 +98,7 @@ def links(
             progress(done, len(pairs))
         if first is None or second is None:
             continue
-        for angles, pairings in _by_angles(nodes[i], nodes[j], least_rate_bps):
+        for (*angles, is_optical), pairings in _alike(nodes[i], nodes[j], least_rate_bps):
             ends = (
                 End(path=first, mask=nodes[i].mask, sun_keep_out_deg=angles[0]),
                 End(path=second, mask=nodes[j].mask, sun_keep_out_deg=angles[1]),
@@ -107,17 +107,19 @@ def links(
             back = passage(ends[1], ends[0], around, start_s, end_s)
             if not (out and back and out.windows and back.windows):
                 continue
-            clouds = outages.get(nodes[i].name, ()), outages.get(nodes[j].name, ())
-            ways = _clear(out, *clouds), _clear(back, *clouds[::-1])
+            ways = out, back
+            if is_optical:
+                clouds = outages.get(nodes[i].name, ()), outages.get(nodes[j].name, ())
+                ways = _clear(out, *clouds), _clear(back, *clouds[::-1])
             found.append(Link((i, j), ends, ways, pairings))
     return found
 
 
-def _by_angles(
+def _alike(
     a: PlannedNode, b: PlannedNode, least_rate_bps: float
-) -> Iterator[tuple[tuple[float, float], tuple[Pairing, ...]]]:
-    """The pairings of two nodes' terminals, by their keep-out angles: those share their windows."""
-    classes: dict[tuple[float, float], list[Pairing]] = {}
+) -> Iterator[tuple[tuple[float, float, bool], tuple[Pairing, ...]]]:
+    """The pairings of two nodes' terminals, by keep-out angles and whether clouds stop them: they share windows."""
+    classes: dict[tuple[float, float, bool], list[Pairing]] = {}
     for i, ours in enumerate(a.terminals):
         for j, theirs in enumerate(b.terminals):
             reach_km = min(
@@ -132,10 +134,10 @@ def _by_angles(
                 reach_km / SPEED_OF_LIGHT_KM_S,
                 ours.aperture_m + theirs.aperture_m,
             )
-            angles = ours.sun_keep_out_deg, theirs.sun_keep_out_deg
-            classes.setdefault(angles, []).append(pairing)
-    for angles, pairings in classes.items():
-        yield angles, tuple(pairings)
+            kind = ours.sun_keep_out_deg, theirs.sun_keep_out_deg, ours.band == OPTICAL
+            classes.setdefault(kind, []).append(pairing)
+    for kind, pairings in classes.items():
+        yield kind, tuple(pairings)
 
 
 def _reach_km(sender: Terminal, receiver: Terminal, least_rate_bps: float) -> float:
