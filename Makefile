@@ -48,5 +48,8 @@ check: $(VENV)/installed  ## ruff, mypy --strict, import-linter
 bench: $(VENV)/installed  ## how fast it is, here
 	$(BIN)/python -m pytest benchmarks -m '' --benchmark-only
 
+bench-peers: $(VENV)/installed  ## ours beside aiodtnsim and pydtnsim on the common scenario, two minutes
+	$(BIN)/python benchmarks/compare_peers.py
+
 clean:  ## remove what was made
 	rm -rf $(VENV) runs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
