@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo picture screenshot test test-all check bench setup clean
+.PHONY: demo picture screenshot test test-all check bench bench-peers setup clean
 .DEFAULT_GOAL := help
 
 help:  ## this list

@@ -3,7 +3,7 @@
     format = 1
     name = "all-strategies"
     scenario = "../moonbase-alpha.toml"      # or plan = "plan.json" and traffic = "bundles.csv"
-    strategies = ["direct", "sabr", "my_file.py:function"]
+    strategies = ["direct", "sabr", "my_file.py:function"]   # or "all" that come with Lightlag
     seeds = 10                               # 1 to 10; or a list
     until = "7d"
     warm_up = "12h"                          # bundles sourced before are flown, not counted
@@ -18,19 +18,21 @@ strategies are taken seed by seed.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from dtn.errors import BadInput, Fault
 from dtn.routing import load_strategy
+from dtn.routing.strategy import STRATEGIES
 from emulator.scenario import Scenario
 from emulator.scenario.faults import did_you_mean, faults_of
 from emulator.scenario.quantities import PositiveSeconds, Seconds
@@ -48,7 +50,7 @@ class StudyFile(Table):
     scenario: str | None = None
     plan: str | None = None
     traffic: str | None = None
-    strategies: tuple[str, ...] = Field(min_length=1)
+    strategies: Annotated[tuple[str, ...], Field(min_length=1)] | Literal["all"]
     baseline: str | None = None
     seeds: int | tuple[int, ...] = 10
     until_s: PositiveSeconds | None = Field(default=None, alias="until")
@@ -64,9 +66,10 @@ class StudyFile(Table):
             raise _mend('name scenario = "FILE", or plan = "FILE" and traffic = "FILE" together')
         if self.parameters and self.scenario is None:
             raise _mend("parameters change a scenario: name one, or leave them out")
-        if len(set(self.strategies)) < len(self.strategies):
+        names = self.names
+        if len(set(names)) < len(names):
             raise _mend("a strategy is named twice: name each once")
-        if self.baseline is not None and self.baseline not in self.strategies:
+        if self.baseline is not None and self.baseline not in names:
             raise _mend("the baseline is one of the strategies: choose one of them")
         seeds = self.seeds if isinstance(self.seeds, tuple) else (self.seeds,)
         if not seeds or min(seeds) < (0 if isinstance(self.seeds, tuple) else 1):
@@ -76,6 +79,16 @@ class StudyFile(Table):
         if any(not values for values in self.parameters.values()):
             raise _mend("a parameter without a value leaves nothing to run: give a list of values")
         return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its strategies; "all" are those that come with Lightlag, by name."""
+        if self.strategies != "all":
+            return self.strategies
+        own = "dtn.routing.strategies"
+        importlib.import_module(own)
+        found = STRATEGIES.items()
+        return tuple(sorted(name for name, one in found if one.decide.__module__.startswith(own)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +164,10 @@ def load(path: str | Path) -> Study:
         tables = StudyFile.model_validate(tupled(data))
     except ValidationError as error:
         raise BadInput(*faults_of(error, data, str(file))) from None
-    strategies = tuple(beside(file, name) for name in tables.strategies)
+    strategies = tuple(beside(file, name) for name in tables.names)
     _check_strategies(file, strategies)
     seeds = tables.seeds
-    baseline = strategies[tables.strategies.index(tables.baseline or tables.strategies[0])]
+    baseline = strategies[tables.names.index(tables.baseline or tables.names[0])]
     files = None
     if tables.plan is not None and tables.traffic is not None:
         files = from_files(file.parent / tables.plan, file.parent / tables.traffic)

@@ -197,6 +197,14 @@ def test_a_study_that_cannot_be_run_stops_before_anything_runs(
     assert mend in fault.mend
 
 
+def test_all_strategies_are_those_that_come_with_lightlag() -> None:
+    study = load(Path(__file__).parents[2] / "scenarios" / "studies" / "all-strategies.toml")
+    assert {"sabr", "direct", "epidemic", "first_contact"} <= set(study.strategies)
+    assert len(study.seeds) == 10
+    assert study.duration_s == 7 * 86400
+    assert study.baseline == "sabr"
+
+
 def parameter_study(tmp_path: Path, parameters: str) -> Path:
     (tmp_path / "two.toml").write_text(SCENARIO)
     file = tmp_path / "study.toml"
