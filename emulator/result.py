@@ -25,6 +25,7 @@ from emulator.reports.fates import fates
 from emulator.reports.history import History, history_of
 from emulator.reports.html import report_page
 from emulator.reports.ideal import ideal_latencies
+from emulator.reports.notebook import summary_html
 from emulator.reports.picture import picture
 from emulator.reports.summary import Summary, summarise
 from emulator.reports.table import summary_view
@@ -110,7 +111,7 @@ class Result:
 
     def page(self) -> str:
         """The report page, one HTML document that needs nothing else."""
-        return report_page(self.summary, self.plan, self.history, self.bundles)
+        return report_page(self.summary, self.plan, self.history, self.bundles, self.geometry)
 
     def picture(self) -> str:
         """Contacts and latencies as one SVG picture."""
@@ -135,6 +136,10 @@ class Result:
 
     def __rich__(self) -> RenderableType:
         return summary_view(self.summary)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the numbers, then the first bundles."""
+        return summary_html(self.summary) + self.bundles.head(5)._repr_html_()
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -10,9 +10,11 @@ from html import escape
 import polars as pl
 
 from dtn.contact_plan import ContactPlan
+from emulator.geometry import Geometry
 from emulator.reports import figures
 from emulator.reports.breakdown import Parts
 from emulator.reports.figures import Figure, TimeAxis
+from emulator.reports.geometry_map import geometry_map
 from emulator.reports.history import History
 from emulator.reports.links import link_use
 from emulator.reports.page import card_list, chart, page, section, table
@@ -38,7 +40,11 @@ _MEANING = {
 
 
 def report_page(
-    summary: Summary, plan: ContactPlan, history: History, bundles: pl.DataFrame
+    summary: Summary,
+    plan: ContactPlan,
+    history: History,
+    bundles: pl.DataFrame,
+    geometry: Geometry | None = None,
 ) -> str:
     """The whole page as HTML.
 
@@ -47,13 +53,18 @@ def report_page(
         plan: its contact plan.
         history: its events, grouped.
         bundles: its bundle table.
+        geometry: where its nodes and bodies were, if that is known.
     """
     axis = TimeAxis.of(history.end_s, summary["start_utc"])
+    where: dict[str, Figure] = {}
+    if geometry is not None:
+        where["map"] = geometry_map(geometry, history.end_s)
     uses = link_use(history, plan)
     drawn: dict[str, Figure] = {
         "contacts": figures.contact_chart(history, plan, uses, axis),
         "links": figures.link_bars(uses),
         "storage": figures.storage_lines(history, axis),
+        **where,
     }
     if summary["bundles"]["delivered"]:
         drawn["latency"] = figures.latency_by_flow(bundles)
@@ -69,6 +80,7 @@ def report_page(
         chart(drawn, "links", "Link use", _LINKS_LEAD, _ltp_table(summary)),
         chart(drawn, "storage", "Storage", _STORAGE_LEAD),
         chart(drawn, "hops", "Hops", _hops_lead(summary)),
+        chart(drawn, "map", "Where everything was", _MAP_LEAD),
         section("losses", "What was lost, and why", _loss_table(summary, bundles)),
         section("again", "Run it again", _again(summary)),
     ]
@@ -86,6 +98,10 @@ _IDEAL_LEAD = (
     "slower way."
 )
 _LINKS_LEAD = "What was sent over each link, of what it could have carried while it was up."
+_MAP_LEAD = (
+    "The run from the ecliptic's north, true to scale; a dot stands where a thing was at the end. "
+    "Left about the Earth, right about the Sun."
+)
 _STORAGE_LEAD = "The most that a node's store held at any moment, for the nodes that held most."
 
 

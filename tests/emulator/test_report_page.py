@@ -6,6 +6,8 @@ import json
 import math
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
@@ -13,6 +15,7 @@ from streams import PLAN, SIMPLE, delivered, hop, in_order, sourced, story
 
 from dtn.contact_plan import ContactPlan
 from dtn.events import BundleDeleted, ContactEnded, Event, FrameLate
+from emulator.geometry import Geometry, Track
 from emulator.log import LogHeader
 from emulator.reports.figures import merged
 from emulator.reports.history import Opening
@@ -168,3 +171,31 @@ def test_a_picture_shows_contacts_where_they_were_and_latencies_as_they_were():
     text = "".join(svg.itertext())
     assert "median latency 103 s, ideal 103 s" in text
     assert "88 s wait, 10 s queue, 2 s airtime, 3 s light" in text
+
+
+def test_a_notebook_shows_the_numbers_and_escapes_names() -> None:
+    shown = _result(SIMPLE, scenario=EVIL)._repr_html_()
+    assert "<img" not in shown
+    assert "103 s (ideal 103 s)" in shown
+
+
+def test_the_map_ends_where_the_tracks_do_and_is_there_only_with_a_geometry() -> None:
+    assert "map" not in _Page(_result(SIMPLE).page()).figures
+    still = Track(name="sun", parent="", start_s=0.0, step_s=500.0, error_km=0.0, km=(0,) * 6)
+    earth = replace(still, name="earth", parent="sun", km=(150_000_000, 0, 0, 150_000_000, 9, 0))
+    moon = replace(still, name="moon", parent="earth", km=(380_000, 0, 0, 0, 380_000, 0))
+    far = replace(still, name=EVIL, parent="earth", km=(10_000, 0, 0, 20_000, 0, 0))
+    near = replace(still, name="site", parent="earth", km=(6378, 0, 0, 6378, 0, 0))
+    geometry = Geometry(
+        radii_km={"sun": 1.0, "earth": 1.0, "moon": 1.0},
+        bodies=(still, earth, moon),
+        nodes=(far, near),
+    )
+    page = _Page(replace(_result(SIMPLE), geometry=geometry).page())
+    drawn = page.figures["map"]["data"]
+    ends = {(path["name"], path["xaxis"]): (path["x"][-1], path["y"][-1]) for path in drawn}  # type: ignore[attr-defined]
+    end = SIMPLE[-1].t_s / 500.0  # the tracks go on; the run does not
+    assert ends["moon", "x"] == pytest.approx((380 * (1 - end), 380 * end), rel=1e-4)
+    assert ends[escape(EVIL), "x"] == pytest.approx((10 + 10 * end, 0.0), rel=1e-4)
+    assert ends["earth", "x2"] == pytest.approx((150.0, 0.0), abs=1e-4)
+    assert "site" not in {name for name, _ in ends}
