@@ -6,10 +6,12 @@ answer by name. A node is sampled once and asked many times.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import product
+from pathlib import Path as FilePath
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -26,18 +28,24 @@ from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.dynamics import DeepSpace
 from topology.ephemeris import Sky
 from topology.geometry import geometric_s, light_time, light_time_received
+from topology.lagrange import LagrangePoint
 from topology.laser import Terminal, rate_bps
 from topology.mass_driver import Muzzle
 from topology.mass_driver import launch as launch_path
 from topology.mass_driver import report as launch_report
 from topology.network import PlannedNode, surroundings
+from topology.oem import oem_path
 from topology.orbits import TleOrbit, orbit_from_elements, orbit_from_state
 from topology.paths import Path
 from topology.planner import PlanOptions, plan_contacts
 from topology.sites import moon_site, site
+from topology.spk import SpkPath
 from topology.track import track
 from topology.visibility import End, HorizonMask
 from topology.windows import Window, windows
+
+OLD_TLE_D = 14.0
+"""Days from a TLE's epoch after which its age is worth a word: SGP4 loses 1-3 km a day."""
 
 
 class LightTime(NamedTuple):
@@ -272,6 +280,18 @@ class ScenarioSky:
                 end_s = self.scenario.duration_s
                 yield Contact(source, destination, 0.0, end_s, link.rate_bps, link.owlt_s)
 
+    def _tle(self, line_1: str, line_2: str) -> TleOrbit:
+        orbit = TleOrbit(self.sky, line_1, line_2)
+        if orbit.age_d > OLD_TLE_D:
+            warnings.warn(
+                f"{self.scenario.file}: the TLE of {line_2[2:7].strip()} is {orbit.age_d:.0f} days from the"
+                f" end of the scenario farthest from it: SGP4 is off by about {2 * orbit.age_d:.0f} km"
+                " then; take a newer one",
+                UserWarning,
+                stacklevel=2,
+            )
+        return orbit
+
     @contextmanager
     def _named(self, key: str) -> Iterator[None]:
         """Say where in the file a value is that cannot stand."""
@@ -282,8 +302,15 @@ class ScenarioSky:
             raise BadInput(Fault(file, f"{key}.{bad.key}", str(bad.value), bad.mend)) from None
 
     def _orbit(self, orbit: Orbit) -> Path:
+        beside = self.scenario.file.parent
         if orbit.tle is not None:
-            return TleOrbit(self.sky, *orbit.tle)
+            return self._tle(*orbit.tle)
+        if orbit.oem is not None:
+            return oem_path(self.sky, _text(beside / orbit.oem))
+        if orbit.spk is not None:
+            return SpkPath(self.sky, beside / orbit.spk.file, orbit.spk.target)
+        if orbit.lagrange is not None:
+            return LagrangePoint(self.sky, orbit.lagrange.bodies, orbit.lagrange.point)
         assert orbit.epoch is not None
         if orbit.elements is not None:
             elements = orbit.elements.model_dump()
@@ -293,3 +320,12 @@ class ScenarioSky:
         return orbit_from_state(
             self.sky, orbit.body, orbit.epoch, orbit.position_km, orbit.velocity_km_s
         )
+
+
+def _text(path: FilePath) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInput(Fault(str(path), "", "", "there is no such file: check its name")) from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise BadInput(Fault(str(path), "", "", f"cannot be read as text: {fault}")) from None

@@ -8,6 +8,7 @@ file, key, value, mend.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 import typer
@@ -85,6 +86,7 @@ def _lightlag() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; always ends in SystemExit: 0 done, 1 failed, 2 unusable input."""
+    warnings.formatwarning = lambda message, *_rest: f"lightlag: {message}\n"
     try:
         app(args=None if arguments is None else list(arguments), prog_name="lightlag")
     except BadInput as bad:

@@ -51,8 +51,22 @@ class Elements(Table):
     mean_anomaly_deg: float = 0.0
 
 
+class Spk(Table):
+    """An object in an SPK file of the user's, by NAIF's number."""
+
+    file: str
+    target: int
+
+
+class Lagrange(Table):
+    """A Lagrange point of two bodies, the heavier first: an illustration, no craft sits there."""
+
+    bodies: tuple[str, str]
+    point: int = Field(ge=1, le=5)
+
+
 class Orbit(Table):
-    """A path about a body: a state (ICRF axes, body-centred) or elements to integrate, or a TLE."""
+    """A path: a state (ICRF axes, body-centred) or elements to integrate, a TLE, a file, a Lagrange point."""
 
     body: Body = "earth"
     epoch: Utc | None = None
@@ -60,15 +74,21 @@ class Orbit(Table):
     velocity_km_s: Vector | None = None
     elements: Elements | None = None
     tle: tuple[str, str] | None = None
+    oem: str | None = None
+    spk: Spk | None = None
+    lagrange: Lagrange | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Orbit:
         has_state = self.position_km is not None or self.velocity_km_s is not None
-        if sum((has_state, self.elements is not None, self.tle is not None)) != 1:
-            raise _mend("give one of: position_km with velocity_km_s, elements, tle")
+        others = (self.elements, self.tle, self.oem, self.spk, self.lagrange)
+        if has_state + sum(other is not None for other in others) != 1:
+            raise _mend(
+                "give one of: position_km with velocity_km_s, elements, tle, oem, spk, lagrange"
+            )
         if has_state and (self.position_km is None or self.velocity_km_s is None):
             raise _mend("give both position_km and velocity_km_s")
-        if self.tle is None and self.epoch is None:
+        if (has_state or self.elements is not None) and self.epoch is None:
             raise _mend(
                 "add epoch, the date of the state or elements, such as 2026-12-01T00:00:00Z"
             )
