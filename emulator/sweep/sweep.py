@@ -176,8 +176,19 @@ def geometry(scenario: Scenario) -> str:
         del told["seed"]
     for table in (*told["nodes"], *(driver["satellites"] for driver in told["mass_driver"])):
         del table["store_bytes"]
-    text = json.dumps([told, str(scenario.file.parent.resolve()), code_digest()], sort_keys=True)
+    files = [hashlib.sha256(f.read_bytes()).hexdigest() for f in _files(told, scenario.file.parent)]
+    text = json.dumps([told, files, code_digest()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _files(told: object, folder: Path) -> Iterator[Path]:
+    """The files that a scenario names: horizon masks, orbits, clouds."""
+    if isinstance(told, str):
+        if told and "\n" not in told and (folder / told).is_file():
+            yield folder / told
+    elif isinstance(told, dict | list):
+        for value in told.values() if isinstance(told, dict) else told:
+            yield from _files(value, folder)
 
 
 def _plans(study: Study, folder: Path, crew: Crew, say: Tell) -> dict[tuple[int, int], Planned]:

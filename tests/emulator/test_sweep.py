@@ -11,6 +11,7 @@ import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
+from emulator.scenario import load as load_scenario
 from emulator.sweep.crew import Here, Processes, Task
 from emulator.sweep.study import load
 from emulator.sweep.sweep import RESULTS, STATISTICS, StudyResult, geometry, sweep
@@ -237,6 +238,19 @@ def test_what_moves_a_link_is_planned_anew(tmp_path: Path) -> None:
     study = load(parameter_study(tmp_path, '"links.0.owlt_s" = [2.0, 3.0]'))
     digests = [geometry(variant.scenario) for variant in study.variants if variant.scenario]
     assert len(set(digests)) == 2
+
+
+def test_what_a_file_says_that_a_scenario_names_is_part_of_its_geometry(tmp_path: Path) -> None:
+    digests = []
+    for elevation in ("5", "9"):
+        mask = f"azimuth_deg,elevation_deg\n0,{elevation}\n180,{elevation}\n"
+        (tmp_path / "mask.csv").write_text(mask)
+        file = tmp_path / "two.toml"
+        site = 'site = { body = "earth", latitude_deg = 28, longitude_deg = -16 }'
+        station = f'role = "earth-station"\n{site}\nhorizon_mask = "mask.csv"'
+        file.write_text(SCENARIO.replace('role = "gateway"', station, 1))
+        digests.append(geometry(load_scenario(file)))
+    assert digests[0] != digests[1]
 
 
 @pytest.mark.parametrize(
