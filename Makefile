@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo picture screenshot test test-all check bench bench-peers setup clean
+.PHONY: demo picture screenshot test test-all test-docker check bench bench-peers setup clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -38,6 +38,10 @@ fuzz: $(VENV)/installed  ## more than a million mutated bundles, segments and st
 
 conformance: $(VENV)/installed  ## docs/conformance.md from the tests' row markers
 	$(BIN)/python -m tests.conformance
+
+test-docker: $(VENV)/installed  ## the constellation in docker; makes the base images where there is no registry
+	.ci/base-image
+	$(BIN)/python -m pytest tests/docker -m docker
 
 check: $(VENV)/installed  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

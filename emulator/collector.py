@@ -91,6 +91,7 @@ class Collector:
         self._posts = Posts()
         self._connection = Connection(
             broker,
+            identifier=f"{topics.run}-collector",
             subscriptions=(topics.event("+"), topics.status("+"), topics.control("clock")),
             receive=self._receive,
             outboxes=(self._posts,),
@@ -263,6 +264,9 @@ class Collector:
                 station.deaths_s.append(self.emulated_s())
             station.status = replace(station.status, state="dead")
             return
+        known = station.status
+        if known is not None and known.state == "dead" and known.process == status.process:
+            del station.deaths_s[-1:]  # cut off, not dead
         station.status = status
         station.heard_at = time.monotonic()
         sent_at = datetime.fromisoformat(status.sent_at)

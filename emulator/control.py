@@ -78,6 +78,7 @@ class Status(Document):
         state: ready, running, ended (its clock is), done (all is told), stopped or dead.
         sha256: of the run's setup as the node has it.
         version: of Lightlag.
+        process: which it is; another one after a restart.
         sent_at: by its own clock, ISO 8601 in UTC.
         emulated_s: where its clock stands.
         events: how many it has recorded.
@@ -91,6 +92,7 @@ class Status(Document):
     state: State
     sha256: str = ""
     version: str = ""
+    process: str = ""
     sent_at: str = ""
     emulated_s: float = 0.0
     events: int = 0

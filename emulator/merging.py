@@ -118,19 +118,28 @@ def _lost(
                 if arrives_s > duration_s:
                     yield BundleInFlight(duration_s, node, event.bundle, event.neighbour)
                     continue
-                is_down = any(
-                    since <= arrives_s and event.t_s <= until
-                    for since, until in absences[event.neighbour]
-                )
-                reason = RECEIVER_DOWN if is_down else NOT_RECEIVED
+                flight_s = (event.t_s, arrives_s)
+                reason = NOT_RECEIVED
+                if _overlaps(absences[event.neighbour], flight_s):
+                    reason = RECEIVER_DOWN
+                elif _overlaps(absences[node], flight_s):
+                    reason = PROCESS_DIED  # the sender's, before the broker had the frame
                 yield FrameLost(arrives_s, event.neighbour, node, event.bundle, size, reason)
 
 
+def _overlaps(absences: list[tuple[float, float]], flight_s: tuple[float, float]) -> bool:
+    return any(since <= flight_s[1] and flight_s[0] <= until for since, until in absences)
+
+
 def _absences(log: Sequence[Event], deaths_s: Sequence[float]) -> list[tuple[float, float]]:
-    """From when until when a node was away or its process dead."""
+    """From when until when a node was away or its process dead.
+
+    Its will comes some time after its death; from what it said last on, it may have been dead.
+    """
+    last_s = [max((e.t_s for e in log if e.t_s <= died_s), default=died_s) for died_s in deaths_s]
     ups = [(event.t_s, True) for event in log if isinstance(event, NodeUp)]
     downs = [(event.t_s, False) for event in log if isinstance(event, NodeDown)]
-    changes = sorted([*ups, *downs, *((t_s, False) for t_s in deaths_s)])
+    changes = sorted([*ups, *downs, *((t_s, False) for t_s in last_s)])
     changes.append((math.inf, True))
     return [(since, until) for (since, is_up), (until, _) in pairwise(changes) if not is_up]
 

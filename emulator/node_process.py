@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -30,6 +31,7 @@ from dtn.bpa import TransmissionRequest
 from dtn.eid import parse_eid
 from dtn.errors import BadInput, Fault, InvalidValue
 from dtn.events import Event
+from dtn.routing.index import index_of
 from emulator import setup_file
 from emulator.build import Network, Process, find_strategy
 from emulator.clock import EmulatedLoop
@@ -48,7 +50,7 @@ PATIENCE_S = 30.0
 FLUSH_S = 0.1
 """How often events are sent, real seconds."""
 
-HEARTBEAT_S = 1.0
+HEARTBEAT_S = 2.0
 TOLD_WITHIN_S = 60.0
 """How long it waits at the end for the collector to have everything."""
 
@@ -86,7 +88,10 @@ class NodeProcess:
         self._finished = threading.Event()
         self._told = threading.Event()
         self._is_connected = False
-        sources = {c.source for c in given.setup.plan.contacts if c.destination == name}
+        self._process = secrets.token_hex(8)
+        contacts = given.setup.plan.contacts
+        sources = {contact.source for contact in contacts if contact.destination == name}
+        neighbours = {contact.destination for contact in contacts if contact.source == name}
         self._channel = MqttChannel(
             name, sources, topics, self._loop, self._record, lambda: self._connection.wake()
         )
@@ -94,9 +99,11 @@ class NodeProcess:
         self._outboxes: list[Outbox] = [self._posts, self._channel]
         self._connection = Connection(
             broker,
+            identifier=f"{topics.run}-{name}",
             subscriptions=(
                 topics.link("+", name),
                 topics.control("+"),
+                *map(topics.status, sorted(neighbours)),
                 topics.node(name, "order"),
                 topics.node(name, "resend"),
                 topics.node(name, "have"),
@@ -114,6 +121,7 @@ class NodeProcess:
             BadInput: the broker, the store or the strategy cannot be used.
         """
         strategy = find_strategy(self._given.setup, None)
+        index_of(self._given.setup.plan)  # now, not when the clock runs
         self._connection.start(PATIENCE_S)
         self._connection.every(FLUSH_S, self._flush)
         self._connection.every(HEARTBEAT_S, self._tell)
@@ -183,6 +191,9 @@ class NodeProcess:
                     self._loop.call_soon_threadsafe(self._obey_link, LinkOrder.of(payload))
                 case "control", "finish":
                     self._finished.set()
+                case "node", "status":
+                    listens = Status.of(payload).state not in ("dead", "stopped")
+                    self._channel.neighbour_changed(rest[0], listens)
                 case _, "order":
                     self._loop.call_soon_threadsafe(self._obey, NodeOrder.of(payload))
                 case _, "resend" if self._journal is not None:
@@ -231,6 +242,7 @@ class NodeProcess:
             state=self._state,
             sha256=self._given.sha256,
             version=version("lightlag"),
+            process=self._process,
             sent_at=utc_now(),
             emulated_s=self._loop.time(),
             events=0 if self._journal is None else self._journal.count,

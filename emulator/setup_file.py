@@ -90,7 +90,10 @@ def load(path: Path) -> SetupFile:
         raise _bad(path, "lightlag", f"of version {header.get('lightlag')}; {mend}")
     if header.get("sha256") != hashlib.sha256(text.encode()).hexdigest():
         raise _bad(path, "sha256", "was changed after it was written; make it anew")
-    return SetupFile(_read(Setup, json.loads(text)), str(header["run_sha256"]))
+    try:
+        return SetupFile(_read(Setup, json.loads(text)), str(header["run_sha256"]))
+    except (KeyError, TypeError, ValueError) as fault:
+        raise _bad(path, "", f"was written by another state of this version ({fault!r})") from None
 
 
 def _bad(path: Path, key: str, mend: str) -> BadInput:

@@ -61,6 +61,11 @@ EXAMPLES = (
     (scenario_commands.validate, "lightlag validate scenarios/moonbase-alpha.toml"),
     (scenario_commands.schema, "lightlag schema > scenario.schema.json"),
     (
+        constellation_commands.compose,
+        "lightlag compose scenarios/moonbase-alpha.toml -o docker-compose.yml",
+    ),
+    (constellation_commands.setup, "lightlag setup scenarios/earth-moon.toml -o setup.json"),
+    (
         constellation_commands.node,
         "lightlag node teide --setup teide.json --broker mqtt://localhost --folder stores/teide",
     ),

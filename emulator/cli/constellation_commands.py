@@ -1,4 +1,4 @@
-"""Commands of a constellation in many processes: node, collect."""
+"""Commands of a constellation in many processes: setup, compose, node, collect."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 
 from dtn.errors import BadInput, Fault
-from emulator.cli.options import JsonOption
-from emulator.cli.output import print_json, stdout
+from emulator import scenario as scenarios
+from emulator.cli.options import JsonOption, ScenarioFile
+from emulator.cli.output import print_json, stdout, write_whole
 
 SetupFileOption = Annotated[
     Path, typer.Option("--setup", metavar="FILE", help="The run's setup, made beforehand.")
@@ -31,6 +32,9 @@ CaOption = Annotated[
     Path | None, typer.Option("--ca", metavar="FILE", help="Certificate that proves the broker.")
 ]
 
+AHEAD_S = 3.0
+"""From setting the clock to its start: machines are busy when containers come up."""
+
 
 def finite_rate(rate: str) -> float:
     """A rate for processes, which share a real clock.
@@ -45,6 +49,49 @@ def finite_rate(rate: str) -> float:
         mend = "processes share a real clock: give --rate 60, say, or leave out --processes"
         raise BadInput(Fault("", "--rate", rate, mend))
     return number
+
+
+def setup(
+    scenario: ScenarioFile,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")
+    ],
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help='Stop then, such as "10d" or "6h".')
+    ] = None,
+) -> None:
+    """Work out all that processes of a constellation need: contacts, traffic, faults.
+
+    Who reads the file needs neither the scenario nor ephemerides.
+    """
+    from emulator.cli.progress import progress
+    from emulator.one_process import until_seconds
+    from emulator.setup import changed, from_scenario
+    from emulator.setup_file import save
+
+    loaded = scenarios.load(scenario)
+    until_s = until_seconds(until)
+    with progress(loaded.start, loaded.duration_s) as tell:
+        resolved = from_scenario(loaded, tell)
+    save(changed(resolved, seed=None, strategy=None, until_s=until_s), output)
+
+
+def compose(
+    scenario: ScenarioFile,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")
+    ] = Path("docker-compose.yml"),
+) -> None:
+    """Write a compose file: a container a node, a broker, a collector with a page.
+
+    It belongs into the folder with the Dockerfile; the scenario lies in a folder below.
+    """
+    from emulator.compose import compose as composed
+    from emulator.compose import scenario_path
+
+    loaded = scenarios.load(scenario)
+    file = scenario_path(scenario, output.resolve().parent)
+    write_whole(output, composed(loaded.name, file, tuple(loaded.ipn_numbers())))
 
 
 def node(
@@ -125,7 +172,7 @@ def collect(
     is_stopped = False
     try:
         collector.wait_until_ready(patience)
-        collector.start(speed)
+        collector.start(speed, ahead_s=AHEAD_S)
         with progress(given.setup.start, given.setup.duration_s) as tell:
             collector.wait_until_over(lambda part: tell("run", part), strict=strict)
     except (KeyboardInterrupt, SystemExit):

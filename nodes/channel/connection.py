@@ -98,6 +98,7 @@ class Connection:
 
     Args:
         broker: where, and as whom.
+        identifier: the client's; a connection made anew then ends the old one at the broker.
         subscriptions: topics to receive.
         receive: takes topic and payload of what comes, on the connection's thread.
         outboxes: what goes out, the first before the others.
@@ -109,6 +110,7 @@ class Connection:
         self,
         broker: Broker,
         *,
+        identifier: str = "",
         subscriptions: Sequence[str] = (),
         receive: Callable[[str, bytes], object] = lambda topic, payload: None,
         outboxes: Sequence[Outbox] = (),
@@ -117,6 +119,7 @@ class Connection:
     ) -> None:
         self.connections = 0
         self._broker = broker
+        self._identifier = identifier
         self._subscriptions = subscriptions
         self._receive = receive
         self._outboxes = outboxes
@@ -202,20 +205,12 @@ class Connection:
             before = self.connections
             try:
                 await self._session()
+                return  # closed, and everything is sent
             except aiomqtt.MqttError as fault:
                 self._refused(fault)
-            if self._closing:
-                return
             pause_s = FIRST_PAUSE_S if self.connections > before else pause_s
-            self._something.clear()
-            with contextlib.suppress(TimeoutError):  # a wake-up is no reason to hurry, closing is
-                await asyncio.wait_for(self._closed(), pause_s)
+            await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-
-    async def _closed(self) -> None:
-        while not self._closing:
-            await self._something.wait()
-            self._something.clear()
 
     def _refused(self, fault: aiomqtt.MqttError) -> None:
         if self._settled.is_set():
@@ -262,6 +257,7 @@ class Connection:
         return aiomqtt.Client(
             broker.host,
             broker.port,
+            identifier=self._identifier or None,
             username=broker.user or None,
             password=broker.password or None,
             protocol=aiomqtt.ProtocolVersion.V5,

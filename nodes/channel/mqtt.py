@@ -4,11 +4,14 @@ The sender has stamped the arrival; the receiver holds the frame until then, so 
 takes is hidden inside the light time. Each link has its topic. Small frames that wait together go
 as one message, and the more waits the more goes together, so that a batch costs no time.
 
+A frame goes out when its receiver listens: the broker forgets what nobody has subscribed to. So it
+waits for a connection, and for the receiver's status on that connection, as long as its light time
+lasts; when it is due, it is lost (`FrameLost`). What was on the way when a connection broke goes out
+again, with its number, by which the receiver knows it if it came before.
+
 What waits is bounded: beyond MOST_WAITING_BYTES the sending loop is stopped until the broker has
-taken some, and is late for it, which `FrameLate` will show. Without a connection nobody could be
-waited for: what waits longest is lost then (`FrameLost`), as is what was due before the connection
-was there again. What the light time leaves time for goes out again, with its number, by which the
-receiver knows it if it came before.
+taken some, and is late for it, which `FrameLate` will show; of what nobody listens to, that which
+waits longest is lost.
 
 It refuses frames from nodes that have no link to this one, and messages that are no frames; both
 are counted.
@@ -41,7 +44,7 @@ BATCH_BYTES = 64_000
 
 BATCH_FRAMES = 1000
 
-BROKER_UNREACHABLE = "broker unreachable"
+UNREACHABLE = "receiver unreachable"
 
 
 class SharedTimers(Timers, Protocol):
@@ -78,7 +81,7 @@ class MqttChannel:
         self.arrivals = Arrivals(timers, record)
         self.refused = 0
         self.malformed = 0
-        self._node = node
+        self.node = node
         self._sources = frozenset(sources)
         self._topics = topics
         self._timers = timers
@@ -89,14 +92,13 @@ class MqttChannel:
         self._waiting: dict[str, deque[Named]] = {}
         self._waiting_bytes = 0
         self._on_the_way: dict[int, list[Named]] = {}
-        self._connected = False
-        self._was_cut = False
+        self._listening: set[str] = set()
 
     # -- on the emulated loop
 
     def attach(self, node: str, receive: Receive) -> None:
         """The node is up: hand it what arrives from now on."""
-        assert node == self._node
+        assert node == self.node
         self.arrivals.receive = receive
 
     def detach(self, node: str) -> None:
@@ -109,11 +111,9 @@ class MqttChannel:
             self._waiting.setdefault(frame.destination, deque()).append(Named(frame, bundle_id))
             self._waiting_bytes += _octets(frame)
             while self._waiting_bytes > MOST_WAITING_BYTES:
-                if self._connected:
+                if not self._lose_the_oldest():
                     self._wake()
                     self._changed.wait()
-                else:
-                    self._lose_the_oldest()
         self._wake()
 
     def end(self, now_s: float) -> None:
@@ -129,11 +129,20 @@ class MqttChannel:
             self._waiting.clear()
             self._waiting_bytes = 0
 
-    def _lose_the_oldest(self) -> None:
-        frames = min(filter(None, self._waiting.values()), key=lambda each: each[0].frame.sent_s)
+    def _lose_the_oldest(self) -> bool:
+        """Of what nobody listens to; False if there is none."""
+        unheard = [
+            frames
+            for destination, frames in self._waiting.items()
+            if frames and destination not in self._listening
+        ]
+        if not unheard:
+            return False
+        frames = min(unheard, key=lambda each: each[0].frame.sent_s)
         named = frames.popleft()
         self._waiting_bytes -= _octets(named.frame)
         self._lose(named)
+        return True
 
     def _lose(self, named: Named) -> None:
         frame = named.frame
@@ -144,33 +153,45 @@ class MqttChannel:
             frame.source,
             named.bundle_id,
             frame.size_bytes,
-            BROKER_UNREACHABLE,
+            UNREACHABLE,
         )
         self._timers.schedule(t_s, self._record, lost)
 
     # -- on the connection's thread
 
     def connection_changed(self, connected: bool) -> None:
-        """The connection was made, or is lost."""
+        """The connection was made, or is lost: who listens is to be heard anew."""
+        if not connected:
+            with self._changed:
+                self._listening.clear()
+                self._changed.notify_all()
+
+    def neighbour_changed(self, node: str, listens: bool) -> None:
+        """A neighbour has said that it is there, or the broker that it is not."""
         with self._changed:
-            self._connected = connected
-            self._was_cut |= not connected
+            if listens:
+                self._listening.add(node)
+            else:
+                self._listening.discard(node)
             self._changed.notify_all()
+        self._wake()
 
     def take(self) -> Message | None:
         """The next frames that go to one neighbour together."""
         with self._changed:
-            if self._was_cut:
-                self._give_up_what_is_past()
             for destination, frames in self._waiting.items():
-                if frames:
-                    batch = self._batch(frames)
-                    self._waiting[destination] = self._waiting.pop(destination)  # the others' turn
-                    topic = self._topics.link(self._node, destination)
-                    message = Message(topic, encode_batch(self._session, batch))
-                    self._on_the_way[id(message)] = batch
-                    self._changed.notify_all()
-                    return message
+                if not frames:
+                    continue
+                if destination not in self._listening:
+                    self._give_up_what_is_past(frames)
+                    continue
+                batch = self._batch(frames)
+                self._waiting[destination] = self._waiting.pop(destination)  # the others' turn
+                topic = self._topics.link(self.node, destination)
+                message = Message(topic, encode_batch(self._session, batch))
+                self._on_the_way[id(message)] = batch
+                self._changed.notify_all()
+                return message
         return None
 
     def sent(self, message: Message) -> None:
@@ -195,7 +216,7 @@ class MqttChannel:
             self.refused += 1
             return
         try:
-            session, frames = decode_batch(payload, source, self._node)
+            session, frames = decode_batch(payload, source, self.node)
         except MalformedFrames:
             self.malformed += 1
             return
@@ -213,19 +234,13 @@ class MqttChannel:
         self._waiting_bytes -= size_bytes
         return [frames.popleft() for _ in range(count)]
 
-    def _give_up_what_is_past(self) -> None:
-        """After a cut: what can no longer be there in time is lost."""
-        self._was_cut = False
+    def _give_up_what_is_past(self, frames: deque[Named]) -> None:
+        """Nobody listened before these were due: they are lost. Links do not reorder much."""
         now_s = self._timers.reading_s()
-        for destination, frames in self._waiting.items():
-            kept: deque[Named] = deque()
-            for named in frames:
-                if named.frame.arrives_s > now_s:
-                    kept.append(named)
-                else:
-                    self._waiting_bytes -= _octets(named.frame)
-                    self._timers.call_soon_threadsafe(self._lose, named)
-            self._waiting[destination] = kept
+        while frames and frames[0].frame.arrives_s <= now_s:
+            named = frames.popleft()
+            self._waiting_bytes -= _octets(named.frame)
+            self._timers.call_soon_threadsafe(self._lose, named)
 
 
 def _octets(frame: Frame) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -15,7 +16,7 @@ from dtn.events import BundleInFlight, Event, FrameLate, FrameLost
 from emulator.clock import EmulatedLoop
 from emulator.mosquitto import Mosquitto
 from nodes.channel.channel import Channel, Receive
-from nodes.channel.connection import Connection
+from nodes.channel.connection import Connection, Message, Posts
 from nodes.channel.frame import Frame
 from nodes.channel.local import LocalChannel
 from nodes.channel.mqtt import MqttChannel
@@ -62,23 +63,26 @@ class MqttEnds:
         self.events: list[Event] = []
         topics = Topics(f"test-{next(runs)}")
         self.connections: list[Connection] = []
+        self._heard = threading.Event()
         ends = []
         for name, sources in (("a", ()), ("b", ("a",))):
             channel = MqttChannel(name, sources, topics, loop, self.events.append, self._wake)
             ends.append(channel)
+            posts = Posts()
             self.connections.append(
                 Connection(
                     mosquitto.broker,
-                    subscriptions=(topics.link("+", name),),
-                    receive=receiver(channel),
-                    outboxes=(channel,),
-                    changed=channel.connection_changed,
+                    subscriptions=(topics.link("+", name), topics.status("+")),
+                    receive=receiver(channel, self._heard),
+                    outboxes=(posts, channel),
+                    changed=announcer(channel, posts, Message(topics.status(name), b"here")),
                 )
             )
         self.a, self.b = ends
         self.topics = topics
-        for connection in self.connections:
+        for connection in reversed(self.connections):
             connection.start()
+        assert self._heard.wait(10.0)  # a knows that b listens
 
     def _wake(self) -> None:
         for connection in self.connections:
@@ -96,11 +100,26 @@ class MqttEnds:
             connection.close()
 
 
-def receiver(channel: MqttChannel) -> Callable[[str, bytes], None]:
+def receiver(channel: MqttChannel, heard: threading.Event) -> Callable[[str, bytes], None]:
     def receive(topic: str, payload: bytes) -> None:
-        channel.receive(topic.split("/")[3], payload)
+        _, _, kind, node, _ = topic.split("/")
+        if kind == "link":
+            channel.receive(node, payload)
+        else:
+            channel.neighbour_changed(node, True)
+            if channel.node == "a" and node == "b":
+                heard.set()
 
     return receive
+
+
+def announcer(channel: MqttChannel, posts: Posts, status: Message) -> Callable[[bool], None]:
+    def changed(connected: bool) -> None:
+        channel.connection_changed(connected)
+        if connected:
+            posts.put(status._replace(retain=True))
+
+    return changed
 
 
 @contextmanager
@@ -236,5 +255,5 @@ def test_frames_go_out_again_after_the_broker_was_killed_if_their_light_time_las
         both.run(21.0)
         assert came == [(20.0, hopeful)]
         assert [event.reason for event in both.events if isinstance(event, FrameLost)] == [
-            "broker unreachable"
+            "receiver unreachable"
         ]

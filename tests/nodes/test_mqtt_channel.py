@@ -130,6 +130,7 @@ def test_without_a_connection_what_waits_longest_is_lost_when_there_is_no_more_r
 def test_frames_that_wait_together_go_as_one_message_up_to_its_size() -> None:
     with EmulatedLoop() as loop:
         channel = MqttChannel("a", [], Topics("t"), loop, [].append, lambda: None)
+        channel.neighbour_changed("b", True)
         for number in range(40):
             channel.send(Frame("a", "b", number, 0.0, 1.0, 4000, bytes(4000)), "")
         batches = []
@@ -156,3 +157,40 @@ def test_a_broker_is_named_by_its_address(url: str, broker: Broker) -> None:
 def test_what_is_no_address_of_a_broker_is_bad_input(url: str) -> None:
     with pytest.raises(BadInput, match="--broker"):
         parse_broker(url)
+
+
+def test_a_frame_waits_for_its_receiver_to_listen_as_long_as_its_light_time_lasts() -> None:
+    events: list[Event] = []
+    with EmulatedLoop() as loop:
+        channel = MqttChannel("a", [], Topics("t"), loop, events.append, lambda: None)
+        channel.send(Frame("a", "b", 0, 0.0, 1.0, 0, b""), "bundle-0")
+        channel.send(Frame("a", "b", 1, 0.0, 9.0, 0, b""), "bundle-1")
+        assert channel.take() is None
+        loop.schedule(2.0, lambda: None)
+        loop.run()
+        assert channel.take() is None
+        channel.neighbour_changed("b", True)
+        message = channel.take()
+        assert message is not None
+        (sent,) = decode_batch(message.payload, "a", "b")[1]
+        loop.run()
+    assert sent.bundle_id == "bundle-1"
+    assert events == [FrameLost(2.0, "b", "a", "bundle-0", 0, "receiver unreachable")]
+
+
+def test_what_was_on_the_way_when_the_connection_broke_goes_again_before_what_came_later() -> None:
+    with EmulatedLoop() as loop:
+        channel = MqttChannel("a", [], Topics("t"), loop, [].append, lambda: None)
+        channel.neighbour_changed("b", True)
+        channel.send(Frame("a", "b", 0, 0.0, 9.0, 0, b""), "")
+        message = channel.take()
+        assert message is not None
+        channel.send(Frame("a", "b", 1, 0.0, 9.0, 0, b""), "")
+        channel.connection_changed(False)
+        channel.returned(message)
+        assert channel.take() is None
+        channel.neighbour_changed("b", True)
+        again = channel.take()
+    assert again is not None
+    frames = decode_batch(again.payload, "a", "b")[1]
+    assert [named.frame.sequence for named in frames] == [0, 1]

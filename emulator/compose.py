@@ -1,0 +1,193 @@
+"""A compose file for a scenario: a service a node, a broker, a collector, and one that prepares them.
+
+    prepare     once, as root without a network: certificates, passwords and setups into the volumes
+    broker      Mosquitto with TLS; a credential and a list of topics for each node
+    NODE        one process, one volume; sees no other's
+    collector   starts the clock, keeps log and report, serves the page on the host's loopback
+
+The networks: `links` leads nowhere outside; the collector alone is on `page` too. Every service but
+`prepare` runs as a user without rights on a root file system that it cannot write to.
+
+Good for `docker compose` and `docker-compose` 1.29. It is JSON in YAML's block style: YAML takes
+every JSON text for what it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from dtn.errors import BadInput, Fault
+from emulator.prepare import BROKER, COLLECTOR, OPERATOR, PORT
+
+USER = 10001
+HOME = "/var/lib/lightlag"
+VOLUMES = "/volumes"
+DEFAULT_RATE = "60"
+
+Value = str | int | bool | Sequence["Value"] | Mapping[str, "Value"]
+
+
+def compose(name: str, scenario: str, nodes: Sequence[str]) -> str:
+    """The text of a compose file.
+
+    Args:
+        name: the scenario's.
+        scenario: its file, from the folder with the Dockerfile.
+        nodes: names of all nodes, in order.
+
+    Raises:
+        BadInput: a node's name is that of another service.
+    """
+    taken = [node for node in nodes if node in (BROKER, COLLECTOR, OPERATOR, "prepare")]
+    if taken:
+        mend = "is the name of a service: call the node otherwise"
+        raise BadInput(*(Fault(scenario, "nodes", node, mend) for node in taken))
+    services: dict[str, Value] = {
+        "prepare": _prepare(name, scenario, nodes),
+        BROKER: _broker(),
+        COLLECTOR: _collector(name),
+    }
+    services |= {node: _node(name, node) for node in nodes}
+    volumes = [BROKER, COLLECTOR, OPERATOR, *nodes]
+    document: dict[str, Value] = {
+        "services": services,
+        "volumes": {volume: {} for volume in volumes},
+        "networks": {"links": {"internal": True}, "page": {}},
+    }
+    head = (
+        f"# The constellation of {scenario}: `docker compose up`, then http://localhost:8080.\n"
+        f"# Made by `lightlag compose {scenario}`. RATE is emulated seconds in a real one, PAGE_PORT\n"
+        "# the page's, PYTHON_BASE and BROKER_BASE the base images.\n"
+    )
+    return head + "\n".join(_yaml(document)) + "\n"
+
+
+def _image(name: str) -> dict[str, Value]:
+    """The one that is built for `prepare`, and never looked for elsewhere."""
+    return {"image": f"lightlag/{name}", "pull_policy": "never"}
+
+
+def _prepare(name: str, scenario: str, nodes: Sequence[str]) -> Value:
+    volumes = [f"{volume}:{VOLUMES}/{volume}" for volume in (BROKER, COLLECTOR, OPERATOR, *nodes)]
+    words = ["python3", "-m", "emulator.prepare", "--setup", "/opt/setup.json"]
+    words += ["--into", VOLUMES, "--owner", str(USER)]
+    arguments: dict[str, Value] = {
+        "PYTHON_BASE": "${PYTHON_BASE:-python:3.11-slim}",
+        "SCENARIO": scenario,
+    }
+    return {
+        "image": f"lightlag/{name}",
+        "build": {"context": ".", "args": arguments},
+        "command": words,
+        "user": "0:0",
+        "network_mode": "none",
+        **_hardened(),
+        "cap_add": ["CHOWN", "DAC_OVERRIDE", "FOWNER"],
+        "tmpfs": [f"{VOLUMES}:mode=0755"],
+        "volumes": volumes,
+        "mem_limit": "512m",
+    }
+
+
+def _broker() -> Value:
+    listening = f"grep -qi ':{PORT:04X} .* 0A ' /proc/net/tcp /proc/net/tcp6"
+    return {
+        "image": "${BROKER_BASE:-eclipse-mosquitto:2.0}",
+        "command": ["/usr/sbin/mosquitto", "-c", "/mosquitto/lightlag/mosquitto.conf"],
+        "user": f"{USER}:{USER}",
+        **_hardened(),
+        "volumes": [f"{BROKER}:/mosquitto/lightlag:ro"],
+        "networks": ["links"],
+        "depends_on": {"prepare": {"condition": "service_completed_successfully"}},
+        "healthcheck": _health(listening, 2),
+        "restart": "on-failure",
+        "mem_limit": "256m",
+    }
+
+
+def _node(name: str, node: str) -> Value:
+    words = ["python3", "-m", "emulator.node_process", node, *_account(node)]
+    alive = f"find {HOME}/store/alive -newermt '-20 seconds' | grep -q ."
+    return {
+        **_image(name),
+        "command": [*words, "--folder", f"{HOME}/store"],
+        "user": f"{USER}:{USER}",
+        **_hardened(),
+        "volumes": [f"{node}:{HOME}"],
+        "networks": ["links"],
+        "depends_on": {BROKER: {"condition": "service_healthy"}},
+        "healthcheck": _health(alive, 10),
+        "restart": "on-failure",
+        "mem_limit": "192m",
+        "pids_limit": 64,
+    }
+
+
+def _collector(name: str) -> Value:
+    words = ["lightlag", "collect", *_account(COLLECTOR)]
+    words += ["--rate", f"${{RATE:-{DEFAULT_RATE}}}", "--page", "0.0.0.0:8080", "--stay"]
+    asks = "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/healthz', timeout=3)"
+    return {
+        **_image(name),
+        "command": [*words, "--out", f"{HOME}/run"],
+        "user": f"{USER}:{USER}",
+        **_hardened(),
+        "volumes": [f"{COLLECTOR}:{HOME}"],
+        "networks": ["links", "page"],
+        "ports": ["127.0.0.1:${PAGE_PORT:-8080}:8080"],
+        "depends_on": {BROKER: {"condition": "service_healthy"}},
+        "healthcheck": _health(f'python3 -c "{asks}"', 15),
+        "restart": "on-failure",
+        "stop_grace_period": "1m",
+        "mem_limit": "2g",
+    }
+
+
+def _account(user: str) -> list[str]:
+    words = ["--setup", f"{HOME}/setup.json", "--broker", f"mqtts://{BROKER}:{PORT}"]
+    words += ["--user", user, "--password-file", f"{HOME}/password"]
+    return [*words, "--ca", f"{HOME}/ca.crt"]
+
+
+def _hardened() -> dict[str, Value]:
+    return {
+        "read_only": True,
+        "tmpfs": ["/tmp"],
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+    }
+
+
+def _health(command: str, interval_s: int) -> Value:
+    return {
+        "test": ["CMD-SHELL", command],
+        "interval": f"{interval_s}s",
+        "timeout": "5s",
+        "retries": 5,
+        "start_period": "30s",
+    }
+
+
+def _yaml(value: Mapping[str, Value], depth: int = 0) -> Iterator[str]:
+    """Block style for mappings, JSON for the rest."""
+    for key, item in value.items():
+        if isinstance(item, Mapping) and item:
+            yield f"{'  ' * depth}{key}:"
+            yield from _yaml(item, depth + 1)
+        else:
+            yield f"{'  ' * depth}{key}: {json.dumps(item)}"
+
+
+def scenario_path(scenario: Path, context: Path) -> str:
+    """The scenario's file as the build sees it.
+
+    Raises:
+        BadInput: it is not below the folder with the Dockerfile.
+    """
+    try:
+        return scenario.resolve().relative_to(context.resolve()).as_posix()
+    except ValueError:
+        mend = f"must be in a folder below {context}, where the Dockerfile is"
+        raise BadInput(Fault(str(scenario), "", "", mend)) from None
