@@ -20,6 +20,7 @@ import numpy as np
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, Fault, InvalidValue
 from emulator import horizon_mask, rate_file
+from emulator.launches import doubtful, flight, muzzle_of
 from emulator.scenario import Launch, Node, Orbit, Scenario, Site
 from emulator.scenario.faults import did_you_mean
 from emulator.weather import forecast
@@ -30,15 +31,13 @@ from topology.ephemeris import Sky
 from topology.geometry import geometric_s, light_time, light_time_received
 from topology.lagrange import LagrangePoint
 from topology.laser import Terminal, rate_bps
-from topology.mass_driver import Muzzle
-from topology.mass_driver import launch as launch_path
 from topology.mass_driver import report as launch_report
 from topology.network import PlannedNode, surroundings
 from topology.oem import oem_path
 from topology.orbits import TleOrbit, orbit_from_elements, orbit_from_state
 from topology.paths import Path
 from topology.planner import PlanOptions, plan_contacts
-from topology.sites import moon_site, site
+from topology.sites import site
 from topology.spk import SpkPath
 from topology.track import track
 from topology.visibility import End, HorizonMask
@@ -152,6 +151,8 @@ class ScenarioSky:
             BadInput: a node that cannot be where it is said to be.
         """
         scenario = self.scenario
+        for sentence in doubtful(scenario):
+            warnings.warn(sentence, UserWarning, stacklevel=2)
 
         def told(what: str, part: float) -> None:
             if progress is not None:
@@ -255,16 +256,10 @@ class ScenarioSky:
         driver = launch.driver
         key = f'mass_driver "{driver.name}"'
         with self._named(key):
-            place = driver.site
-            muzzle = Muzzle(
-                azimuth_deg=driver.azimuth_deg,
-                elevation_deg=driver.elevation_deg,
-                speed_m_s=driver.muzzle_speed_m_s,
-            )
-            ground = moon_site(self.sky, place.latitude_deg, place.longitude_deg, place.height_m)
             if self._deep_space is None:
                 self._deep_space = DeepSpace(self.sky, *self.sky.span_s)
-            path = launch_path(self._deep_space, ground, muzzle, launch.t_s, self.sky.span_s[1])
+            muzzle = muzzle_of(launch, self.scenario.seed)
+            path = flight(self.sky, self._deep_space, launch, muzzle, self.sky.span_s[1])
         if path.span_s[1] < self.scenario.duration_s:
             verdict = launch_report(self.sky, path, muzzle).verdict
             mend = f"{launch.name} {verdict}: change speed, azimuth or elevation"

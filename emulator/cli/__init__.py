@@ -57,6 +57,7 @@ EXAMPLES = (
         "lightlag light-time scenarios/moonbase-alpha.toml teide mars-orbiter"
         " --at 2026-12-02T00:00:00Z",
     ),
+    (sky_commands.launch, "lightlag launch scenarios/moonbase-alpha.toml"),
     (scenario_commands.new, "lightlag new my-network.toml"),
     (scenario_commands.validate, "lightlag validate scenarios/moonbase-alpha.toml"),
     (scenario_commands.schema, "lightlag schema > scenario.schema.json"),

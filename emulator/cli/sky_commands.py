@@ -1,9 +1,9 @@
-"""Commands about the sky: windows, light-time."""
+"""Commands about the sky: windows, light-time, launch."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -12,6 +12,9 @@ from dtn.errors import BadInput, Fault
 from emulator import scenario as scenarios
 from emulator.cli.options import JsonOption, ScenarioFile
 from emulator.cli.output import print_json, stdout
+
+if TYPE_CHECKING:
+    from topology.mass_driver import LaunchReport
 
 NodeA = Annotated[str, typer.Argument(metavar="A", help="A node or body.")]
 NodeB = Annotated[str, typer.Argument(metavar="B", help="Another node or body.")]
@@ -72,6 +75,50 @@ def light_time(
         light = (f"{s:.9f}" for s in (row.transmit_s, row.receive_s, row.geometric_s))
         table.add_row(_iso(row.at), *light, f"{row.range_km:.3f}", rate)
     stdout().print(table)
+
+
+def launch(scenario: ScenarioFile, json: JsonOption = False) -> None:
+    """What becomes of each satellite that the scenario's mass drivers launch, for half a year.
+
+    Energy at the muzzle, twice the energy about the Earth (C3, above 0 it leaves), closest approaches to the Earth's
+    and the Moon's centres, and the distance from the Earth after 1, 10 and 100 days.
+    """
+    from emulator.launches import fates
+
+    loaded = scenarios.load(scenario)
+    found = fates(loaded)
+    if json:
+        print_json([fate.document() for fate in found])
+        return
+    columns = ("satellite", "launched (UTC)", "m/s", "GJ/t", "C3 km2/s2", "Earth km", "Moon km")
+    days = ("1 d", "10 d", "100 d")
+    table = Table(*columns, *days, "fate", title=f"launches of {loaded.name}; distances in 1000 km")
+    for fate in found:
+        seen = fate.report
+        table.add_row(
+            fate.name,
+            f"{fate.launched:%m-%d %H:%M}",
+            f"{fate.muzzle.speed_m_s:.3f}",
+            f"{seen.energy_j_kg / 1e6:.2f}",
+            f"{seen.c3_km2_s2:+.3f}",
+            f"{seen.closest_earth_km / 1e3:.1f}",
+            "-" if seen.closest_moon_km is None else f"{seen.closest_moon_km / 1e3:.1f}",
+            *(
+                f"{seen.distance_km[day] / 1e3:.0f}" if day in seen.distance_km else "-"
+                for day in (1, 10, 100)
+            ),
+            _in_short(seen),
+        )
+    if not found:
+        stdout().print("no mass driver launches anything within the scenario")
+        return
+    stdout().print(table)
+
+
+def _in_short(seen: LaunchReport) -> str:
+    if seen.impact is not None and seen.impact_s is not None:
+        return f"hits {seen.impact} in {(seen.impact_s - seen.at_s) / 86_400:.1f} d"
+    return "escapes" if seen.escapes else "stays bound"
 
 
 def _utc(text: str) -> datetime:

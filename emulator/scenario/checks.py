@@ -12,6 +12,7 @@ from dtn.errors import Fault, InvalidValue
 from emulator.scenario.faults import did_you_mean, shown
 from emulator.scenario.tables import Scenario
 from topology.ephemeris import FIRST_UTC, LAST_UTC
+from topology.mass_driver import Muzzle
 
 Found = tuple[str, object, str]
 """Key path, value, mend."""
@@ -178,6 +179,17 @@ def _mass_drivers(scenario: Scenario) -> Iterator[Found]:
             yield f"{path}.first", driver.first, "launch within the scenario's duration"
         if driver.site.body != "moon":
             yield f"{path}.site.body", driver.site.body, 'a mass driver stands on the "moon"'
+        if driver.track_length_km is not None and driver.acceleration_limit_g is not None:
+            muzzle = Muzzle(
+                azimuth_deg=driver.azimuth_deg,
+                elevation_deg=driver.elevation_deg,
+                speed_m_s=driver.muzzle_speed_m_s,
+            )
+            needed_g = muzzle.acceleration_g(driver.track_length_km)
+            if needed_g > driver.acceleration_limit_g:
+                least_km = muzzle.track_length_km(driver.acceleration_limit_g)
+                mend = f"the speed takes {needed_g:.3g} g on this track: {least_km:.3g} km would do"
+                yield f"{path}.acceleration_limit_g", driver.acceleration_limit_g, mend
 
 
 def _traffic(scenario: Scenario) -> Iterator[Found]:

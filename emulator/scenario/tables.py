@@ -248,6 +248,8 @@ class Satellites(Table):
     name: Name
     ipn: NodeNumber
     role: Role = "satellite"
+    area_to_mass_m2_kg: float = Field(default=0.05, ge=0, le=100)
+    reflectivity: float = Field(default=1.3, ge=0, le=2)
     terminals: tuple[str, ...] = ()
     store_bytes: Bytes = Field(default=10**10, alias="store")
     agent: Agent | None = None
@@ -259,13 +261,20 @@ class Satellites(Table):
 
 
 class MassDriver(Table):
-    """A mass driver and its launches; each satellite joins the network when it is launched."""
+    """A mass driver and its launches; each satellite joins the network when it is launched.
+
+    `muzzle_speed_error_m_s`: standard deviation of the speed, drawn for each satellite from the scenario's seed.
+    `track_length_km` and `acceleration_limit_g`: if both are given, the speed must be within their reach.
+    """
 
     name: Name
     site: Site
     azimuth_deg: float = Field(ge=0, le=360)
     elevation_deg: float = Field(ge=0, le=90)
     muzzle_speed_m_s: float = Field(gt=0, le=50_000)
+    muzzle_speed_error_m_s: float = Field(default=0.0, ge=0, le=100)
+    track_length_km: Positive | None = None
+    acceleration_limit_g: Positive | None = None
     first: Moment
     period_s: PositiveSeconds = Field(alias="period")
     count: int = Field(ge=1, le=10_000)
