@@ -67,16 +67,16 @@ def figures(log, took_s):
     visited, created, latencies, useful, revisits = {}, {}, {}, 0, 0
     for event in log:
         match event:
-            case BundleSourced():
+            case BundleSourced() if event.flow != "administrative":
                 visited[event.bundle] = {event.node}
                 created[event.bundle] = event.t_s
-            case BundleReceived():
+            case BundleReceived() if event.bundle in visited:
                 if event.node in visited[event.bundle]:
                     revisits += 1
                 else:
                     visited[event.bundle].add(event.node)
                     useful += 1
-            case BundleDelivered():
+            case BundleDelivered() if event.bundle in created:
                 latencies.setdefault(event.bundle, event.t_s - created[event.bundle])
     return {
         "useful_hops": useful,

@@ -9,8 +9,8 @@ again.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
-from collections.abc import Callable, MutableMapping, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Hashable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dtn.contact_plan import Contact, ContactPlan
@@ -83,7 +83,7 @@ class RoutingEngine:
         self.strategy = strategy
         self.options = options or SabrOptions()
         self.links: dict[str, LinkQueue] = {}
-        self.memory: MutableMapping[str, Any] = {}
+        self.memory: MutableMapping[Hashable, Any] = {}
         self._outgoing: dict[str, list[tuple[float, int]]] = {}
         self._starts: list[float] = []
         self._booked: dict[int, list[float]] = {}
@@ -195,8 +195,13 @@ class RoutingEngine:
         if link.contact is not None:
             return link.number
         ends = self._outgoing[link.name]
-        place = bisect_left(ends, (now_s, -1))
+        place = bisect_right(ends, (now_s, math.inf))
         return ends[place][1] if place < len(ends) else None
+
+    def has_contact_left(self, neighbour: str, now_s: float) -> bool:
+        """Whether a bundle may wait for a contact to this node."""
+        link = self.links.get(neighbour)
+        return link is not None and self._contact_for(link, now_s) is not None
 
     def _fault(self, record: StoredBundle | None, rule: str) -> StrategyFault:
         return StrategyFault(self.strategy.name, self.node, record.id if record else "-", rule)

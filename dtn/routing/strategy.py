@@ -19,7 +19,7 @@ import importlib
 import importlib.util
 import math
 import sys
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -181,12 +181,15 @@ class View(Protocol):
     def is_open(self, neighbour: str) -> bool:
         """Whether a contact to this node is open now."""
 
+    def has_contact_left(self, neighbour: str) -> bool:
+        """Whether any contact to this node is open or still to come."""
+
     @property
     def next_contact_s(self) -> float:
         """When the next contact from this node begins; inf if none does."""
 
     @property
-    def memory(self) -> MutableMapping[str, Any]:
+    def memory(self) -> MutableMapping[Hashable, Any]:
         """The strategy's own memory at this node, kept by the engine."""
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Hashable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dtn.contact_plan import ContactPlan
@@ -48,13 +48,17 @@ class NodeView:
         link = self._engine.links.get(neighbour)
         return link is not None and link.contact is not None
 
+    def has_contact_left(self, neighbour: str) -> bool:
+        """Whether any contact to this node is open or still to come."""
+        return self._engine.has_contact_left(neighbour, self.now_s)
+
     @property
     def next_contact_s(self) -> float:
         """When the next contact from this node begins; inf if none does."""
         return self._engine.next_start_s(self.now_s)
 
     @property
-    def memory(self) -> MutableMapping[str, Any]:
+    def memory(self) -> MutableMapping[Hashable, Any]:
         """The strategy's own memory at this node."""
         return self._engine.memory
 

@@ -1,0 +1,88 @@
+"""maxprop: copies along the likeliest meetings, and word of what has arrived (Burgess, Gallagher, Jensen, Levine 2006).
+
+Each node counts whom it meets, as shares of all its meetings, and tells its shares and those it heard of. A path costs
+the sum of (1 - share) over its hops. New bundles are spread to anyone for their first hops; older ones only to
+neighbours from which the destination costs less. Bundles known to have arrived are dropped.
+
+The original orders a buffer by cost; here links serve first come first served by priority, so cost decides what is
+queued at all.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+
+from dtn.routing.strategy import BundleView, Decisions, Drop, Hold, Send, View, strategy
+
+HEAD_START_HOPS = 2
+"""Bundles that have made fewer hops go to anyone."""
+
+ARRIVED = 10
+"""Reason of a drop: traffic pared (RFC 9171 section 6.1.1)."""
+
+MOST_ARRIVED = 500
+"""Identities of arrived bundles that are told, the latest."""
+
+
+def met(view: View, neighbour: str) -> None:
+    """Count a meeting."""
+    counts: dict[str, int] = view.memory.setdefault("counts", {})
+    counts[neighbour] = counts.get(neighbour, 0) + 1
+    total = sum(counts.values())
+    shares = view.memory.setdefault("shares", {})
+    shares[view.node] = {name: round(n / total, 3) for name, n in sorted(counts.items())}
+
+
+def summary(view: View, neighbour: str) -> bytes:
+    """What this node tells: the shares it knows, and the bundles it knows to have arrived."""
+    arrived = list(view.memory.get("arrived", {}))[-MOST_ARRIVED:]
+    told = {"shares": view.memory.get("shares", {}), "arrived": arrived}
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+def learn(view: View, neighbour: str, told: bytes) -> None:
+    """Take over what is news: a node's shares are best known by itself."""
+    news = json.loads(told)
+    shares = view.memory.setdefault("shares", {})
+    for node, theirs in news["shares"].items():
+        if node == neighbour or (node != view.node and node not in shares):
+            shares[node] = theirs
+    view.memory.setdefault("arrived", {}).update(dict.fromkeys(news["arrived"]))
+
+
+def sent(view: View, bundle: BundleView, neighbour: str) -> None:
+    """Handed to its destination: it has arrived."""
+    if neighbour == bundle.destination:
+        view.memory.setdefault("arrived", {})[bundle.id] = None
+
+
+def cost(shares: dict[str, dict[str, float]], source: str, destination: str) -> float:
+    """The least sum of (1 - share) from node to node."""
+    heap, done = [(0.0, source)], set()
+    while heap:
+        so_far, node = heapq.heappop(heap)
+        if node == destination:
+            return so_far
+        if node not in done:
+            done.add(node)
+            for following, share in shares.get(node, {}).items():
+                heapq.heappush(heap, (so_far + 1 - share, following))
+    return math.inf
+
+
+@strategy("maxprop", tracks_copies=True, contact_up=met, summary=summary, learn=learn, sent=sent)
+def maxprop(view: View, bundle: BundleView) -> Decisions:
+    """Send copies where they get nearer; drop what has arrived."""
+    if bundle.id in view.memory.get("arrived", {}):
+        return Drop(ARRIVED)
+    destination = bundle.destination
+    if view.is_open(destination):
+        return Send(destination)
+    shares = view.memory.get("shares", {})
+    fresh = [n.name for n in view.neighbours if bundle.id not in n.seen]
+    if bundle.hops >= HEAD_START_HOPS and fresh:
+        mine = cost(shares, view.node, destination)
+        fresh = [name for name in fresh if cost(shares, name, destination) < mine]
+    return [Send.copy(name) for name in fresh] or Hold()
