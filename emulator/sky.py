@@ -19,7 +19,7 @@ import numpy as np
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, Fault, InvalidValue
-from emulator import horizon_mask, rate_file
+from emulator import horizon_mask, plan_cache, rate_file
 from emulator.launches import doubtful, flight, muzzle_of
 from emulator.scenario import Launch, Node, Orbit, Scenario, Site
 from emulator.scenario.faults import did_you_mean
@@ -144,6 +144,8 @@ class ScenarioSky:
     def plan(self, progress: Callable[[str, float], object] | None = None) -> ContactPlan:
         """The contact plan: laser links as the planner points them, and links that are always there.
 
+        A scenario's second plan comes from the user's cache (`emulator.plan_cache`).
+
         Args:
             progress: told what is being done, and which part of it is done, 0 to 1.
 
@@ -153,6 +155,15 @@ class ScenarioSky:
         scenario = self.scenario
         for sentence in doubtful(scenario):
             warnings.warn(sentence, UserWarning, stacklevel=2)
+        key = plan_cache.key_of(scenario)
+        plan = plan_cache.find(key)
+        if plan is None:
+            plan = self._planned(progress)
+            plan_cache.keep(key, plan)
+        return plan
+
+    def _planned(self, progress: Callable[[str, float], object] | None) -> ContactPlan:
+        scenario = self.scenario
 
         def told(what: str, part: float) -> None:
             if progress is not None:

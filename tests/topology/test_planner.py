@@ -80,7 +80,7 @@ def networks(draw: st.DrawFn) -> list[PlannedNode]:
     return nodes
 
 
-@pytest.mark.parametrize("designer", ["fresh", "fair"])
+@pytest.mark.parametrize("designer", ["fresh", "fair", "greedy", "matching"])
 @given(networks())
 @settings(max_examples=8, phases=(Phase.explicit, Phase.generate))
 def test_no_terminal_serves_two_partners_at_once_in_its_own_time(
@@ -151,7 +151,7 @@ def test_both_directions_have_their_own_rate() -> None:
 def test_two_satellites_share_one_station_by_turns() -> None:
     nodes = [node("station", at(0.0), gateway=True), node("a", at(1e5)), node("b", at(0.0, 1e5))]
     # a and b see each other too, but that brings neither of them nearer to the station
-    for designer in ("fresh", "fair"):
+    for designer in ("fresh", "fair", "matching"):
         plan = plan_contacts(
             nodes, Surroundings(), 48 * HOUR_S, options=PlanOptions(designer=designer)
         )

@@ -11,6 +11,8 @@ Designers, all deterministic, by `PlanOptions.designer`:
 
 - `fresh`: the pair with the most news for each other first; the default.
 - `fair`: the least-served pairs first.
+- `greedy`: the fastest links first, whoever has been served.
+- `matching`: the set of sessions that is worth most together, by maximum-weight matching.
 - `all`: every window becomes a contact, whatever the terminals: what geometry allows.
 """
 
@@ -26,7 +28,9 @@ from topology.planner.contacts import contacts
 from topology.planner.everything import everything
 from topology.planner.fair import fair
 from topology.planner.fresh import fresh
+from topology.planner.greedy import greedy
 from topology.planner.links import Link, links
+from topology.planner.matching import matching
 from topology.planner.options import PlanOptions
 from topology.planner.sessions import Session
 from topology.visibility import Surroundings
@@ -34,7 +38,13 @@ from topology.windows import Window
 
 __all__ = ["DESIGNERS", "Link", "PlanOptions", "Session", "links", "plan_contacts"]
 
-DESIGNERS = {"fair": fair, "fresh": fresh, "all": everything}
+DESIGNERS = {
+    "fresh": fresh,
+    "fair": fair,
+    "greedy": greedy,
+    "matching": matching,
+    "all": everything,
+}
 """Designers by name."""
 
 

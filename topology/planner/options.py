@@ -13,7 +13,7 @@ class PlanOptions:
     """How a plan is made.
 
     Args:
-        designer: "fresh", "fair", or "all" (every window, no terminal is ever busy).
+        designer: "fresh", "fair", "greedy", "matching", or "all" (every window, no terminal is ever busy).
         session_s: how long a session lasts before its terminals are given out anew.
         deep_session_s: the same, where light takes `deep_owlt_s` or longer; at least eight light times.
         deep_owlt_s: from this light time on, a link is deep space.

@@ -1,4 +1,4 @@
-"""Terminals given out slot by slot: what the designers `fair` and `fresh` have in common.
+"""Terminals given out slot by slot: what the designers but `all` have in common.
 
 Every slot, terminals that are free are given out one pair at a time, in the order of a `Preference`. A session
 lasts to the next multiple of `session_s`, so that most terminals are free at the same moments and can
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -59,13 +59,73 @@ def give_out(
         preference: who comes first.
         progress: told the moment that planning has come to.
     """
-    design = _Design(nodes, links, options, preference)
+    design = _Design(nodes, links, options)
+
+    def one_by_one(now_s: float) -> None:
+        design.give_out(now_s, preference)
+
+    return _slot_by_slot(design, one_by_one, start_s, end_s, options, progress)
+
+
+class Candidate(NamedTuple):
+    """A session that could be.
+
+    Attributes:
+        place: of its link in the list.
+        order: of the session among all that could ever be, to break ties.
+        session: the session.
+    """
+
+    place: int
+    order: int
+    session: Session
+
+
+def give_out_sets(
+    nodes: Sequence[PlannedNode],
+    links: Sequence[Link],
+    start_s: float,
+    end_s: float,
+    options: PlanOptions,
+    choose: Callable[[Sequence[Candidate]], Sequence[Candidate]],
+    progress: Callable[[float], None] | None = None,
+) -> list[Session]:
+    """Sessions over links, chosen in sets: all that are possible in a slot are shown at once.
+
+    Args:
+        nodes: the network.
+        links: what geometry allows.
+        start_s: first moment.
+        end_s: last moment, of the leader of each session.
+        options: lengths and weights.
+        choose: takes what is possible, gives those that are to be, no terminal in two of them. Asked
+            again, while it gives any, for what is left.
+        progress: told the moment that planning has come to.
+    """
+    design = _Design(nodes, links, options)
+
+    def together(now_s: float) -> None:
+        while (possible := design.possible(now_s)) and (chosen := choose(possible)):
+            for candidate in chosen:
+                design.book(candidate.session)
+
+    return _slot_by_slot(design, together, start_s, end_s, options, progress)
+
+
+def _slot_by_slot(
+    design: _Design,
+    give: Callable[[float], None],
+    start_s: float,
+    end_s: float,
+    options: PlanOptions,
+    progress: Callable[[float], None] | None,
+) -> list[Session]:
     slots = math.ceil((end_s - start_s) / options.slot_s)
     for slot in range(slots):
         now_s = start_s + slot * options.slot_s
         if progress is not None:
             progress(now_s)
-        design.give_out(now_s)
+        give(now_s)
     return design.sessions
 
 
@@ -105,11 +165,9 @@ class _Design:
         nodes: Sequence[PlannedNode],
         links: Sequence[Link],
         options: PlanOptions,
-        preference: Preference,
     ) -> None:
         self._nodes = nodes
         self._options = options
-        self._preference = preference
         self._choices = [
             _Choice(place, link, pairing)
             for place, link in enumerate(links)
@@ -125,7 +183,15 @@ class _Design:
         self._running: list[int] = []
         self.sessions: list[Session] = []
 
-    def give_out(self, now_s: float) -> None:
+    def possible(self, now_s: float) -> list[Candidate]:
+        """All sessions of free terminals that can begin in this slot."""
+        return [
+            Candidate(choice.place, order, session)
+            for order, choice in enumerate(self._choices)
+            if (session := self._fitted(choice, now_s)) is not None
+        ]
+
+    def give_out(self, now_s: float, preference: Preference) -> None:
         """Give the terminals that are free in this slot to pairs."""
         wanted = [
             (choice, session)
@@ -134,17 +200,17 @@ class _Design:
         ]
         if not wanted:
             return
-        self._preference.begin(now_s, self._joined(now_s))
+        preference.begin(now_s, self._joined(now_s))
         while wanted:
             first = min(
                 {choice.place for choice, _ in wanted},
-                key=lambda place: (*self._preference.order(place), place),
+                key=lambda place: (*preference.order(place), place),
             )
             choice, session = min(
                 (one for one in wanted if one[0].place == first), key=self._suitability
             )
-            self._book(session)
-            self._preference.chosen(first, session.end_s - session.start_s)
+            self.book(session)
+            preference.chosen(first, session.end_s - session.start_s)
             taken = {choice.leader, choice.follower}
             free = [one for one in wanted if not taken & {one[0].leader, one[0].follower}]
             again = [one[0] for one in wanted if taken & {one[0].leader, one[0].follower}]
@@ -199,7 +265,7 @@ class _Design:
         slower = min(float(rate_bps(a, b, range_km)), float(rate_bps(b, a, range_km)))
         return -min(slower, self._options.enough_bps), pairing.aperture_m
 
-    def _book(self, session: Session) -> None:
+    def book(self, session: Session) -> None:
         """Enter a session; one that goes on becomes part of the one before."""
         self._until_s[session.leader] = session.end_s
         self._until_s[session.follower] = session.held[1]
