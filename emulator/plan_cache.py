@@ -5,9 +5,9 @@ launches and weather, its dates and seed; the contents of the files it names; th
 that plans, so that a mended planner never serves an old plan. What a plan does not depend on (traffic, routing,
 faults, stores) is left out: to change it costs no planning.
 
-Plans lie in `$XDG_CACHE_HOME/lightlag/plans` (`~/.cache` by default), JSON that reads back exactly, the newest `KEPT`
-of them. A file is written beside its name and moved onto it: nobody reads half of one, and what cannot be read
-is planned anew. A cache that cannot be written is none.
+Plans lie in `$XDG_CACHE_HOME/lightlag/plans` (`~/.cache` by default), JSON that reads back exactly under a
+checksum, the newest `KEPT` of them. A file is written beside its name and moved onto it: nobody reads half
+of one, and what cannot be read is planned anew. A cache that cannot be written is none.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import topology
-from dtn.contact_plan import ContactPlan
-from dtn.errors import BadInput
+from dtn.contact_plan import Contact, ContactPlan
 from emulator.scenario import Scenario
 
 KEPT = 60
@@ -93,24 +93,43 @@ def find(key: str) -> ContactPlan | None:
     """The plan kept under a key; None if there is none that can be read."""
     path = folder() / f"{key}.json"
     try:
-        plan = ContactPlan.load(path)
+        digest, _, text = path.read_bytes().partition(b"\n")
+        if hashlib.sha256(text).hexdigest().encode() != digest:
+            return None  # half a file, or a changed one
         path.touch()
-    except (OSError, BadInput):
+    except OSError:
         return None
-    return plan
+    head, rows = json.loads(text)
+    contacts = (
+        Contact(source, destination, start_s, end_s, _values(rate), _values(owlt), confidence)
+        for source, destination, start_s, end_s, rate, owlt, confidence in rows
+    )
+    start = head["start"]
+    return ContactPlan(contacts, start and datetime.fromisoformat(start), head["ipn"])
 
 
 def keep(key: str, plan: ContactPlan) -> None:
     """Keep a plan under a key, and no more than the newest `KEPT`."""
+    start = plan.start_utc and plan.start_utc.isoformat()
+    head = {"start": start, "ipn": dict(plan.ipn_numbers)}
+    rows = [
+        (c.source, c.destination, c.start_s, c.end_s, c.rate_bps, c.owlt_s, c.confidence)
+        for c in plan.contacts
+    ]
+    text = json.dumps([head, rows], separators=(",", ":")).encode()
     place = folder()
-    part = place / f".{key}.{os.getpid()}.json"  # two processes may plan the same
+    part = place / f".{key}.{os.getpid()}"  # two processes may plan the same
     try:
         place.mkdir(parents=True, exist_ok=True)
-        plan.save(part)
+        part.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
         part.replace(place / f"{key}.json")
         plans = sorted(place.glob("*.json"), key=lambda path: path.stat().st_mtime)
         for old in plans[:-KEPT]:
             old.unlink(missing_ok=True)
-    except (OSError, BadInput):
+    except OSError:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _values(of: float | list[float]) -> float | tuple[float, ...]:
+    return tuple(of) if isinstance(of, list) else of
