@@ -26,6 +26,7 @@ from emulator.log import LogHeader
 from emulator.result import Result
 from emulator.scenario import Scenario, load, parse_duration_s
 from emulator.setup import Setup, changed, with_geometry
+from emulator.watch import DECISION_LIMIT_S, watched
 from nodes.channel.frame import Frame
 
 Progress = Callable[[str, float], object]
@@ -134,6 +135,7 @@ def fly(
     rate: float = math.inf,
     tell: Progress | None = None,
     tap: Callable[[Frame], object] | None = None,
+    decision_limit_s: float = DECISION_LIMIT_S,
 ) -> None:
     """Let it happen.
 
@@ -144,14 +146,22 @@ def fly(
         rate: emulated seconds in a real one.
         tell: told how far it is.
         tap: is shown every frame that leaves.
+        decision_limit_s: wall time that one decision may take.
+
+    Raises:
+        StrategyFault: the strategy broke a rule, or did not come back.
     """
 
     def on_progress(now_s: float) -> None:
         if tell is not None:
             tell("run", min(now_s / setup.duration_s, 1.0))
 
-    with without_collections(), EmulatedLoop(rate, on_progress=on_progress) as loop:
-        network = Network(setup, strategy, loop, record, tap)
+    with (
+        without_collections(),
+        watched(strategy, decision_limit_s) as asked,
+        EmulatedLoop(rate, on_progress=on_progress) as loop,
+    ):
+        network = Network(setup, asked, loop, record, tap)
         ended_s = loop.run(setup.duration_s)
         network.end(min(ended_s, setup.duration_s))
 

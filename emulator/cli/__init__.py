@@ -16,6 +16,7 @@ import typer
 from dtn.errors import BadInput, FramesLate, StrategyFault
 from emulator.cli import (
     bound_command,
+    check_command,
     constellation_commands,
     dashboard_command,
     doctor_command,
@@ -51,6 +52,7 @@ EXAMPLES = (
         route_commands.route,
         "lightlag route contact_plan.json teide mars-orbiter --at 3600 --size 20000 --explain",
     ),
+    (check_command.check_strategy, "lightlag check-strategy my_file.py:function"),
     (sky_commands.windows, "lightlag windows scenarios/moonbase-alpha.toml teide moonbase-alpha"),
     (
         sky_commands.light_time,

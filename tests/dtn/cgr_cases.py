@@ -1,11 +1,12 @@
-"""The plans with known answers (tests/data/ORIGIN-cgr_cases.md), as contact plans."""
+"""The plans with known answers (emulator/check/ORIGIN.md), as contact plans."""
 
 import json
 from pathlib import Path
 
+import emulator.check
 from dtn.contact_plan import Contact, ContactPlan
 
-CASES = json.loads((Path(__file__).parents[1] / "data" / "cgr_cases.json").read_text())
+CASES = json.loads((Path(emulator.check.__file__).parent / "cgr_cases.json").read_text())
 
 
 def contact(item):

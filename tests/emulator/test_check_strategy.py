@@ -1,0 +1,175 @@
+"""check-strategy, the watch over strategies that do not come back, and strategies from elsewhere."""
+
+import json
+import math
+import sys
+
+import pytest
+
+from dtn.contact_plan import Contact, ContactPlan
+from dtn.errors import BadInput, StrategyFault
+from dtn.routing import Hold, load_strategy
+from dtn.routing.strategy import Strategy
+from emulator.check import check_strategy
+from emulator.cli import main
+from emulator.environment import RoutingEnvironment
+from emulator.one_process import fly
+from emulator.setup import Demand, alone
+from emulator.watch import watched
+
+PLAN = ContactPlan(
+    [
+        Contact("a", "b", 0.0, 50.0, 1e6, 1.0),
+        Contact("b", "c", 60.0, 90.0, 1e6, 1.0),
+        Contact("a", "c", 200.0, 250.0, 1e6, 1.0),
+    ]
+)
+
+
+def one_bundle(strategy="sabr"):
+    demand = Demand(created_s=1.0, source="a", destination="c", size_bytes=1000, lifetime_s=1000.0)
+    return alone(PLAN, strategy, demand, 300.0)
+
+
+def test_sabr_is_optimal_in_all_known_cases():
+    verdicts = [answer.verdict for answer in check_strategy(load_strategy("sabr"))]
+    assert len(verdicts) == 60
+    assert set(verdicts) == {"optimal", "no route"}
+
+
+def test_a_strategy_file_is_set_beside_the_optimum(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from dtn.routing import Hold, Send\n\n"
+        "def mine(view, bundle):\n"
+        "    met = [n.name for n in view.neighbours]\n"
+        "    return Send(bundle.destination) if bundle.destination in met else Hold()\n"
+    )
+    with pytest.raises(SystemExit) as end:
+        main(["check-strategy", f"{path}:mine", "--json"])
+    assert end.value.code == 0
+    found = json.loads(capsys.readouterr().out)
+    direct = [answer.verdict for answer in check_strategy(load_strategy("direct"))]
+    assert [answer["verdict"] for answer in found["answers"]] == direct
+    assert found["verdicts"]["late"] > 0
+    late = [answer for answer in found["answers"] if answer["verdict"] == "late"]
+    assert all(answer["arrival_s"] > answer["optimum_s"] for answer in late)
+
+
+def test_a_strategy_that_breaks_a_rule_ends_the_check_with_1(tmp_path, capsys):
+    path = tmp_path / "wrong.py"
+    path.write_text(
+        "from dtn.routing import Send\n\ndef wrong(view, bundle):\n    return Send('nobody')\n"
+    )
+    with pytest.raises(SystemExit) as end:
+        main(["check-strategy", f"{path}:wrong"])
+    assert end.value.code == 1
+    assert "no contact" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_strategy_that_never_comes_back_is_named():
+    def stubborn(view, bundle):
+        while True:
+            pass
+
+    with pytest.raises(StrategyFault, match=r"did not come back within 0\.2 s") as fault:
+        fly(one_bundle(), Strategy("stubborn", stubborn, {}), lambda e: None, decision_limit_s=0.2)
+    assert (fault.value.strategy, fault.value.node) == ("stubborn", "a")
+    assert fault.value.bundle.startswith("ipn:1.1/")
+
+
+def test_a_hook_that_never_comes_back_is_named():
+    def stubborn(view, neighbour):
+        while True:
+            pass
+
+    strategy = Strategy("stubborn", lambda view, bundle: Hold(), {"contact_up": stubborn})
+    with pytest.raises(StrategyFault, match="did not come back"):
+        fly(one_bundle(), strategy, lambda e: None, decision_limit_s=0.2)
+
+
+def test_the_watch_changes_no_event():
+    runs = []
+    for limit_s in (0.2, math.inf):
+        events = []
+        fly(one_bundle(), load_strategy("sabr"), events.append, decision_limit_s=limit_s)
+        runs.append(events)
+    assert runs[0] == runs[1]
+
+
+def test_without_a_limit_nobody_watches():
+    strategy = load_strategy("sabr")
+    with watched(strategy, math.inf) as same:
+        assert same is strategy
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package on the path that offers a strategy, and one that cannot be imported."""
+    (tmp_path / "elsewhere.py").write_text(
+        "from dtn.routing import Hold\n\ndef patient(view, bundle):\n    return Hold()\n"
+    )
+    info = tmp_path / "elsewhere-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[lightlag.strategies]\npatient = elsewhere:patient\nbroken = elsewhere:missing\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("elsewhere", None)
+
+
+@pytest.mark.usefixtures("package")
+def test_a_strategy_is_found_by_its_entry_point():
+    strategy = load_strategy("patient")
+    assert strategy.name == "patient"
+    assert strategy.decide(None, None) == Hold()
+    with pytest.raises(BadInput, match="does not load"):
+        load_strategy("broken")
+
+
+# --- the environment ------------------------------------------------------------------------------
+
+
+def played(choose, seed=None):
+    environment = RoutingEnvironment(one_bundle())
+    observation, _ = environment.reset(seed=seed)
+    steps = []
+    over = observation is None
+    while not over:
+        observation, reward, over, truncated, info = environment.step(choose(observation))
+        assert not truncated
+        steps.append((reward, info["now_s"]))
+    return steps
+
+
+def test_an_environment_asks_for_every_decision_and_rewards_deliveries():
+    steps = played(lambda observation: 0)  # the best route, twice
+    assert [reward > 0 for reward, _ in steps] == [False, True]
+    assert played(lambda observation: 0) == steps
+    latency_s = 60 + 1.0 - 1.0  # from 1 s to the contact at 60 s and its light
+    assert steps[-1][0] == pytest.approx(1 - latency_s / 1000, abs=1e-3)
+
+
+def test_holding_on_costs_the_delivery():
+    environment = RoutingEnvironment(one_bundle())
+    observation, info = environment.reset()
+    assert observation["node"] == "a"
+    assert [route["hops"] for route in observation["routes"]] == [2, 1]
+    total, over = 0.0, False
+    while not over:
+        _, reward, over, _, info = environment.step(environment.hold)
+        total += reward
+    assert total == 0
+    assert info["fault"] is None
+
+
+def test_an_environment_may_be_left_in_the_middle_and_begun_again():
+    environment = RoutingEnvironment(one_bundle())
+    first, _ = environment.reset()
+    second, _ = environment.reset()
+    assert first == second
+    environment.close()
+    with pytest.raises(RuntimeError, match="reset"):
+        environment.step(0)
