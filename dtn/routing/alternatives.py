@@ -84,7 +84,20 @@ def alternatives(
             t = contact.arrival_s(first, size_bytes)
 
 
-@dataclass(frozen=True, slots=True)
+def best(
+    index: PlanIndex,
+    source: int,
+    target: int,
+    at_s: float,
+    size_bytes: float,
+    known: Knowledge = NOTHING,
+) -> Route | None:
+    """The first of `alternatives`."""
+    whole = _Question(index, source, target, at_s, size_bytes, known).best_of((), at_s, frozenset())
+    return None if whole is None else whole.route
+
+
+@dataclass(slots=True)
 class _Question:
     index: PlanIndex
     source: int

@@ -269,7 +269,9 @@ class Query:
 
     def first_hop(self, pair: Pair, least_end_s: float = -INF) -> Hop | None:
         """The soonest arrival over a pair from the origin, over contacts that end no sooner."""
-        best: Hop | None = None
+        best = self._first_in_order(pair) if least_end_s == -INF else None
+        if best is not None:
+            return best
         for hop, end in self.first_hops_over(pair, self.known.deadline_s + TOLERANCE):
             if best is None:
                 if end >= least_end_s:
@@ -279,6 +281,29 @@ class Query:
             elif end >= least_end_s and hop.arrival_s < best.arrival_s:
                 best = hop
         return best
+
+    def _first_in_order(self, pair: Pair) -> Hop | None:
+        """The first contact left, if it takes queue and bundle: where none overlap, none after it is sooner."""
+        known, size = self.known, self.size_bytes
+        early = TOLERANCE if known.closed_ends else -TOLERANCE
+        place = bisect_left(pair.ends_s, self.at_s - early)
+        if not pair.apart or place == len(pair.ends_s) or pair.node in known.avoided:
+            return None
+        number = pair.numbers[place]
+        if number in known.banned or known.backlog_bytes is None:
+            return None
+        contact = self.index.timed[number]
+        backlog = known.backlog_bytes(self.index.names[pair.node])
+        departure = contact.last_bit_s(max(contact.start_s, self.at_s), backlog)
+        there = contact.arrival_s(departure, size)
+        following = place + 1
+        if following < len(pair.ends_s) and there > pair.starts_s[following] + pair.least_owlt_s:
+            return None
+        if there > known.deadline_s + TOLERANCE or there == INF:
+            return None
+        if known.residual_bytes is not None and known.residual_bytes(number) < size:
+            return None
+        return Hop(there, number, departure)
 
     def first_hops_over(self, pair: Pair, by_s: float) -> Iterator[tuple[Hop, float]]:
         """What the origin may use first and arrives in time, and the contacts' ends.

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, Protocol
 
-from dtn.routing.alternatives import alternatives, keys
+from dtn.routing.alternatives import alternatives, best, keys
 from dtn.routing.candidate import Candidate, Volumes, consider, passed
 from dtn.routing.index import PlanIndex
 from dtn.routing.query import TOLERANCE, Knowledge
@@ -266,10 +266,11 @@ class _Search:
     def complete(self, k: int, deadline_s: float) -> list[Route]:
         """The k best of all candidates."""
         known = self.knowledge(deadline_s, self.excluded)
-        found = alternatives(
-            self.index, self.source, self.target, self.now_s, self.evc_bytes, known
-        )
-        return list(islice(found, k))
+        asked = self.index, self.source, self.target, self.now_s, self.evc_bytes, known
+        if k == 1:
+            route = best(*asked)
+            return [] if route is None else [route]
+        return list(islice(alternatives(*asked), k))
 
     def best_case(self, excluded: Set[str] = frozenset()) -> Iterator[Route]:
         """All routes in the order of best-case delivery (§3.2.4.1): of a bundle without size."""
