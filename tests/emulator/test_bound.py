@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -99,8 +100,9 @@ def network(seed: int, nodes: int, contacts: int, bundles: int) -> Setup:
     )
 
 
-def check_every_strategy(setup: Setup) -> None:
-    runs = {name: emulator.run(setup, strategy=name) for name in sorted(STRATEGIES)}
+def check(setup: Setup, strategies: Iterable[str]) -> None:
+    """That no run is better than the bound on its own delay, nor than any run's on delivery."""
+    runs = {name: emulator.run(setup, strategy=name) for name in strategies}
     best = max(run.summary["bundles"]["delivered"] for run in runs.values())
     for name, run in runs.items():
         said = certify(run, 200).certificate
@@ -109,21 +111,21 @@ def check_every_strategy(setup: Setup) -> None:
         assert said["most_delivered"] >= best - 1e-6, name
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.integers(0, 2**32), st.integers(2, 6), st.integers(1, 25), st.integers(1, 25))
 def test_no_strategy_is_better_than_the_bound(
     seed: int, nodes: int, contacts: int, bundles: int
 ) -> None:
-    check_every_strategy(network(seed, nodes, contacts, bundles))
+    check(network(seed, nodes, contacts, bundles), ("oracle", "sabr", "epidemic"))
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32), st.integers(2, 6), st.integers(1, 60), st.integers(1, 60))
 def test_no_strategy_is_better_than_the_bound_in_larger_networks(
     seed: int, nodes: int, contacts: int, bundles: int
 ) -> None:
-    check_every_strategy(network(seed, nodes, contacts, bundles))
+    check(network(seed, nodes, contacts, bundles), sorted(STRATEGIES))
 
 
 def test_the_command_writes_the_certificate_beside_the_run(
