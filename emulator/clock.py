@@ -137,6 +137,8 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
             _check_rate(rate)
         if self._origin is None:  # nothing has run: begin where that clock stands
             self._now_s = max(emulated_s + (time.monotonic() - real_s) * rate, 0.0)
+        if not rate:  # what has run here has run: a pause must not be before it
+            emulated_s = max(emulated_s, self._now_s)
         self._origin = (real_s, emulated_s)
         self._rate = rate
 

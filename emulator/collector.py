@@ -236,8 +236,9 @@ class Collector:
         parts = topic.split("/")
         with contextlib.suppress(InvalidValue, ValueError):
             if parts[2] == "control":
-                if payload and self.clock is None:
-                    self.clock = Clock.of(payload)
+                clock = Clock.of(payload)
+                if self.clock is None or clock.session == self.clock.session:
+                    self.clock = clock  # an operator's doing, or a run under way
             elif parts[3] in self.stations and payload:
                 station = self.stations[parts[3]]
                 if parts[2] == "event":

@@ -117,18 +117,35 @@ class NodeOrder(Document):
     """Something that one node is to do.
 
     Args:
-        do: down, up, or send.
+        do: down, up, listen, or send, which listens for answers too.
         destination: endpoint of what is sent.
-        service: where it comes from.
+        service: where it comes from, or what is listened to.
         payload: hexadecimal.
         lifetime_s: of what is sent.
     """
 
-    do: Literal["down", "up", "send"]
+    do: Literal["down", "up", "listen", "send"]
     destination: str = ""
     service: str = ""
     payload: str = ""
     lifetime_s: float = 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered(Document):
+    """A bundle that was delivered to an operator's service.
+
+    Args:
+        service: the service part of its endpoint.
+        source: endpoint that it came from.
+        payload: hexadecimal.
+        emulated_s: when.
+    """
+
+    service: str
+    source: str
+    payload: str
+    emulated_s: float
 
 
 def utc_now() -> str:

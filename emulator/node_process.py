@@ -22,12 +22,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
 from dtn.bpa import TransmissionRequest
+from dtn.bundle import Bundle
 from dtn.eid import parse_eid
 from dtn.errors import BadInput, Fault, InvalidValue
 from dtn.events import Event
@@ -35,7 +36,7 @@ from dtn.routing.index import index_of
 from emulator import setup_file
 from emulator.build import Network, Process, find_strategy
 from emulator.clock import EmulatedLoop
-from emulator.control import Clock, LinkOrder, NodeOrder, State, Status, utc_now
+from emulator.control import Clock, Delivered, LinkOrder, NodeOrder, State, Status, utc_now
 from emulator.journal import Journal
 from emulator.setup_file import SetupFile
 from nodes.channel.broker import Broker, parse_broker
@@ -88,6 +89,7 @@ class NodeProcess:
         self._finished = threading.Event()
         self._told = threading.Event()
         self._is_connected = False
+        self._relays: set[str] = set()
         self._process = secrets.token_hex(8)
         contacts = given.setup.plan.contacts
         sources = {contact.source for contact in contacts if contact.destination == name}
@@ -277,7 +279,10 @@ class NodeProcess:
             case "up":
                 with contextlib.suppress(ValueError):  # it is up
                     self._network.links.join(self._name, OPERATOR)
+            case "listen":
+                self._listen(order.service)
             case "send":
+                self._listen(order.service)
                 self._network.nodes[self._name].send(
                     TransmissionRequest(
                         service=order.service,
@@ -287,6 +292,42 @@ class NodeProcess:
                         flow="operator",
                     )
                 )
+
+    def _listen(self, service: str) -> None:
+        """Let operators know what comes for a service."""
+        assert self._network is not None
+        if service not in self._relays:
+            self._relays.add(service)
+            self._network.nodes[self._name].register(Relay(service, self._pass_on))
+
+    def _pass_on(self, delivered: Delivered) -> None:
+        topic = self._topics.node(self._name, "delivered")
+        self._posts.put(Message(topic, delivered.octets()))
+        self._connection.wake()
+
+
+class Relay:
+    """What is registered for an operator's service: hands on what comes.
+
+    Args:
+        service: the service part of its endpoint.
+        tell: takes what came.
+    """
+
+    def __init__(self, service: str, tell: Callable[[Delivered], object]) -> None:
+        self.service = service
+        self._tell = tell
+
+    def deliver(self, bundle: Bundle, now_s: float) -> None:
+        """A bundle came."""
+        self._tell(
+            Delivered(
+                service=self.service,
+                source=str(bundle.primary.source),
+                payload=bundle.payload.hex(),
+                emulated_s=now_s,
+            )
+        )
 
 
 def _resident_mb() -> float:

@@ -110,6 +110,7 @@ def access_list(setup: Setup, topics: Topics) -> Iterator[str]:
         yield f"topic read {topics.status('+')}"
         yield f"topic write {topics.status(name)}"
         yield f"topic write {topics.event(name)}"
+        yield f"topic write {topics.node(name, 'delivered')}"
         for source, destination in links:
             if name == source:
                 yield f"topic write {topics.link(source, destination)}"
@@ -126,6 +127,7 @@ def access_list(setup: Setup, topics: Topics) -> Iterator[str]:
     yield f"topic read {topics.status('+')}"
     yield f"topic readwrite {topics.control('#')}"
     yield f"topic write {topics.node('+', 'order')}"
+    yield f"topic read {topics.node('+', 'delivered')}"
 
 
 def password_line(user: str, password: str) -> str:

@@ -20,6 +20,7 @@ from emulator.cli import (
     constellation_commands,
     dashboard_command,
     doctor_command,
+    operator_commands,
     result_commands,
     route_commands,
     run_commands,
@@ -75,6 +76,22 @@ EXAMPLES = (
     (
         constellation_commands.collect,
         "lightlag collect --setup setup.json --broker mqtt://localhost --rate 60 --out runs/alpha",
+    ),
+    (
+        operator_commands.ping,
+        "lightlag ping ipn:2.7 --from teide --broker mqtt://localhost --run earth-moon",
+    ),
+    (
+        operator_commands.send,
+        "lightlag send photo.jpg ipn:2.42 --from teide --broker mqtt://localhost --run earth-moon",
+    ),
+    (
+        operator_commands.recv,
+        "lightlag recv base 42 --broker mqtt://localhost --run earth-moon -o photo.jpg",
+    ),
+    (
+        operator_commands.control,
+        "lightlag control rate 120 --broker mqtt://localhost --run earth-moon",
     ),
     (doctor_command.doctor, "lightlag doctor"),
 )

@@ -14,10 +14,12 @@ from agreement import LISTED_APART, disagreements
 
 import emulator
 from dtn.contact_plan import Contact, ContactPlan
-from dtn.events import BundleDelivered, BundleReceived, NodeDown, NodeUp
+from dtn.errors import BadInput
+from dtn.events import BundleDelivered, BundleReceived, ContactEnded, NodeDown, NodeUp
 from emulator import setup_file
 from emulator.collector import Collector
 from emulator.mosquitto import Mosquitto, find_mosquitto
+from emulator.operator import Operator
 from emulator.processes import Children, constellation, start_node
 from emulator.result import Result
 from emulator.scenario import load
@@ -116,6 +118,7 @@ def test_processes_agree_with_virtual_time_on_six_hours_of_the_earth_moon_scenar
     assert max(memory_mb) < MOST_MEMORY_MB
 
 
+@pytest.mark.slow
 def test_a_node_that_is_killed_goes_on_with_its_store_and_every_bundle_is_accounted_for(
     tmp_path: Path,
 ) -> None:
@@ -137,3 +140,41 @@ def test_a_node_that_is_killed_goes_on_with_its_store_and_every_bundle_is_accoun
     assert [type(e) for e in mine] == [NodeUp, NodeDown, NodeUp]
     after = [e for e in result.log if isinstance(e, BundleReceived) and e.node == "c"]
     assert after[-1].t_s > mine[-1].t_s
+
+
+@pytest.mark.slow
+def test_an_operator_pings_cuts_mends_pauses_and_changes_the_pace(tmp_path: Path) -> None:
+    with flight(chain(150.0, 1), 20.0, tmp_path) as one:
+        with Operator(one.mosquitto.broker, one.topics) as operator:
+            hops = list(operator.ping("a", "ipn:3.7", 20.0))
+            operator.set_link("a", "b", is_cut=True)
+            operator.set_node("c", is_up=False)
+            operator.set_rate(0.0)
+            time.sleep(1.0)
+            paused_s = one.collector.emulated_s()
+            time.sleep(0.2)
+            assert one.collector.emulated_s() == paused_s
+            operator.set_rate(40.0)
+            one.wait_for_s(paused_s + 5.0)
+            operator.set_link("a", "b", is_cut=False)
+            operator.set_node("c", is_up=True)
+            with pytest.raises(BadInput, match="no such node: a, b, c"):
+                operator.set_node("d", is_up=False)
+        result = one.finish()
+    assert [(hop.node, hop.what) for hop in hops if hop.what != "delivered"] == [
+        ("a", "sent"),
+        ("b", "received"),
+        ("c", "received"),
+        ("c", "sent"),
+        ("b", "received"),
+        ("a", "received"),
+        ("a", "answered"),
+    ]
+    assert hops[-1].t_s - hops[0].t_s >= 8.0  # four times two seconds of light
+    cuts = [e for e in result.log if isinstance(e, ContactEnded) and e.reason == "order"]
+    assert {(e.node, e.neighbour) for e in cuts} == {("a", "b"), ("b", "a"), ("c", "b")}
+    assert [type(e) for e in result.log if isinstance(e, NodeUp | NodeDown) and e.node == "c"] == [
+        NodeUp,
+        NodeDown,
+        NodeUp,
+    ]
