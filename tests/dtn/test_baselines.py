@@ -56,7 +56,6 @@ def path_of(network, flow=""):
     ("strategy", "path"),
     [
         ("cgr", ["c", "d"]),
-        ("cgr_yen", ["c", "d"]),
         ("cgr_first_ending", ["c", "d"]),
         ("cgr_first_depleted", ["c", "d"]),
         ("cgr_one", ["c", "d"]),

@@ -2,13 +2,13 @@
 
 The table is made from best-case deliveries: of a bundle without size, whatever the queues. Four ways to fill it:
 
-    cgr_yen             the k routes that deliver soonest (Yen)
+    cgr                 the k routes that deliver soonest (Yen)
     cgr_first_ending    the soonest; again without the contact of it that ends first; and so on
     cgr_first_depleted  the same without the contact of it that carries least
-    cgr_one             as yen, but the first route that is a candidate is taken (ION's mode)
+    cgr_one             as cgr, but the first route that is a candidate is taken (ION's mode)
 
 The bundle goes over the best of the table's routes that are candidates for it (SABR section 3.2.6). A table stands
-until one of its routes has ended, or none is a candidate. `cgr` is `cgr_yen`.
+until one of its routes has ended, or none is a candidate.
 """
 
 from __future__ import annotations
@@ -101,8 +101,7 @@ def _best(
 
 
 @strategy("cgr")
-@strategy("cgr_yen")
-def cgr_yen(view: View, bundle: BundleView) -> Decisions:
+def cgr(view: View, bundle: BundleView) -> Decisions:
     """Table by Yen's algorithm."""
     return _decide(view, bundle, yen)
 
