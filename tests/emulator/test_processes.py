@@ -102,6 +102,7 @@ def flight(setup: Setup, rate: float, folder: Path) -> Iterator[Flight]:
             one.collector.close()
 
 
+@pytest.mark.slow
 def test_processes_agree_with_virtual_time_on_six_hours_of_the_earth_moon_scenario(
     tmp_path: Path,
 ) -> None:

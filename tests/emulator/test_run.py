@@ -142,5 +142,8 @@ def test_a_scenario_whose_launch_falls_back_names_the_launch(tmp_path: Path) -> 
     text = (SCENARIOS / "moonbase-alpha.toml").read_text()
     path = tmp_path / "slow.toml"
     path.write_text(text.replace("muzzle_speed_m_s = 2450", "muzzle_speed_m_s = 1700"))
-    with pytest.raises(BadInput, match="ai-1 hits the Moon"):
+    with (
+        pytest.warns(UserWarning, match="ai-1, launched .* hits the Moon"),
+        pytest.raises(BadInput, match="ai-1 hits the Moon"),
+    ):
         emulator.run(path)

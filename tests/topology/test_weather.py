@@ -86,6 +86,7 @@ def together_s(one: list[tuple[float, float]], other: list[tuple[float, float]])
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("length_km", "shared"), [(100.0, 0.3679), (1000.0, 0.9048)])
 def test_near_sites_are_cloudy_together_as_often_as_they_share_draws(
     length_km: float, shared: float

@@ -86,14 +86,13 @@ def rucop(view: View, bundle: BundleView) -> Decisions:
         return Hold()
     size = view.evc_bytes(bundle.size_bytes)
     values = _values(view, index, target, size)
-    for avoided in (bundle.visited, frozenset[str]()):
-        best: Choice | None = None
-        for choice in _choices(view, bundle, index, values, avoided):
-            if best is None or choice.is_better_than(best):
-                best = choice
-        if best is not None:
-            return Send(best.neighbour)
-    return Hold()
+    # who has had it gets it back only after a failure: without one, two nodes may each trust the other more
+    avoided = frozenset[str]() if bundle.failed_with else bundle.visited
+    best: Choice | None = None
+    for choice in _choices(view, bundle, index, values, avoided):
+        if best is None or choice.is_better_than(best):
+            best = choice
+    return Send(best.neighbour) if best else Hold()
 
 
 def _values(view: View, index: PlanIndex, target: int, size: float) -> list[Values]:
