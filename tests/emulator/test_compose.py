@@ -99,6 +99,7 @@ def test_a_password_line_is_salted() -> None:
     assert password_line("a", "secret").startswith("a:$7$")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_mosquitto() is None, reason="no mosquitto here")
 def test_the_broker_lets_a_node_speak_on_its_own_links_only(tmp_path: Path) -> None:
     prepare(GIVEN, tmp_path)
