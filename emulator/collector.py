@@ -199,7 +199,8 @@ class Collector:
             for name, station in self.stations.items()
         }
         deaths = {name: station.deaths_s for name, station in self.stations.items()}
-        log = merged(logs, deaths, setup.plan, setup.duration_s)
+        ends_s = setup.duration_s if self._is_over else self.emulated_s()
+        log = merged(logs, deaths, setup.plan, ends_s, is_over=self._is_over)
         wall_s = time.perf_counter() - self._began
         return Result.of(header, log, setup.plan, wall_s=wall_s, command=command)
 

@@ -4,6 +4,9 @@ Each node's events are in the order of causes; between nodes a cause is a light 
 brings about, so that the order of times is one of causes too. At equal times the order is that of
 the nodes in the setup.
 
+A log that is looked at before the run is over is one of a run that ended there: what nodes hold by
+then is worked out from what they received and did not hand on.
+
 A process that is killed says nothing of it: the collector heard its will, so `NodeDown` and the ends
 of its contacts stand at that moment. Frames that it held, or that were sent to it, are lost: a
 transfer that finished and was never received is a `FrameLost`, or in flight if the run ended first.
@@ -18,9 +21,15 @@ from itertools import pairwise
 
 from dtn.contact_plan import ContactPlan
 from dtn.events import (
+    BundleDeleted,
+    BundleDelivered,
     BundleDuplicate,
+    BundleFragmented,
+    BundleHeld,
     BundleInFlight,
+    BundleReassembled,
     BundleReceived,
+    BundleSourced,
     ContactEnded,
     ContactStarted,
     Event,
@@ -43,7 +52,9 @@ def merged(
     logs: Mapping[str, Sequence[Event]],
     deaths: Mapping[str, Sequence[float]],
     plan: ContactPlan,
-    duration_s: float,
+    ends_s: float,
+    *,
+    is_over: bool = True,
 ) -> list[Event]:
     """The log of the run.
 
@@ -51,7 +62,8 @@ def merged(
         logs: each node's events, in its order; the nodes in the setup's.
         deaths: when each node's process died.
         plan: of the run.
-        duration_s: how long it lasts.
+        ends_s: where it ends, or how far it is.
+        is_over: whether the nodes have said what they still hold.
     """
     whole: list[tuple[float, Event]] = []
     for node, log in logs.items():
@@ -59,7 +71,9 @@ def merged(
         for event in _with_deaths(node, log, deaths.get(node, ())):
             latest_s = max(latest_s, event.t_s)
             whole.append((latest_s, event))
-    whole += ((event.t_s, event) for event in _lost(logs, deaths, plan, duration_s))
+    whole += ((event.t_s, event) for event in _lost(logs, deaths, plan, ends_s, is_over))
+    if not is_over:
+        whole += ((event.t_s, event) for node in logs for event in _held(node, logs[node], ends_s))
     whole.sort(key=lambda timed: timed[0])  # stable
     return [event for _, event in whole]
 
@@ -97,7 +111,8 @@ def _lost(
     logs: Mapping[str, Sequence[Event]],
     deaths: Mapping[str, Sequence[float]],
     plan: ContactPlan,
-    duration_s: float,
+    ends_s: float,
+    is_over: bool,
 ) -> Iterator[Event]:
     """Transfers that finished and of which nothing more was heard."""
     arrivals = _arrivals(logs)
@@ -115,8 +130,8 @@ def _lost(
                     continue
                 contact, size = size_bytes.get(hop[1:], (contact, 0))
                 arrives_s = event.t_s + plan.contacts[contact].owlt_at(event.t_s)
-                if arrives_s > duration_s:
-                    yield BundleInFlight(duration_s, node, event.bundle, event.neighbour)
+                if arrives_s > ends_s:
+                    yield BundleInFlight(ends_s, node, event.bundle, event.neighbour)
                     continue
                 flight_s = (event.t_s, arrives_s)
                 reason = NOT_RECEIVED
@@ -124,7 +139,25 @@ def _lost(
                     reason = RECEIVER_DOWN
                 elif _overlaps(absences[node], flight_s):
                     reason = PROCESS_DIED  # the sender's, before the broker had the frame
+                elif not is_over:  # its receiver may not have told yet
+                    yield BundleInFlight(ends_s, node, event.bundle, event.neighbour)
+                    continue
                 yield FrameLost(arrives_s, event.neighbour, node, event.bundle, size, reason)
+
+
+def _held(node: str, log: Sequence[Event], ends_s: float) -> Iterator[Event]:
+    """Bundles that a node has by then, as its events tell."""
+    held: dict[str, None] = {}
+    for event in log:
+        if isinstance(event, BundleSourced | BundleReceived | BundleReassembled):
+            held[event.bundle] = None
+        elif isinstance(event, BundleFragmented):
+            held.pop(event.bundle, None)
+            held.update(dict.fromkeys(event.fragments))
+        elif isinstance(event, TransferFinished | BundleDelivered | BundleDeleted):
+            held.pop(event.bundle, None)
+    for bundle in held:
+        yield BundleHeld(ends_s, node, bundle)
 
 
 def _overlaps(absences: list[tuple[float, float]], flight_s: tuple[float, float]) -> bool:
