@@ -24,7 +24,6 @@ RATES_BPS = {
         ("gateway", "station-1"): 100e6,
         ("relay-1", "base"): 100e6,
         ("base", "relay-1"): 15e6,
-        ("gateway", "relay-2"): 15e6,
         ("gateway", "rover"): 100e6,
     },
     "ccsds-mars": {
