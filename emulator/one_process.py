@@ -25,7 +25,7 @@ from emulator.clock import EmulatedLoop
 from emulator.log import LogHeader
 from emulator.result import Result
 from emulator.scenario import Scenario, load, parse_duration_s
-from emulator.setup import Setup, changed, with_geometry
+from emulator.setup import Setup, changed, return_freed_memory, with_geometry
 from emulator.watch import DECISION_LIMIT_S, watched
 from nodes.channel.frame import Frame
 
@@ -80,6 +80,7 @@ def run(
     geometry = None
     if isinstance(scenario, Scenario):
         setup, geometry = with_geometry(scenario, tell)
+        return_freed_memory()
     else:
         setup = scenario
     setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
@@ -97,6 +98,7 @@ def run(
     log: list[Event] = []
     with _capturing(capture, setup) as tap:
         fly(setup, chosen, log.append, speed, tell, tap)
+    return_freed_memory()  # nodes, links and loop hold one another: the reports need their room
     header = LogHeader(
         scenario=setup.name,
         scenario_sha256=setup.sha256,
@@ -111,6 +113,7 @@ def run(
     tell("report", 0.0)
     wall_s = time.perf_counter() - began_s
     result = Result.of(header, log, setup.plan, wall_s=wall_s, command=command, geometry=geometry)
+    return_freed_memory()
     if folder is not None:
         result.write(folder)
     tell("report", 1.0)

@@ -7,6 +7,7 @@ to whom, what fails when. After this nobody asks the scenario any more, and no e
 from __future__ import annotations
 
 import ctypes
+import gc
 import hashlib
 import math
 import sys
@@ -210,7 +211,7 @@ def with_geometry(
     with ScenarioSky(scenario) as sky:
         plan = sky.plan(progress)
         geometry = geometry_of(sky)
-    _return_freed_memory()
+    return_freed_memory()
     return over(scenario, plan), geometry
 
 
@@ -414,8 +415,9 @@ def strategy_beside(scenario: Scenario) -> str:
     return scenario.routing.strategy
 
 
-def _return_freed_memory() -> None:
-    """Hand back what planning has freed: 150 MB that glibc would keep for arrays to come."""
+def return_freed_memory() -> None:
+    """Hand back what planning, or a run, has freed: 150 MB that glibc would keep for arrays to come."""
+    gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
         if trim is not None:
