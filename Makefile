@@ -18,7 +18,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 setup: $(VENV)/installed  ## make .venv with everything in it
 
 demo: $(VENV)/installed  ## a month of the Moonbase Alpha network: latency table and report
-	$(BIN)/lightlag run scenarios/moonbase-alpha.toml --out runs/moonbase-alpha
+	MALLOC_ARENA_MAX=1 POLARS_MAX_THREADS=1 $(BIN)/lightlag run scenarios/moonbase-alpha.toml --out runs/moonbase-alpha
 
 picture: demo  ## draw the README's picture anew from the demo's run
 	$(BIN)/lightlag report runs/moonbase-alpha --picture docs/moonbase-alpha.svg
