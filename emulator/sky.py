@@ -35,12 +35,12 @@ from topology.mass_driver import report as launch_report
 from topology.network import PlannedNode, surroundings
 from topology.oem import oem_path
 from topology.orbits import TleOrbit, orbit_from_elements, orbit_from_state
-from topology.paths import Path
+from topology.paths import FloatArray, Path
 from topology.planner import PlanOptions, plan_contacts
 from topology.sites import site
 from topology.spk import SpkPath
 from topology.track import track
-from topology.visibility import End, HorizonMask
+from topology.visibility import End, HorizonMask, Surroundings
 from topology.windows import Window, windows
 
 OLD_TLE_D = 14.0
@@ -80,6 +80,8 @@ class ScenarioSky:
         self._paths: dict[str, Path] = {}
         self._terminals: dict[str, Terminal] = {}
         self._deep_space: DeepSpace | None = None
+        self._around: Surroundings | None = None
+        self._ends: dict[str, End] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -138,8 +140,17 @@ class ScenarioSky:
             BadInput: no such node or body.
         """
         end_s = self.scenario.duration_s
-        around = surroundings(self.sky, *self.sky.span_s)
-        return windows(self._end(a), self._end(b), around, 0.0, end_s)
+        if self._around is None:
+            self._around = surroundings(self.sky, *self.sky.span_s)
+        return windows(self._end(a), self._end(b), self._around, 0.0, end_s)
+
+    def owlt_s(self, a: str, b: str, t_s: FloatArray) -> FloatArray:
+        """One-way light time of what A sends at t_s, shape (N,).
+
+        Raises:
+            BadInput: no such node or body.
+        """
+        return light_time(self._end(a).path, self._end(b).path, t_s)
 
     def plan(self, progress: Callable[[str, float], object] | None = None) -> ContactPlan:
         """The contact plan: laser links as the planner points them, and links that are always there.
@@ -224,6 +235,12 @@ class ScenarioSky:
             raise BadInput(Fault(str(self.scenario.file), "--at", at.isoformat(), mend))
 
     def _end(self, name: str) -> End:
+        known = self._ends.get(name)
+        if known is None:
+            known = self._ends[name] = self._make_end(name)
+        return known
+
+    def _make_end(self, name: str) -> End:
         keep_out = [terminal.sun_keep_out_deg for terminal in self.terminals(name)]
         node = next((node for node in self.scenario.nodes if node.name == name), None)
         return End(

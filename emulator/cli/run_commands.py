@@ -14,6 +14,7 @@ from emulator import scenario as scenarios
 from emulator.cli.constellation_commands import finite_rate
 from emulator.cli.options import JsonOption, ScenarioFile
 from emulator.cli.output import print_json, stdout
+from emulator.files import replace_text
 
 RateOption = Annotated[
     str, typer.Option("--rate", metavar="max|K", help="Emulated seconds in a real one; max, 1, ...")
@@ -109,7 +110,8 @@ def run(
 def plan(
     scenario: ScenarioFile,
     format: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="json, csv, ion, hdtn or tvg.")
+        str,
+        typer.Option("--format", metavar="NAME", help="json, csv, ion, hdtn, tvg; access, czml."),
     ] = "json",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")
@@ -117,16 +119,25 @@ def plan(
 ) -> None:
     """Plan the contacts of a scenario: who points at whom, when, at which rate.
 
-    What the format cannot say is told on stderr.
+    What the format cannot say is told on stderr. Two formats are for other tools: access, a CSV of every window
+    of every pair before anybody points, and czml, a scene for CesiumJS.
     """
     from emulator.cli.progress import progress
     from emulator.sky import ScenarioSky
+    from emulator.sky_exports import SKY_FORMATS, access_csv, czml
 
-    if format not in WRITERS:
-        raise BadInput(Fault("", "--format", format, f"choose one of {', '.join(WRITERS)}"))
+    formats = (*WRITERS, *SKY_FORMATS)
+    if format not in formats:
+        raise BadInput(Fault("", "--format", format, f"choose one of {', '.join(formats)}"))
     loaded = scenarios.load(scenario)
     with progress(loaded.start, loaded.duration_s) as tell, ScenarioSky(loaded) as sky:
+        if format == "access":
+            _print_or_write(access_csv(sky), output)
+            return
         contacts = sky.plan(tell)
+        if format == "czml":
+            _print_or_write(czml(sky, contacts), output)
+            return
     if output is not None:
         lost = contacts.save(output, format)
     else:
@@ -134,3 +145,10 @@ def plan(
         sys.stdout.write(text)
     for sentence in lost:
         print(sentence, file=sys.stderr)
+
+
+def _print_or_write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        replace_text(output, text)
