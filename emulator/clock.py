@@ -60,6 +60,9 @@ LAST_MILLISECOND_S = 1e-3
 CANCELLED_BEFORE_CLEANING = 100
 """The heap is cleaned when this many entries, and more than half of it, are cancelled."""
 
+ARRIVALS_LAST = 1 << 64
+"""Added to the order of arrivals: beyond every sequence number."""
+
 Entry = tuple[float, int, Callable[..., object] | None, tuple[Any, ...]]
 """When, sequence, callback, arguments; without a callback the argument is an asyncio handle."""
 
@@ -277,6 +280,24 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         if not when_s >= self._now_s:
             when_s = self._not_before_now(when_s)
         heappush(self._heap, (when_s, next(self._sequence), callback, args))
+
+    def schedule_arrival(
+        self, when_s: float, order: int, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts
+    ) -> None:
+        """Call `callback(*args)` at `when_s` after all else that is due then; arrivals go by `order`.
+
+        When it was asked for does not count, so that what comes from another process has the same
+        place as what comes from this one.
+
+        Args:
+            when_s: the due time, or now if that is past.
+            order: of this arrival among those due at the same time; no two are equal.
+            callback: what is called.
+            args: with these.
+        """
+        if not when_s >= self._now_s:
+            when_s = self._not_before_now(when_s)
+        heappush(self._heap, (when_s, ARRIVALS_LAST + order, callback, args))
 
     def call_at(
         self,

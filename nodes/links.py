@@ -4,11 +4,14 @@ The plan says when a link can be; a fault cuts it, and a node that is down has n
 contact are physics: a transmitter does not learn that its receiver is down, so such a contact stays
 open and its frames are lost.
 
-Where a contact ends and another begins at one moment, the end comes first. Faults may overlap: a
+Where a contact ends and another begins at one moment, the end comes first. Each node's contacts are
+followed by themselves, so that a node's story is the same wherever the others run. Faults may overlap: a
 link is open again when the last reason against it is gone.
 """
 
 from __future__ import annotations
+
+from collections import deque
 
 from dtn.contact_plan import ContactPlan
 from nodes.node import Node
@@ -35,8 +38,7 @@ class Links:
         self._open: set[int] = set()
         self._cuts: dict[tuple[str, str], list[str]] = {}
         self._absent: dict[str, list[str]] = {}
-        self._boundaries: list[tuple[float, int, int]] = []
-        self._next = 0
+        self._boundaries: dict[str, deque[tuple[float, int, int]]] = {}
 
     def add(self, node: Node, joins_s: float = 0.0) -> None:
         """Take charge of a node, which joins the network at `joins_s`."""
@@ -48,12 +50,16 @@ class Links:
     def start(self) -> None:
         """Follow the plan from now on."""
         now_s = self._timers.time()
+        ahead: dict[str, list[tuple[float, int, int]]] = {name: [] for name in self._nodes}
         for number, contact in enumerate(self._contacts):
-            if contact.source in self._nodes and contact.end_s > now_s:
-                self._boundaries.append((contact.start_s, _START, number))
-                self._boundaries.append((contact.end_s, _END, number))
-        self._boundaries.sort()
-        self._schedule_next()
+            if contact.source in ahead and contact.end_s > now_s:
+                ahead[contact.source] += (
+                    (contact.start_s, _START, number),
+                    (contact.end_s, _END, number),
+                )
+        for name, boundaries in ahead.items():
+            self._boundaries[name] = deque(sorted(boundaries))
+            self._schedule_next(name)
 
     # -- faults
 
@@ -86,28 +92,28 @@ class Links:
 
     # -- the plan
 
-    def _schedule_next(self) -> None:
-        if self._next < len(self._boundaries):
-            self._timers.schedule(self._boundaries[self._next][0], self._at_boundary)
+    def _schedule_next(self, source: str) -> None:
+        boundaries = self._boundaries[source]
+        if boundaries:
+            self._timers.schedule(boundaries[0][0], self._at_boundary, source)
 
-    def _at_boundary(self) -> None:
+    def _at_boundary(self, source: str) -> None:
         now_s = self._timers.time()
-        boundaries = self._boundaries
-        while self._next < len(boundaries) and boundaries[self._next][0] <= now_s:
-            _, kind, number = boundaries[self._next]
-            self._next += 1
-            source = self._contacts[number].source
+        boundaries = self._boundaries[source]
+        planned, node = self._planned[source], self._nodes[source]
+        while boundaries and boundaries[0][0] <= now_s:
+            _, kind, number = boundaries.popleft()
             if kind == _END:
-                self._planned[source].discard(number)
+                planned.discard(number)
                 if number in self._open:
                     self._open.remove(number)
-                    self._nodes[source].contact_ended(number, now_s)
+                    node.contact_ended(number, now_s)
             else:
-                self._planned[source].add(number)
+                planned.add(number)
                 if self._is_possible(number):
                     self._open.add(number)
-                    self._nodes[source].contact_started(number, now_s)
-        self._schedule_next()
+                    node.contact_started(number, now_s)
+        self._schedule_next(source)
 
     def _is_possible(self, number: int) -> bool:
         contact = self._contacts[number]

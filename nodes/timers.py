@@ -34,3 +34,12 @@ class Timers(Protocol):
         self, when_s: float, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts
     ) -> Timer:
         """Call `callback(*args)` at `when_s`, unless cancelled before."""
+
+
+class ArrivalTimers(Timers, Protocol):
+    """Timers that also hold what is on its way from other nodes."""
+
+    def schedule_arrival(
+        self, when_s: float, order: int, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts
+    ) -> None:
+        """Call `callback(*args)` at `when_s` after all else that is due then; arrivals go by `order`."""

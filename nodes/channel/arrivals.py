@@ -2,20 +2,22 @@
 
 MQTT's QoS 1 may bring a message twice and, over a connection made anew, out of order. A frame's
 sequence number says whether it came before; its arrival time says when it is due, and frames due at
-one moment go by their numbers. A frame that comes too late to be held is handed on at once, with
-the time at which that was, and `FrameLate` says how late.
+one moment have the order that they have in one process. A frame that comes too late to be held is
+handed on at once, with the time at which that was, and `FrameLate` says how late.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from itertools import count
 
 from dtn.events import BundleInFlight, Event, FrameLate, FrameLost
 from nodes.channel.batch import Named
 from nodes.channel.channel import Receive
+from nodes.channel.frame import arrival_order
 from nodes.channel.local import RECEIVER_DOWN
-from nodes.timers import Timers
+from nodes.timers import ArrivalTimers
 
 REMEMBERED = 4096
 """Frames after one that never came for which its absence is remembered."""
@@ -50,14 +52,15 @@ class Arrivals:
         record: takes events.
     """
 
-    def __init__(self, timers: Timers, record: Callable[[Event], object]) -> None:
+    def __init__(self, timers: ArrivalTimers, record: Callable[[Event], object]) -> None:
         self.receive: Receive | None = None
         self.duplicates = 0
         self.late = 0
         self._timers = timers
         self._record = record
         self._seen: dict[str, tuple[int, Seen]] = {}
-        self._held: list[tuple[float, str, int, Named]] = []
+        self._held: list[tuple[float, int, int, Named]] = []
+        self._count = count()
 
     def take_in(self, session: int, frames: list[Named]) -> None:
         """Frames of one link came."""
@@ -67,8 +70,9 @@ class Arrivals:
             if not self._seen_of(frame.source, session).is_new(frame.sequence):
                 self.duplicates += 1
             elif frame.arrives_s >= now_s:
-                heappush(self._held, (frame.arrives_s, frame.source, frame.sequence, named))
-                self._timers.schedule(frame.arrives_s, self._due, frame.arrives_s)
+                number = next(self._count)  # the same frame of two sessions: as they came
+                heappush(self._held, (frame.arrives_s, arrival_order(frame), number, named))
+                self._timers.schedule_arrival(frame.arrives_s, number, self._due)
             else:
                 self.late += 1
                 late_s = now_s - frame.arrives_s
@@ -89,10 +93,9 @@ class Arrivals:
             known = self._seen[source] = (session, Seen())
         return known[1]
 
-    def _due(self, due_s: float) -> None:
-        """Everything due by now goes on; one call for each frame, but the first takes them all."""
-        while self._held and self._held[0][0] <= due_s:
-            self._arrive(heappop(self._held)[-1])
+    def _due(self) -> None:
+        """The next goes on: one call for each frame."""
+        self._arrive(heappop(self._held)[-1])
 
     def _arrive(self, named: Named) -> None:
         frame = named.frame

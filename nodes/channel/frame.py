@@ -5,6 +5,7 @@ The sender applies the link once and stamps the arrival; the receiver holds it u
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 from dtn.bundle import Bundle
@@ -31,3 +32,19 @@ class Frame(NamedTuple):
     arrives_s: float
     size_bytes: int
     content: bytes | Bundle
+
+
+SEQUENCE_BITS = 48
+
+
+def arrival_order(frame: Frame) -> int:
+    """The place of a frame among all that arrive at one moment: by link, then by sequence.
+
+    It comes from names alone, so that every process gives the same.
+    """
+    return _first_of_link(frame.source, frame.destination) + frame.sequence
+
+
+@cache
+def _first_of_link(source: str, destination: str) -> int:
+    return int.from_bytes(f"{destination}<{source}".encode()) << SEQUENCE_BITS

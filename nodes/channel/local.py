@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from dtn.events import BundleInFlight, Event, FrameLost
 from nodes.channel.channel import Receive
-from nodes.channel.frame import Frame
-from nodes.timers import Timers
+from nodes.channel.frame import Frame, arrival_order
+from nodes.timers import ArrivalTimers
 
 RECEIVER_DOWN = "receiver down"
 
@@ -24,7 +24,7 @@ class LocalChannel:
         record: takes events.
     """
 
-    def __init__(self, timers: Timers, record: Callable[[Event], object]) -> None:
+    def __init__(self, timers: ArrivalTimers, record: Callable[[Event], object]) -> None:
         self._timers = timers
         self._record = record
         self._receivers: dict[str, Receive] = {}
@@ -41,7 +41,7 @@ class LocalChannel:
     def send(self, frame: Frame, bundle_id: str) -> None:
         """Hold a frame until it arrives."""
         self._in_flight[frame[:3]] = bundle_id
-        self._timers.schedule(frame.arrives_s, self._arrive, frame)
+        self._timers.schedule_arrival(frame.arrives_s, arrival_order(frame), self._arrive, frame)
 
     def _arrive(self, frame: Frame) -> None:
         bundle_id = self._in_flight.pop(frame[:3])

@@ -34,7 +34,7 @@ from nodes.channel.channel import Receive
 from nodes.channel.connection import Message
 from nodes.channel.frame import Frame
 from nodes.channel.topics import Topics
-from nodes.timers import Timers
+from nodes.timers import ArrivalTimers
 
 Ts = TypeVarTuple("Ts")
 
@@ -47,7 +47,7 @@ BATCH_FRAMES = 1000
 UNREACHABLE = "receiver unreachable"
 
 
-class SharedTimers(Timers, Protocol):
+class SharedTimers(ArrivalTimers, Protocol):
     """The emulated loop as other threads may use it."""
 
     def reading_s(self) -> float:

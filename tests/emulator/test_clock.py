@@ -41,6 +41,24 @@ def test_equal_times_are_first_in_first_out_whichever_way_they_came(rate):
     assert seen == list(range(3000))
 
 
+@given(st.permutations(range(6)))
+def test_arrivals_come_after_all_else_that_is_due_and_go_by_their_order_not_by_when_they_were_asked_for(
+    orders: list[int],
+):
+    seen = []
+    with EmulatedLoop() as loop:
+
+        def arrive(order):
+            seen.append(order)
+            loop.schedule(5.0, seen.append, f"after {order}")
+
+        for order in orders:
+            loop.schedule_arrival(5.0, order, arrive, order)
+        loop.schedule(5.0, seen.append, "first")
+        loop.run()
+    assert seen == ["first", *(said for n in range(6) for said in (n, f"after {n}"))]
+
+
 def test_call_soon_comes_after_what_is_already_due_now_and_before_what_is_scheduled_later():
     seen = []
     with EmulatedLoop() as loop:
