@@ -15,19 +15,14 @@ begins (for bundles on hold), on forfeit, when a transfer failed, when a hold's 
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import math
-import sys
 from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from dtn.errors import BadInput, Fault
 from dtn.routing.hooks import Traits
 from dtn.routing.route import Route
+from dtn.user_functions import Kind
 
 if TYPE_CHECKING:
     import random
@@ -265,32 +260,7 @@ def load_strategy(spec: str, where: str = "") -> Strategy:
     Raises:
         BadInput: there is no such strategy.
     """
-    importlib.import_module("dtn.routing.strategies")  # registers those that come with Lightlag
-    if spec in STRATEGIES:
-        return STRATEGIES[spec]
-    path, colon, function_name = spec.rpartition(":")
-    if colon and path.endswith(".py"):
-        return _from_file(spec, Path(path), function_name, where)
-    for entry_point in metadata.entry_points(group="lightlag.strategies"):
-        if entry_point.name == spec:
-            return _from_entry_point(spec, entry_point, where)
-    known = ", ".join(sorted(STRATEGIES))
-    raise BadInput(
-        Fault(where, "strategy", spec, f"choose one of {known}, or give my_file.py:function")
-    )
-
-
-def _from_entry_point(spec: str, entry_point: metadata.EntryPoint, where: str) -> Strategy:
-    """What another package offers: a decorated function, or a plain one that takes its name from the entry."""
-    try:
-        function = entry_point.load()
-    except Exception as fault:
-        mend = f"the entry point {entry_point.value} does not load: {fault!r}"
-        raise BadInput(Fault(where, "strategy", spec, mend)) from fault
-    if not callable(function):
-        mend = f"the entry point {entry_point.value} is no function"
-        raise BadInput(Fault(where, "strategy", spec, mend))
-    return _known_as(function, spec)
+    return _KIND.find(spec, where)
 
 
 def _known_as(function: StrategyFunction, name: str) -> Strategy:
@@ -299,20 +269,10 @@ def _known_as(function: StrategyFunction, name: str) -> Strategy:
     return next(named, Strategy(name, function, {}))
 
 
-def _from_file(spec: str, path: Path, function_name: str, where: str) -> Strategy:
-    if not path.is_file():
-        raise BadInput(Fault(where, "strategy", spec, f"there is no file {path}"))
-    module_name = f"lightlag_strategy_{path.stem}"
-    module_spec = importlib.util.spec_from_file_location(module_name, path)
-    assert module_spec is not None
-    assert module_spec.loader is not None
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules[module_name] = module
-    try:
-        module_spec.loader.exec_module(module)
-    except Exception as fault:
-        raise BadInput(Fault(str(path), "", "", f"does not import: {fault!r}")) from fault
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        raise BadInput(Fault(str(path), "", "", f"has no function {function_name!r}"))
-    return _known_as(function, function_name)
+_KIND = Kind(
+    word="strategy",
+    known=STRATEGIES,
+    known_as=_known_as,
+    group="lightlag.strategies",
+    own="dtn.routing.strategies",
+)
