@@ -97,8 +97,15 @@ EXAMPLES = (
 )
 """Every command with the example that its help shows; its second word is the command's name."""
 
+
+def _reflowed(text: str) -> str:
+    """Paragraphs as one line each: the terminal's width, not the source's, breaks them."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
 for command, example in EXAMPLES:
-    app.command(example.split()[1], epilog=f"Example: {example}")(command)
+    said = _reflowed(command.__doc__ or "")
+    app.command(example.split()[1], help=said, epilog=f"Example: {example}")(command)
 
 
 @app.callback()

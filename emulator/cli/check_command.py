@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dtn.routing import load_strategy
 from emulator.cli.options import JsonOption
 from emulator.cli.output import print_json, stdout
 
@@ -24,6 +23,7 @@ def check_strategy(
 
     Ends with 1 if it broke a rule of the interface.
     """
+    from dtn.routing import load_strategy
     from emulator.check import Answer, check_strategy
 
     answers: Sequence[Answer] = list(check_strategy(load_strategy(strategy, "check-strategy")))

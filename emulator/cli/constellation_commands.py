@@ -13,8 +13,7 @@ from typing import Annotated
 import typer
 
 from dtn.errors import BadInput, Fault
-from emulator import scenario as scenarios
-from emulator.cli.options import JsonOption, ScenarioFile
+from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
 from emulator.cli.output import print_json, stdout, write_whole
 
 SetupFileOption = Annotated[
@@ -69,7 +68,7 @@ def setup(
     from emulator.setup import changed, from_scenario
     from emulator.setup_file import save
 
-    loaded = scenarios.load(scenario)
+    loaded = load_scenario(scenario)
     until_s = until_seconds(until)
     with progress(loaded.start, loaded.duration_s) as tell:
         resolved = from_scenario(loaded, tell)
@@ -89,7 +88,7 @@ def compose(
     from emulator.compose import compose as composed
     from emulator.compose import scenario_path
 
-    loaded = scenarios.load(scenario)
+    loaded = load_scenario(scenario)
     file = scenario_path(scenario, output.resolve().parent)
     write_whole(output, composed(loaded.name, file, tuple(loaded.ipn_numbers())))
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from emulator.cli.options import JsonOption
+from emulator.cli.options import JsonOption, load_scenario
 from emulator.cli.output import print_json
 
 
@@ -48,7 +48,6 @@ def dashboard(
     change the rate, jump in a replay; in a live run cut links, take nodes down, send bundles.
     Stop with Control-C.
     """
-    from emulator import scenario as scenarios
     from emulator.cli.progress import progress
     from emulator.dashboard.watch import (
         checked_rate,
@@ -74,7 +73,7 @@ def dashboard(
         session = replay_session(what, rate, until_seconds(at or None) or 0.0)
         watch_replay(session, host, port, said)
         return
-    loaded = scenarios.load(what)
+    loaded = load_scenario(what)
     with progress(loaded.start, loaded.duration_s) as tell:
         setup, geometry = with_geometry(loaded, tell)
     watch_run(

@@ -13,8 +13,6 @@ from rich.table import Table
 
 from emulator.cli.options import JsonOption
 from emulator.cli.output import print_json, stdout
-from emulator.clock import EmulatedLoop
-from topology.ephemeris import FIRST_UTC, KERNELS, LAST_UTC
 
 MEASURED_S = 1.0
 TICK_S = 0.001
@@ -76,6 +74,8 @@ def doctor(json: JsonOption = False) -> None:
 
 def measured() -> Timing:
     """Measure the timers of this machine, for about a second."""
+    from emulator.clock import EmulatedLoop
+
     with EmulatedLoop(1.0) as loop:
         ticks = round(MEASURED_S / TICK_S)
         for tick in range(ticks):
@@ -98,6 +98,8 @@ def _nothing() -> None:
 
 def _parts() -> Iterator[tuple[str, str, str]]:
     """Name, version or place ("" if missing), and what it is for."""
+    from topology.ephemeris import FIRST_UTC, KERNELS, LAST_UTC
+
     yield "python", platform.python_version(), "3.11 to 3.13"
     yield "lightlag", _version("lightlag"), ""
     years = f"{FIRST_UTC:%Y-%m-%d} to {LAST_UTC:%Y-%m-%d}"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dtn.eid import parse_eid
 from dtn.errors import BadInput, Fault, InvalidValue
 from emulator.cli.constellation_commands import BrokerOption, CaOption, PasswordOption, UserOption
-from emulator.operator import Operator
+
+if TYPE_CHECKING:
+    from emulator.operator import Operator
 
 RunName = Annotated[str, typer.Option("--run", metavar="NAME", help="The run's: its scenario's.")]
 FromOption = Annotated[str, typer.Option("--from", metavar="NODE", help="Who sends.")]
@@ -122,6 +123,7 @@ def recv(
 def _operator(
     url: str, run: str, user: str, password_file: Path | None, ca: Path | None
 ) -> Operator:
+    from emulator.operator import Operator
     from nodes.channel.broker import parse_broker
     from nodes.channel.topics import Topics
 
@@ -130,6 +132,8 @@ def _operator(
 
 
 def _endpoint(text: str) -> None:
+    from dtn.eid import parse_eid
+
     try:
         parse_eid(text)
     except InvalidValue as bad:

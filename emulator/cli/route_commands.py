@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.table import Table
 
-from dtn.contact_plan import ContactPlan
 from dtn.errors import BadInput, Fault
-from dtn.routing import Route, earliest_arrival
 from emulator.cli.options import JsonOption
 from emulator.cli.output import Json, print_json, stdout
-from emulator.scenario import parse_size_bytes
-from emulator.scenario.faults import did_you_mean
-from emulator.setup import Demand
+
+if TYPE_CHECKING:
+    from dtn.contact_plan import ContactPlan
+    from dtn.routing import Route
+    from emulator.setup import Demand
 
 LISTED = 8
 """Routes that --explain looks at."""
@@ -70,6 +70,11 @@ def route(
     Without --strategy: the earliest arrival there is, with the fewest hops. With one: what the
     bundle really does when every node on its way asks that strategy.
     """
+    from dtn.contact_plan import ContactPlan
+    from dtn.routing import earliest_arrival
+    from emulator.scenario.faults import did_you_mean
+    from emulator.setup import Demand
+
     contacts = ContactPlan.load(plan)
     for name in (a, b):
         if name not in contacts.nodes:
@@ -119,6 +124,8 @@ def route(
 
 
 def _size(text: str) -> int:
+    from emulator.scenario import parse_size_bytes
+
     try:
         size_bytes = int(text) if text.isdecimal() else parse_size_bytes(text)
     except ValueError as fault:
@@ -135,6 +142,7 @@ def _last_s(plan: ContactPlan) -> float:
 
 def _followed(plan: ContactPlan, strategy: str, demand: Demand) -> Route | None:
     """What one bundle does in an empty network of nodes that follow a strategy."""
+    from dtn.routing import Route
     from emulator.one_process import run
     from emulator.setup import alone
 

@@ -8,11 +8,9 @@ from typing import Annotated
 
 import typer
 
-from dtn.contact_plan.formats import WRITERS
 from dtn.errors import BadInput, Fault
-from emulator import scenario as scenarios
 from emulator.cli.constellation_commands import finite_rate
-from emulator.cli.options import JsonOption, ScenarioFile
+from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
 from emulator.cli.output import print_json, stdout
 from emulator.files import replace_text
 
@@ -23,7 +21,7 @@ RateOption = Annotated[
 
 def run(
     scenario: Annotated[
-        Path | None, typer.Argument(metavar="[SCENARIO]", help="A scenario file (TOML).")
+        Path | None, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")
     ] = None,
     rate: RateOption = "max",
     seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.", min=0)] = None,
@@ -81,7 +79,7 @@ def run(
         setup = from_files(plan, traffic, nodes)
         start, duration_s = setup.start, setup.duration_s
     elif scenario is not None:
-        loaded = scenarios.load(scenario)
+        loaded = load_scenario(scenario)
         start, duration_s = loaded.start, loaded.duration_s
     else:
         mend = "name a scenario file, such as scenarios/moonbase-alpha.toml"
@@ -122,6 +120,7 @@ def plan(
     What the format cannot say is told on stderr. Two formats are for other tools: access, a CSV of every window
     of every pair before anybody points, and czml, a scene for CesiumJS.
     """
+    from dtn.contact_plan.formats import WRITERS
     from emulator.cli.progress import progress
     from emulator.sky import ScenarioSky
     from emulator.sky_exports import SKY_FORMATS, access_csv, czml
@@ -129,7 +128,7 @@ def plan(
     formats = (*WRITERS, *SKY_FORMATS)
     if format not in formats:
         raise BadInput(Fault("", "--format", format, f"choose one of {', '.join(formats)}"))
-    loaded = scenarios.load(scenario)
+    loaded = load_scenario(scenario)
     with progress(loaded.start, loaded.duration_s) as tell, ScenarioSky(loaded) as sky:
         if format == "access":
             _print_or_write(access_csv(sky), output)

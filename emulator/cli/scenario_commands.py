@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from dtn.errors import BadInput, Fault
-from emulator import scenario as scenarios
-from emulator.cli.options import JsonOption, ScenarioFile
+from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
 from emulator.cli.output import print_json, write_whole
 
 
@@ -21,7 +20,7 @@ def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
     """
     from emulator.build import find_strategy
 
-    loaded = scenarios.load(scenario)
+    loaded = load_scenario(scenario)
     find_strategy(loaded, None)
     launches = len(loaded.launches())
     if json:
@@ -63,4 +62,6 @@ def new(
 
 def schema() -> None:
     """Print the scenario format as JSON Schema, for editors that check while you type."""
-    print_json(scenarios.json_schema())
+    from emulator.scenario import json_schema
+
+    print_json(json_schema())

@@ -9,8 +9,7 @@ import typer
 from rich.table import Table
 
 from dtn.errors import BadInput, Fault
-from emulator import scenario as scenarios
-from emulator.cli.options import JsonOption, ScenarioFile
+from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
 from emulator.cli.output import print_json, stdout
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def windows(scenario: ScenarioFile, a: NodeA, b: NodeB, json: JsonOption = False
     """
     from emulator.sky import ScenarioSky
 
-    loaded = scenarios.load(scenario)
+    loaded = load_scenario(scenario)
     with ScenarioSky(loaded) as sky:
         found = sky.windows(a, b)
         if json:
@@ -63,7 +62,7 @@ def light_time(
     from emulator.sky import ScenarioSky
 
     dates = [_utc(text) for text in at]
-    with ScenarioSky(scenarios.load(scenario)) as sky:
+    with ScenarioSky(load_scenario(scenario)) as sky:
         rows = sky.light_times(a, b, dates)
     if json:
         print_json([{**row._asdict(), "at": _iso(row.at)} for row in rows])
@@ -85,7 +84,7 @@ def launch(scenario: ScenarioFile, json: JsonOption = False) -> None:
     """
     from emulator.launches import fates
 
-    loaded = scenarios.load(scenario)
+    loaded = load_scenario(scenario)
     found = fates(loaded)
     if json:
         print_json([fate.document() for fate in found])
