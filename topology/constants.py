@@ -38,9 +38,7 @@ RADIUS_JUPITER_KM: Final = 71_492.0  # equatorial, 1 bar
 RADIUS_SATURN_KM: Final = 60_268.0  # equatorial, 1 bar
 
 # Gravity harmonics, unnormalised, with the reference radius they belong to.
-# Moon: GRAIL, GL0660B (Konopliv et al., JGR Planets 118, 2013), in the principal axes.
-MOON_J2: Final = 2.032_157e-4  # C20 = -9.088_08e-5 * sqrt(5)
-MOON_C22: Final = 2.238_18e-5  # C22 = 3.467_38e-5 * sqrt(5/12)
+# Moon: `topology.gravity`.
 MOON_GRAVITY_RADIUS_KM: Final = 1_738.0
 # Earth: EGM96 (Lemoine et al., NASA/TP-1998-206861), tide-free.
 EARTH_J2: Final = 1.082_626_68e-3  # C20 = -4.841_653_7e-4 * sqrt(5)
@@ -49,5 +47,5 @@ EARTH_GRAVITY_RADIUS_KM: Final = 6_378.136_3
 MARS_J2: Final = 1.956_61e-3  # C20 = -8.750_2e-4 * sqrt(5)
 MARS_GRAVITY_RADIUS_KM: Final = 3_396.0
 
-# Sunlight pushes: 1361 W/m^2 at 1 AU (Kopp and Lean, GRL 38, 2011) over c, in N/m^2.
-SOLAR_PRESSURE_N_M2: Final = 1_361.0 / (SPEED_OF_LIGHT_KM_S * 1e3)
+SOLAR_CONSTANT_W_M2: Final = 1_361.0  # at 1 AU: Kopp and Lean, GRL 38, 2011
+SOLAR_PRESSURE_N_M2: Final = SOLAR_CONSTANT_W_M2 / (SPEED_OF_LIGHT_KM_S * 1e3)  # what it pushes

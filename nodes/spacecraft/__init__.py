@@ -1,1 +1,1 @@
-"""What a node is besides its radio: power, heat, radiation. Pure machines; `nodes.spacecraft.supply` is what loads see."""
+"""What a node is besides its radio: power, heat, radiation. `supply` is what loads see of it."""
