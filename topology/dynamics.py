@@ -2,8 +2,8 @@
 
 Two force models, both for a massless craft among bodies that move as DE421 says:
 
-- `acceleration_around` one body, about its centre: its own gravity with J2 (and C22 for the Moon, in the principal
-  axes of DE421), other bodies as point masses by the difference of their pull on craft and centre.
+- `acceleration_around` one body, about its centre: its own gravity field (`topology.gravity`: J2, and GRAIL's field to
+  degree 8 for the Moon), other bodies as point masses by the difference of their pull on craft and centre.
 - `DeepSpace`, about the solar-system barycentre: Sun, Moon and planets as point masses, and sunlight. Light pushes
   with 1/r^2 away from the Sun, so it is a weaker Sun, exactly; shadows are left out.
 
@@ -27,6 +27,7 @@ from topology import constants as c
 from topology.bodies import body_named
 from topology.chebyshev import ChebyshevPieces
 from topology.ephemeris import BodyPath, Sky
+from topology.gravity import field_of
 from topology.paths import FloatArray, State
 from topology.steps import Steps
 
@@ -72,57 +73,8 @@ def grid_s(start_s: float, end_s: float, step_s: float = TABLE_STEP_S) -> FloatA
     return np.linspace(start_s, end_s, max(2, math.ceil((end_s - start_s) / step_s) + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A body's gravity: a point mass, flattened (J2) and oval (C22).
-
-    Args:
-        gm_km3_s2: gravitational parameter.
-        radius_km: reference radius of the harmonics.
-        j2: unnormalised.
-        c22: unnormalised; S22, C21 and S21 are zero in principal axes.
-    """
-
-    gm_km3_s2: float
-    radius_km: float
-    j2: float
-    c22: float = 0.0
-
-    def unevenness(
-        self, axes: Sequence[float], x: float, y: float, z: float
-    ) -> tuple[float, float, float]:
-        """What J2 and C22 add to the pull of the point mass, km/s^2.
-
-            J2:  -3/2 GM J2 R^2 / r^5 [(1 - 5 w^2/r^2) r + 2 w z^]
-            C22:  3 GM C22 R^2 grad((u^2 - v^2) / r^5)
-
-        Args:
-            axes: the body's axes, nine numbers by rows; u, v, w are coordinates along them.
-            x: place from the body's centre, km.
-            y: likewise.
-            z: likewise.
-        """
-        xx, xy, xz, yx, yy, yz, zx, zy, zz = axes
-        scale = self.gm_km3_s2 * self.radius_km * self.radius_km
-        oblate, oval = 1.5 * scale * self.j2, 3.0 * scale * self.c22
-        r2 = x * x + y * y + z * z
-        per_r5 = 1.0 / (r2 * r2 * math.sqrt(r2))
-        u, v, w = xx * x + xy * y + xz * z, yx * x + yy * y + yz * z, zx * x + zy * y + zz * z
-        radial = -per_r5 * (oblate + 5.0 * (oval * (u * u - v * v) - oblate * w * w) / r2)
-        along_u, along_v = 2.0 * oval * u * per_r5, -2.0 * oval * v * per_r5
-        along_w = -2.0 * oblate * w * per_r5
-        return (
-            radial * x + along_u * xx + along_v * yx + along_w * zx,
-            radial * y + along_u * xy + along_v * yy + along_w * zy,
-            radial * z + along_u * xz + along_v * yz + along_w * zz,
-        )
-
-
-FIELDS = {
-    "earth": Field(c.GM_EARTH_KM3_S2, c.EARTH_GRAVITY_RADIUS_KM, c.EARTH_J2),
-    "moon": Field(c.GM_MOON_KM3_S2, c.MOON_GRAVITY_RADIUS_KM, c.MOON_J2, c.MOON_C22),
-    "mars": Field(c.GM_MARS_KM3_S2, c.MARS_GRAVITY_RADIUS_KM, c.MARS_J2),
-}
+CENTRES = ("earth", "moon", "mars")
+"""What orbits go round."""
 PERTURBERS = {"earth": ("moon", "sun"), "moon": ("earth", "sun"), "mars": ("sun",)}
 
 
@@ -132,9 +84,9 @@ def acceleration_around(sky: Sky, body: str, start_s: float, end_s: float) -> Ac
     Raises:
         InvalidValue: no such force model.
     """
-    if body not in FIELDS:
-        raise InvalidValue("body", body, f"orbits go round one of: {', '.join(FIELDS)}")
-    field = FIELDS[body]
+    if body not in CENTRES:
+        raise InvalidValue("body", body, f"orbits go round one of: {', '.join(CENTRES)}")
+    field = field_of(body)
     masses = [body_named(name).gm_km3_s2 for name in PERTURBERS[body]]
     table = _relative_table(sky, body, PERTURBERS[body], start_s, end_s)
     gm, sqrt = field.gm_km3_s2, math.sqrt
@@ -190,15 +142,15 @@ def _relative_table(
 
 
 DEEP_SPACE_BODIES = ("sun", "mercury", "venus", "earth", "moon", "mars", "jupiter", "saturn")
-NEAR_MOON_KM = 60_000.0  # what J2 and C22 do beyond: 1 km in a year
+NEAR_MOON_KM = 60_000.0  # what the field does beyond: 1 km in a year
 _MOON = DEEP_SPACE_BODIES.index("moon")
 
 
 class DeepSpace:
     """Sun, Moon and planets about the solar-system barycentre, from a table that serves every craft.
 
-    All are point masses, save the Moon to a craft within `NEAR_MOON_KM`, which feels its J2 and C22: left out,
-    they would bend the path of a launch by 72 km after a day.
+    All are point masses, save the Moon to a craft within `NEAR_MOON_KM`, which feels its field: left out,
+    it would bend the path of a launch by 72 km after a day.
 
     Args:
         sky: the ephemerides.
@@ -233,7 +185,7 @@ class DeepSpace:
         masses = self._masses.copy()
         # N/m^2 at 1 AU * m^2/kg = m/s^2; times AU^2 is the GM by which the Sun is lighter
         masses[0] -= c.SOLAR_PRESSURE_N_M2 * light_push_m2_kg * 1e-3 * c.AU_KM**2
-        table, moon_axes, moon_field = self._table, self._moon_axes, FIELDS["moon"]
+        table, moon_axes, moon_field = self._table, self._moon_axes, field_of("moon")
         count, sum_of_three = len(DEEP_SPACE_BODIES), np.ones(3)
         rates = np.empty(6)
 

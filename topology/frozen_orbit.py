@@ -6,7 +6,7 @@ On a high lunar orbit the Earth's pull turns and deforms the ellipse, save where
 argument of perilune vanish together: argument of perilune 90 degrees and e^2 = 1 - 5/3 cos^2 i, in axes whose z is the
 normal of the *Moon's orbit about the Earth* (Ely, "Stable constellations of frozen elliptical inclined lunar orbits",
 J. Astronautical Sciences 53, 2005). With e = 0.6 that gives 51.7 degrees; the tilt of the Moon's equator to its orbit
-(6.6 degrees), its J2 and C22 and the eccentricity of its orbit move the best place to about 54 degrees, found by
+(6.6 degrees), its gravity field and the eccentricity of its orbit move the best place to about 54 degrees, found by
 integration: over 60 days from 2026-12-01 the eccentricity stays within 0.596-0.620, the argument of perilune within
 88.2-91.5 degrees. The perilune lies over the north, so a relay spends three quarters of its 12 h more than 5
 degrees above the horizon of the south pole; of two half a period apart one always stands above 37 degrees.

@@ -4,9 +4,8 @@ A Kepler ellipse is not good enough even for a picture: on a 12 h elliptical lun
 and a thousand within a month. So a state is integrated (`topology.dynamics`), and elements are only a way to write a
 state: osculating at the epoch, axes of the ICRF, an *illustration* of an orbit rather than one that was flown.
 
-How right: the integration itself keeps a month on that orbit within 60 m of one ten times tighter. The Moon's gravity
-beyond J2 and C22 matters more: with GRAIL's field to degree 8 the relay is 0.5 km away after a day and 11 km (36 us of
-light) within a month.
+How right: with the Moon's gravity to degree 8 (`topology.gravity`), a month on that orbit is within 55 m (0.2 us of
+light) of an integration with another formula and finer steps. J2 and C22 alone would put it 11 km away.
 
 TLEs go through SGP4, whose error is about 1 km at the epoch and 1-3 km more each day: `TleOrbit.age_d` says how old one
 is. Refused: states below the surface, orbits that meet it within the span, TLEs damaged or decayed.
@@ -26,7 +25,7 @@ from topology.bodies import body_named
 from topology.chebyshev import fit
 from topology.constants import DAY_S
 from topology.dynamics import (
-    FIELDS,
+    CENTRES,
     STORAGE_TOLERANCE_KM,
     Integration,
     Tolerances,
@@ -54,7 +53,7 @@ def orbit_from_state(
 
     Args:
         sky: the ephemerides; the path covers their span, margin included, and the epoch.
-        body: "earth" (J2, Moon, Sun), "moon" (J2, C22, Earth, Sun) or "mars" (J2, Sun).
+        body: "earth" (J2, Moon, Sun), "moon" (GRAIL to degree 8, Earth, Sun) or "mars" (J2, Sun).
         epoch: when the state holds; before, in or after the scenario.
         position_km: about the body's centre, axes of the ICRF.
         velocity_km_s: likewise, not turning with the body.
@@ -93,7 +92,7 @@ def orbit_from_state(
             [leg.steps.positions(part) for leg, part in parts if part.size], axis=1
         )
 
-    longest_s = _quarter_turn_s(state, FIELDS[body].gm_km3_s2)
+    longest_s = _quarter_turn_s(state, body_named(body).gm_km3_s2)
     pieces = fit(positions, start_s, end_s, tolerance_km=STORAGE_TOLERANCE_KM, longest_s=longest_s)
     at_s = pieces.epochs(16)
     _refuse_below(sky, body, radius_km, at_s, pieces.state(at_s).position_km)
@@ -117,10 +116,10 @@ def orbit_from_elements(
     Raises:
         InvalidValue: as `orbit_from_state`, or no such ellipse.
     """
-    if body not in FIELDS:
-        raise InvalidValue("body", body, f"orbits go round one of: {', '.join(FIELDS)}")
+    if body not in CENTRES:
+        raise InvalidValue("body", body, f"orbits go round one of: {', '.join(CENTRES)}")
     position, velocity = state_from_elements(
-        FIELDS[body].gm_km3_s2,
+        body_named(body).gm_km3_s2,
         semi_major_axis_km=semi_major_axis_km,
         eccentricity=eccentricity,
         inclination_deg=inclination_deg,
@@ -276,8 +275,8 @@ def _checked_state(
     body: str, position_km: Sequence[float], velocity_km_s: Sequence[float]
 ) -> FloatArray:
     """Position and velocity as one array of six, if such an orbit can be."""
-    if body not in FIELDS:
-        raise InvalidValue("body", body, f"orbits go round one of: {', '.join(FIELDS)}")
+    if body not in CENTRES:
+        raise InvalidValue("body", body, f"orbits go round one of: {', '.join(CENTRES)}")
     for key, vector in (("position_km", position_km), ("velocity_km_s", velocity_km_s)):
         if len(vector) != 3 or not np.isfinite(vector).all():
             raise InvalidValue(key, vector, "three finite numbers: x, y and z")

@@ -1,29 +1,28 @@
 """An independent pull of the Moon: GRAIL's field to degree 8, by the recursions of Cunningham (1970).
 
 Source: Montenbruck and Gill, Satellite Orbits (2000), section 3.2.4. Written for the tests, from another formula and
-other data than `topology.dynamics`.
+unnormalised coefficients, not the form of `topology.gravity`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import factorial, sqrt
-from pathlib import Path
 
 import numpy as np
 
 from topology.constants import GM_MOON_KM3_S2
 from topology.ephemeris import Sky
+from topology.gravity import MOON_FIELD_FILE
 from topology.paths import FloatArray
 
 RADIUS_KM = 1738.0
-DATA = Path(__file__).parents[1] / "data" / "moon_gravity_degree_8.csv"
 
 
 def coefficients(degree: int) -> dict[tuple[int, int], complex]:
     """Unnormalised C + iS by (degree, order), the point mass included."""
     table: dict[tuple[int, int], complex] = {(0, 0): 1.0 + 0.0j}
-    for line in DATA.read_text().splitlines()[3:]:
+    for line in MOON_FIELD_FILE.read_text().splitlines()[3:]:
         n_text, m_text, c_text, s_text = line.split(",")
         n, m = int(n_text), int(m_text)
         if n <= degree:

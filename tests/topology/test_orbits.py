@@ -45,9 +45,9 @@ def relay(sky: Sky) -> tuple[list[float], list[float]]:
 
 
 def test_the_moons_pull_agrees_with_an_independent_formula(sky: Sky) -> None:
-    """Cunningham's recursions with GRAIL's coefficients of degree 2, ephemeris asked directly."""
+    """Cunningham's recursions, ephemeris asked directly."""
     ours = acceleration_around(sky, "moon", 0.0, 30 * DAY_S)
-    theirs = lunar_gravity.acceleration(sky, 2, THIRD_BODIES)
+    theirs = lunar_gravity.acceleration(sky, 8, THIRD_BODIES)
     rng = np.random.default_rng(5)
     for _ in range(20):
         direction = rng.normal(size=3)
@@ -55,16 +55,16 @@ def test_the_moons_pull_agrees_with_an_independent_formula(sky: Sky) -> None:
         state = np.concatenate([place, rng.normal(size=3)])
         t_s = float(rng.uniform(0.0, 30 * DAY_S))
         difference = np.linalg.norm((ours(t_s, state) - theirs(t_s, state))[3:])
-        # GRAIL's own solutions differ in C20 by 6e-9 * sqrt(5): 4e-8 of the Moon's pull at its surface
-        assert difference < 1e-7 * c.GM_MOON_KM3_S2 / float(place @ place)
+        # what a table at one-hour steps leaves of the Moon's turning and of the Earth's place
+        assert difference < 1e-9 * c.GM_MOON_KM3_S2 / float(place @ place)
 
 
-def test_a_day_round_the_moon_is_within_a_few_metres_of_another_integration(
+def test_a_day_round_the_moon_is_within_a_metre_of_another_integration(
     sky: Sky, relay: tuple[list[float], list[float]]
 ) -> None:
     position, velocity = relay
     orbit = orbit_from_state(sky, "moon", START, position, velocity)
-    rates = lunar_gravity.acceleration(sky, 2, THIRD_BODIES)
+    rates = lunar_gravity.acceleration(sky, 8, THIRD_BODIES)
     at_s = np.linspace(0.0, DAY_S, 25)
     theirs = solve_ivp(
         rates, (0.0, DAY_S), [*position, *velocity], "DOP853", at_s, rtol=1e-9, atol=1e-7
@@ -74,19 +74,20 @@ def test_a_day_round_the_moon_is_within_a_few_metres_of_another_integration(
 
 
 @pytest.mark.slow
-def test_a_month_round_the_moon_differs_from_gravity_of_degree_eight_as_stated(
+def test_a_month_round_the_moon_is_within_a_kilometre_of_an_independent_integration(
     sky: Sky, relay: tuple[list[float], list[float]]
 ) -> None:
+    """Cunningham's recursions to degree 8, ephemeris asked at every evaluation, steps three times as fine."""
     position, velocity = relay
     orbit = orbit_from_state(sky, "moon", START, position, velocity)
     rates = lunar_gravity.acceleration(sky, 8, THIRD_BODIES)
     at_s = np.linspace(0.0, 30 * DAY_S, 1000)
     theirs = solve_ivp(
-        rates, (0.0, 30 * DAY_S), [*position, *velocity], "DOP853", at_s, rtol=1e-10, atol=1e-8
+        rates, (0.0, 30 * DAY_S), [*position, *velocity], "DOP853", at_s, rtol=1e-12, atol=1e-9
     )
     apart_km = np.linalg.norm(orbit.pieces.state(at_s).position_km - theirs.y[:3], axis=0)
-    assert apart_km[at_s < DAY_S].max() < 1.0
-    assert 5.0 < apart_km.max() < 20.0  # 11 km: the statement of topology.orbits
+    print(f"a month round the Moon: {1e3 * apart_km.max():.0f} m from an independent integration")
+    assert apart_km.max() < 0.2
 
 
 def test_a_month_round_the_moon_is_within_a_kilometre_of_a_tenfold_tighter_integration(
@@ -134,7 +135,7 @@ def test_an_orbit_can_be_given_at_any_epoch_of_its_path(
         position, velocity = (part[:, 0].tolist() for part in state)
         again = orbit_from_state(sky, "moon", later, position, velocity)
         apart = again.pieces.state(t_s).position_km - first.pieces.state(t_s).position_km
-        assert np.abs(apart).max() < 0.1  # from velocities good to 1e-8 km/s
+        assert np.abs(apart).max() < 0.2  # from velocities good to 1e-8 km/s
         assert again.span_s == sky.span_s
 
 
