@@ -101,8 +101,8 @@ def find(key: str) -> ContactPlan | None:
         return None
     head, rows = json.loads(text)
     contacts = (
-        Contact(source, destination, start_s, end_s, _values(rate), _values(owlt), confidence)
-        for source, destination, start_s, end_s, rate, owlt, confidence in rows
+        Contact(a, b, start_s, end_s, _values(rate), _values(owlt), confidence, _values(loss))
+        for a, b, start_s, end_s, rate, owlt, confidence, loss in rows
     )
     start = head["start"]
     return ContactPlan(contacts, start and datetime.fromisoformat(start), head["ipn"])
@@ -113,7 +113,10 @@ def keep(key: str, plan: ContactPlan) -> None:
     start = plan.start_utc and plan.start_utc.isoformat()
     head = {"start": start, "ipn": dict(plan.ipn_numbers)}
     rows = [
-        (c.source, c.destination, c.start_s, c.end_s, c.rate_bps, c.owlt_s, c.confidence)
+        (
+            *(c.source, c.destination, c.start_s, c.end_s, c.rate_bps, c.owlt_s),
+            *(c.confidence, c.frame_loss),
+        )
         for c in plan.contacts
     ]
     text = json.dumps([head, rows], separators=(",", ":")).encode()

@@ -1,18 +1,23 @@
 """Laser terminals and the rate between two of them, from both ends' apertures.
 
     received = power * (pi D_t / lambda)^2 * (lambda / 4 pi R)^2 * (4 pi A_r / lambda^2) * losses
-    rate     = min(caps, bits per photon * detector efficiency * received * lambda / (h c))
+    rate     = min(caps, bits per photon * detector efficiency * received * lambda / (h c) / margin)
 
 Each end has its own power, aperture and detector, so the two directions of a link differ: `rate_bps`
 is the rate of one direction.
 
 What is behind the numbers. The product of losses, detector efficiency and bits per photon is ONE constant
 fitted to the rates that DSOC flew (4 W and 22 cm on Psyche to the 5.1 m Hale telescope: 267 Mbit/s at 31
-and 53 million km, 25 at 226, 8.3 at 390): -10 dB, 0.70, 2. How it divides is an estimate; only
+and 53 million km, 25 at 226, 8.3 at 390): -7 dB, 3 dB of margin, 0.70, 2. How it divides is an estimate; only
 1/R^2 and the cap are independent. The formula is not validated nearer to home: it is 9.6 dB too
 generous for LLCD, and 9 dB short for Starlink, whose link budgets are not published. So
 every preset has caps, and between the Earth and the Moon it is the caps that count. A table of rates
 by range (`rate_table`) replaces the formula where a link is known by its rates only.
+
+A link is designed with `margin_db`, 3 dB by default as usual for optical links; where its caps hold it back, it
+has more. `frame_loss` says how likely it is that the power fades by more than that (`topology.fading`): by
+scintillation in the air of the Earth, by elevation and aperture, and by the sender's pointing jitter, a tenth of a beam
+by default (our choice: one second in 300,000 then fades by 3 dB). A link known by its rates only loses nothing.
 
 Options, off unless asked for: `zenith_loss_db`, the air of a station on the Earth, by elevation; `background_w`, light
 of the sky on the detector, by night and by day, which makes a weak link fall with 1/R^4 instead of 1/R^2:
@@ -24,7 +29,7 @@ the capacity of pulse-position modulation (Moision and Farr, IPN PR 42-199, 2014
 A radio terminal is a terminal whose rates are a table and whose band is not "optical": only equal bands
 hear each other. Clouds do not stop it; it points and takes time to acquire like a laser.
 
-Left out: the discrete modes of CCSDS 142.0-B (up to 3.7 dB), turbulence beyond the fitted loss, rain on radio.
+Left out: the discrete modes of CCSDS 142.0-B (up to 3.7 dB), mean loss by turbulence beyond the fitted, rain on radio.
 
 Sources: DSOC's flown rates and the table of published links: NASA.
 """
@@ -41,6 +46,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dtn.errors import InvalidValue
+from topology.fading import air_mass, interleaved, outage, scintillation
 from topology.paths import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
@@ -92,6 +98,10 @@ class Terminal:
         background_w: light of the sky on its detector by night, beside `received_w`.
         day_background_w: and by day.
         ppm_order: slots of its pulse-position modulation.
+        margin_db: mean power that it receives over what its rate needs.
+        pointing_jitter_beams: standard deviation of its pointing when it sends, in each axis, in beam widths
+            (wavelength over aperture).
+        turbulence: of the air over it, on the Earth: 1 = Hufnagel-Valley 5/7, 0 = none.
 
     Raises:
         InvalidValue: a value that no terminal has.
@@ -104,7 +114,7 @@ class Terminal:
     obscuration_m: float = 0.0
     wavelength_m: float = 1550e-9
     transmit_loss_db: float = -5.0
-    receive_loss_db: float = -5.0
+    receive_loss_db: float = -2.0
     detector_efficiency: float = 0.70
     bits_per_photon: float = 2.0
     transmit_cap_bps: float = 266.7e6
@@ -117,6 +127,9 @@ class Terminal:
     background_w: float = 0.0
     day_background_w: float = 0.0
     ppm_order: int = 16
+    margin_db: float = 3.0
+    pointing_jitter_beams: float = 0.1
+    turbulence: float = 1.0
 
     def __post_init__(self) -> None:
         positive = (
@@ -136,6 +149,9 @@ class Terminal:
             "acquisition_s",
             "background_w",
             "day_background_w",
+            "margin_db",
+            "pointing_jitter_beams",
+            "turbulence",
         ):
             _check(key, getattr(self, key), least=0.0)
         if not self.obscuration_m < self.aperture_m:
@@ -208,26 +224,87 @@ def rate_bps(
     if all(end.rate_table or end.rate_grid for end, _ in ends):
         tables = [_from_tables(end, range_km, elevation_deg) for end, elevation_deg in ends]
         return np.minimum(np.minimum(*tables), cap)
-    power_w = received_w(sender, receiver, range_km)
+    power_w = _mean_w(sender, receiver, range_km, air)
+    return _budget(sender, receiver, power_w, air, cap)
+
+
+def frame_loss(
+    sender: Terminal, receiver: Terminal, range_km: FloatArray, air: Air | None = None
+) -> FloatArray:
+    """Probability that what is sent within one interleaver is lost, from one terminal to another, shape (N,).
+
+    Args:
+        sender: who transmits.
+        receiver: who receives.
+        range_km: length of the photon's way, shape (N,), above 0.
+        air: what is around the ends; None: nothing, and night.
+    """
+    range_km = np.asarray(range_km, dtype=float)
+    air = air or Air()
+    ends = (sender, air.sender_deg), (receiver, air.receiver_deg)
+    if sender.band != OPTICAL or all(end.rate_table or end.rate_grid for end, _ in ends):
+        return np.zeros_like(range_km)
+    variance = np.zeros_like(range_km)
     for end, elevation_deg in ends:
+        if elevation_deg is not None and end.turbulence > 0:
+            aperture_m = receiver.aperture_m if end is receiver else 0.0
+            wavelength_m = sender.wavelength_m
+            variance = variance + scintillation(
+                wavelength_m, aperture_m, elevation_deg, end.turbulence
+            )
+    return outage(
+        margin_db(sender, receiver, range_km, air),
+        interleaved(variance, sender.wavelength_m),
+        sender.pointing_jitter_beams,
+    )
+
+
+def margin_db(
+    sender: Terminal, receiver: Terminal, range_km: FloatArray, air: Air | None = None
+) -> FloatArray:
+    """Mean power received over what the rate needs, dB, shape (N,): the designed margin or, at a cap, more."""
+    air = air or Air()
+    cap = min(sender.transmit_cap_bps, receiver.receive_cap_bps)
+    power_w = _mean_w(sender, receiver, range_km, air)
+    rate = _budget(sender, receiver, power_w, air, cap)
+    # the power p of which the rate is k p / (1 + b / p)
+    per_watt = _bits_per_joule(sender, receiver)
+    noise_w = _noise_w(receiver, air)
+    needed_w = (rate + np.sqrt(rate * (rate + 4 * per_watt * noise_w))) / (2 * per_watt)
+    margin: FloatArray = 10 * np.log10(power_w / needed_w)
+    return margin
+
+
+def _mean_w(sender: Terminal, receiver: Terminal, range_km: FloatArray, air: Air) -> FloatArray:
+    """Power at the detector, the air's part of the losses included."""
+    power_w = received_w(sender, receiver, range_km)
+    for end, elevation_deg in ((sender, air.sender_deg), (receiver, air.receiver_deg)):
         if elevation_deg is not None and end.zenith_loss_db < 0:
             power_w = power_w * 10 ** (end.zenith_loss_db * air_mass(elevation_deg) / 10)
-    photons_s = power_w * sender.wavelength_m / PLANCK_J_S / LIGHT_M_S
-    budget = receiver.bits_per_photon * receiver.detector_efficiency * photons_s
-    night_w, day_w = receiver.background_w, receiver.day_background_w
-    if max(night_w, day_w) > 0:
-        background_w = night_w if air.is_day is None else np.where(air.is_day, day_w, night_w)
-        order = receiver.ppm_order
-        budget = budget / (1 + 2 * math.log(order) / (order - 1) * background_w / power_w)
-    rate: FloatArray = np.minimum(budget, cap)
+    return power_w
+
+
+def _budget(
+    sender: Terminal, receiver: Terminal, mean_w: FloatArray, air: Air, cap: float
+) -> FloatArray:
+    """The rate that a link of this mean power is set to."""
+    designed_w = mean_w / 10 ** (receiver.margin_db / 10)
+    budget = _bits_per_joule(sender, receiver) * designed_w
+    rate: FloatArray = np.minimum(budget / (1 + _noise_w(receiver, air) / designed_w), cap)
     return rate
 
 
-def air_mass(elevation_deg: FloatArray) -> FloatArray:
-    """How much air a ray goes through, in that of the zenith. Source: Kasten and Young, Appl. Optics 28 (1989) 4735."""
-    above = np.maximum(elevation_deg, 0.0)
-    mass: FloatArray = 1 / (np.sin(np.radians(above)) + 0.50572 * (above + 6.07995) ** -1.6364)
-    return mass
+def _bits_per_joule(sender: Terminal, receiver: Terminal) -> float:
+    photons_per_joule = sender.wavelength_m / PLANCK_J_S / LIGHT_M_S
+    return receiver.bits_per_photon * receiver.detector_efficiency * photons_per_joule
+
+
+def _noise_w(receiver: Terminal, air: Air) -> FloatArray | float:
+    """The signal at which background halves the rate."""
+    night_w, day_w = receiver.background_w, receiver.day_background_w
+    order = receiver.ppm_order
+    background_w = night_w if air.is_day is None else np.where(air.is_day, day_w, night_w)
+    return 2 * math.log(order) / (order - 1) * background_w
 
 
 def _from_tables(

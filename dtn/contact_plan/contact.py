@@ -19,6 +19,9 @@ Samples = float | tuple[float, ...]
 TIME_TOLERANCE_S = 1e-9
 """Times closer than this are equal: a bundle that fills a contact to its end still fits."""
 
+FADE_S = 1.0
+"""Noise takes everything that is sent within one such interval, or nothing: the depth of a link's interleaver."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
@@ -34,6 +37,8 @@ class Contact:
         owlt_s: one-way light time, seconds: a number or evenly spaced samples, never negative,
             never falling by more than a second a second (nothing moves that fast).
         confidence: probability that the contact takes place, 0 < confidence <= 1.
+        frame_loss: probability that what is sent within one fade (`FADE_S`) is lost to noise, in [0, 1): a
+            number or evenly spaced samples. What it does is up to the convergence layer: LTP sends it again.
 
     Raises:
         InvalidValue: a field that cannot stand.
@@ -46,6 +51,7 @@ class Contact:
     rate_bps: Samples
     owlt_s: Samples
     confidence: float = 1.0
+    frame_loss: Samples = 0.0
     _sent_bits: tuple[float, ...] = field(init=False, repr=False, compare=False, default=())
 
     def __post_init__(self) -> None:
@@ -81,6 +87,13 @@ class Contact:
         if not isinstance(rate, tuple):
             return rate
         return _interpolate(rate, t_s - self.start_s, self.duration_s)
+
+    def frame_loss_at(self, t_s: float) -> float:
+        """Probability that what is sent around t_s is lost to noise."""
+        loss = self.frame_loss
+        if not isinstance(loss, tuple):
+            return loss
+        return _interpolate(loss, t_s - self.start_s, self.duration_s)
 
     def volume_bytes(self, from_s: float = -math.inf, to_s: float = math.inf) -> float:
         """What can be transmitted between two moments, bytes: the integral of the rate over 8."""
@@ -200,6 +213,8 @@ def _check(contact: Contact) -> None:
     rates = _samples_of("rate_bps", contact.rate_bps)
     if max(rates) <= 0:
         raise InvalidValue("rate_bps", contact.rate_bps, "give a rate above 0 bit/s, or no contact")
+    if max(_samples_of("frame_loss", contact.frame_loss)) >= 1:
+        raise InvalidValue("frame_loss", contact.frame_loss, "give a probability in [0, 1)")
     owlts = _samples_of("owlt_s", contact.owlt_s)
     if len(owlts) > 1:
         step_s = contact.duration_s / (len(owlts) - 1)

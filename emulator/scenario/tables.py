@@ -109,7 +109,7 @@ class Terminal(Table):
     obscuration_m: float = Field(default=0.0, ge=0)
     wavelength_m: Positive = 1550e-9
     transmit_loss_db: float = Field(default=-5.0, le=0)
-    receive_loss_db: float = Field(default=-5.0, le=0)
+    receive_loss_db: float = Field(default=-2.0, le=0)
     detector_efficiency: float = Field(default=0.70, gt=0, le=1)
     bits_per_photon: Positive = 2.0
     transmit_cap_bps: Positive = 266.7e6
@@ -122,6 +122,9 @@ class Terminal(Table):
     background_w: float = Field(default=0.0, ge=0)
     day_background_w: float = Field(default=0.0, ge=0)
     ppm_order: int = Field(default=16, ge=2)
+    margin_db: float = Field(default=3.0, ge=0)
+    pointing_jitter_beams: float = Field(default=0.1, ge=0)
+    turbulence: float = Field(default=1.0, ge=0)
 
     def laser(
         self, name: str, rate_grid: tuple[tuple[float, float, float], ...] = ()
@@ -161,7 +164,7 @@ class Ltp(Table):
 
     Segments are at most `segment` long, header included. Bundles gather in a block up to `aggregation`, for
     `aggregation_time` at most; without `aggregation` each is a block. `frame_loss`: how likely a segment is lost on a
-    laser link; fibre has its own.
+    laser link, each for itself; without it, fades take what the link budget says. Fibre has its own.
     """
 
     segment_bytes: Annotated[Bytes, Field(ge=LEAST_SEGMENT_BYTES)] = Field(
@@ -175,7 +178,7 @@ class Ltp(Table):
     cancel_limit: int = Field(default=10, ge=0)
     round_limit: int = Field(default=20, ge=0)
     anticipated_latency_s: PositiveSeconds = Field(default=1.0, alias="anticipated_latency")
-    frame_loss: float = Field(default=0.0, ge=0, lt=1)
+    frame_loss: float | None = Field(default=None, ge=0, lt=1)
 
 
 class Agent(Table):

@@ -21,6 +21,7 @@ from nodes.channel.frame import Frame
 from nodes.convergence.convergence_layer import ConvergenceUser
 from nodes.convergence.ltp_options import LtpOptions
 from nodes.convergence.ltp_span import Span
+from nodes.convergence.noise import Noise
 from nodes.seeding import generator
 from nodes.timers import Timers
 
@@ -126,5 +127,5 @@ class Ltp:
             self._channel,
             self._record,
             self._options,
-            generator(self._seed, "loss", self._node, neighbour),
+            Noise(self._seed, self._node, neighbour, self._options.loss(self._node, neighbour)),
         )

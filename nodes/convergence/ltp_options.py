@@ -18,8 +18,9 @@ class LtpOptions:
         aggregation_bytes: a block is closed when it has so many octets; 0: a bundle a block.
         aggregation_s: or when its first bundle has waited so long, seconds.
         aal_s: additional anticipated latency: what each end may add to the light time, seconds.
-        frame_loss: probability that a segment is lost on a link.
-        frame_losses: the same for single links, by transmitting and receiving node.
+        frame_loss: probability that a segment is lost on a link, each for itself; None: what the link budget of
+            the contact says (`Contact.frame_loss`), which takes everything that is sent within one fade.
+        frame_losses: the same number for single links, by transmitting and receiving node.
         burst_s: segments that follow one another for up to so long travel as one frame; a
             checkpoint, report, acknowledgement or cancellation always ends it, so that no time that
             matters depends on it.
@@ -32,18 +33,18 @@ class LtpOptions:
     aggregation_bytes: int = 0
     aggregation_s: float = 1.0
     aal_s: float = 1.0
-    frame_loss: float = 0.0
+    frame_loss: float | None = None
     frame_losses: Mapping[tuple[str, str], float] = field(default_factory=dict)
     burst_s: float = 0.01
 
     def __post_init__(self) -> None:
         for loss in (self.frame_loss, *self.frame_losses.values()):
-            if not 0 <= loss < 1:
+            if loss is not None and not 0 <= loss < 1:
                 raise InvalidValue("frame_loss", loss, "give a probability in [0, 1)")
         for key in ("aggregation_bytes", "aggregation_s", "aal_s", "burst_s"):
             if getattr(self, key) < 0:
                 raise InvalidValue(key, getattr(self, key), "must not be negative")
 
-    def loss(self, source: str, destination: str) -> float:
-        """Probability that a segment is lost on this link."""
+    def loss(self, source: str, destination: str) -> float | None:
+        """Probability that a segment is lost on this link; None: what its contacts say."""
         return self.frame_losses.get((source, destination), self.frame_loss)

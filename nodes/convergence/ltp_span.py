@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from random import Random
 from typing import NamedTuple
 
 from dtn.bpa.outputs import Transmit
@@ -39,6 +38,7 @@ from nodes.channel.frame import Frame
 from nodes.convergence.blocks import Aggregation, block_of, bundles_in
 from nodes.convergence.convergence_layer import ConvergenceUser
 from nodes.convergence.ltp_options import LtpOptions
+from nodes.convergence.noise import Noise
 from nodes.convergence.way_back import WayBack
 from nodes.timers import Timers
 
@@ -79,7 +79,7 @@ class Span:
         channel: carries the frames.
         record: takes events.
         options: segments, blocks, losses.
-        chance: draws the losses of this link.
+        noise: takes segments of this link.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Span:
         channel: Channel,
         record: Callable[[Event], object],
         options: LtpOptions,
-        chance: Random,
+        noise: Noise,
     ) -> None:
         self._node = node
         self._neighbour = neighbour
@@ -105,8 +105,7 @@ class Span:
         self._channel = channel
         self._record = record
         self._options = options
-        self._chance = chance
-        self._loss = options.loss(node, neighbour)
+        self._noise = noise
         self._engine = make_engine(self._one_way_s)
         self._out_ends_s = out_ends_s
         self._back = WayBack(back)
@@ -360,16 +359,15 @@ class Span:
 
     def _emit(self, segments: tuple[bytes, ...], number: int, sent_s: float) -> None:
         """Segments are out: they arrive a light time later, but for those that noise takes."""
-        arrives_s = sent_s + self._contacts[number].owlt_at(sent_s)
-        if self._loss:
-            lost = [self._chance.random() < self._loss for _ in segments]
-            event = SegmentLost(arrives_s, self._neighbour, self._node, NOISE)
-            for _ in range(sum(lost)):
-                self._timers.schedule(arrives_s, self._record, event)
-            segments = tuple(s for s, gone in zip(segments, lost, strict=True) if not gone)
-        if not segments:
+        contact = self._contacts[number]
+        arrives_s = sent_s + contact.owlt_at(sent_s)
+        heard = [s for s in segments if not self._noise.takes(contact, sent_s)]
+        event = SegmentLost(arrives_s, self._neighbour, self._node, NOISE)
+        for _ in range(len(segments) - len(heard)):
+            self._timers.schedule(arrives_s, self._record, event)
+        if not heard:
             return
-        octets = b"".join(segments)
+        octets = b"".join(heard)
         frame = Frame(
             self._node, self._neighbour, self._sequence, sent_s, arrives_s, len(octets), octets
         )

@@ -23,6 +23,9 @@ EXACT = ("json", "csv")
 times = st.floats(-1e7, 1e9)
 positive = st.floats(1e-3, 1e12)
 rates = st.one_of(positive, st.lists(positive, min_size=2, max_size=4).map(tuple))
+losses = st.one_of(
+    st.just(0.0), st.floats(0, 0.99), st.tuples(st.floats(0, 0.5), st.floats(0, 0.5))
+)
 owlts = st.one_of(st.floats(0, 1e5), st.floats(0, 1e5).map(lambda owlt: (owlt, owlt + 0.125)))
 names = st.text("abz0-. ,;'\"é", min_size=1, max_size=5).filter(lambda name: name == name.strip())
 
@@ -32,7 +35,9 @@ def any_contact(draw):
     ends = draw(st.lists(names, min_size=2, max_size=2, unique=True))
     start = draw(times)
     end = start + draw(st.floats(1e-2, 1e6))
-    return Contact(*ends, start, end, draw(rates), draw(owlts), draw(st.floats(0.01, 1)))
+    return Contact(
+        *ends, start, end, draw(rates), draw(owlts), draw(st.floats(0.01, 1)), draw(losses)
+    )
 
 
 plans = st.builds(

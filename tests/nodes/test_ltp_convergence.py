@@ -2,6 +2,8 @@
 
 import math
 import random
+from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -114,6 +116,65 @@ def test_bundles_gather_in_blocks_by_size():
     assert [len(event.bundles) for event in net.of(BlockSent)] == [4, 4]
     assert len(net.of(BundleDelivered)) == 8
     assert len(net.of(TransferFinished)) == 8
+
+
+def fading(contacts, loss):
+    return [replace(c, frame_loss=loss) for c in contacts]
+
+
+def test_a_fade_takes_what_is_sent_while_it_lasts_and_ltp_sends_it_again():
+    net = network(fading(both_ways(0, 50_000, owlt_s=60.0), (0.0, 0.9)), segment_bytes=200, seed=4)
+    for number in range(60):
+        net.send(500.0 * number, "a", "b", bytes(3000 + number))
+    net.run()
+    assert len(net.of(BundleDelivered)) == len(net.of(TransferFinished)) == 60
+    assert net.of(TransferFailed) == []
+    lost = [event.t_s - 60.0 for event in net.of(SegmentLost)]
+    assert len(lost) > 20
+    assert sum(t < 15_000 for t in lost) < sum(
+        t >= 15_000 for t in lost
+    )  # it grows along the contact
+    # of one direction: within a second all or nothing; a segment takes a fifth of one
+    seconds = Counter(int(t) for t in lost)
+    assert max(seconds.values()) >= 4
+
+
+def test_a_fade_is_the_same_whatever_is_sent():
+    def lost_seconds(count):
+        net = network(fading(both_ways(0, 3000, owlt_s=60.0), 0.3), segment_bytes=200)
+        for number in range(count):
+            net.send(0.0, "a", "b", bytes(20_000 + number))
+        net.run()
+        return {int(e.t_s - 60.0) for e in net.of(SegmentLost) if e.node == "b" and e.t_s < 79.0}
+
+    assert lost_seconds(1) == lost_seconds(3) != set()
+
+
+def test_a_number_takes_the_place_of_the_link_budget_and_none_is_lost_at_zero():
+    for loss, expected in ((0.0, 0), (None, 1)):
+        net = network(fading(both_ways(0, 5000, owlt_s=10.0), 0.5), frame_loss=loss, seed=2)
+        for number in range(5):
+            net.send(100.0 * number, "a", "b", bytes(3000))
+        net.run()
+        assert bool(net.of(SegmentLost)) == bool(expected)
+        assert len(net.of(BundleDelivered)) == 5
+
+
+def test_fades_cost_the_goodput_that_their_probability_says():
+    """Blocks much shorter than a fade: one is lost whole with probability p, so 1/(1 - p) is sent for each."""
+    loss, blocks, size = 0.15, 3000, 400
+    net = network(
+        fading(both_ways(0, 1e6, owlt_s=30.0), loss), max_export_sessions=100, segment_bytes=500
+    )
+    for number in range(blocks):
+        net.send(5.0 * number, "a", "b", bytes(size))
+    net.run()
+    resent = sum(event.resent_bytes for event in net.of(SessionCompleted))
+    carried = sum(event.block_bytes for event in net.of(SessionCompleted))
+    # a block is sent again when it or its report was lost: of n tries (1 - p)^2 succeed
+    predicted = 1 / (1 - loss) ** 2 - 1
+    assert len(net.of(BundleDelivered)) == blocks
+    assert resent / carried == pytest.approx(predicted, rel=0.08)
 
 
 def test_a_block_that_does_not_fill_goes_when_its_time_is_up():

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dtn.contact_plan import Contact
+from dtn.contact_plan.contact import Samples
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.geometry import arriving, departing, dot, light_time, sightline
-from topology.laser import Air, Terminal, rate_bps
+from topology.laser import Air, Terminal, frame_loss, rate_bps
 from topology.network import PlannedNode
 from topology.paths import FloatArray, Path
 from topology.planner.links import Link, window_at
@@ -31,6 +32,9 @@ _AIM_S = 0.8 * OWLT_TOLERANCE_S
 _FIRST_STEP_S = 1200.0
 _AIR_STEP_S = 60.0
 SLOWEST_BPS = 1.0
+LEAST_LOSS = 1e-9
+"""Rarer losses are none: one in thirty years of light."""
+WORST_LOSS = 0.999
 
 
 class _Piece(NamedTuple):
@@ -66,13 +70,15 @@ def contacts(
         a, b = link.nodes if way == 0 else link.nodes[::-1]
         ends = link.ends if way == 0 else link.ends[::-1]
         for piece, owlt_s in zip(of_way, _light_times(ends, of_way), strict=True):
+            rates, losses = _rates_and_losses(piece, owlt_s, ends, sun)
             yield Contact(
                 source=nodes[a].name,
                 destination=nodes[b].name,
                 start_s=piece.start_s,
                 end_s=piece.end_s,
-                rate_bps=_rates(piece, owlt_s, ends, sun),
+                rate_bps=rates,
                 owlt_s=_plain(owlt_s),
+                frame_loss=losses,
             )
 
 
@@ -141,32 +147,61 @@ def _plain(samples: FloatArray) -> float | tuple[float, ...]:
     return tuple(samples.tolist())
 
 
-def _rates(
+def _rates_and_losses(
     piece: _Piece, owlt_s: FloatArray, ends: tuple[End, End], sun: Path | None
-) -> float | tuple[float, ...]:
-    """Rates of a piece: a number, or the fewest samples whose straight lines are right to 1 %."""
-    minds_air = piece.sender.minds_air or piece.receiver.minds_air
+) -> tuple[Samples, Samples]:
+    """Rates and frame losses of a piece: numbers, or the fewest samples whose straight lines are right to 1 %."""
+    sender, receiver = piece.sender, piece.receiver
+    fades = _may_fade(piece, owlt_s, ends)
+    minds_air = sender.minds_air or receiver.minds_air or fades
     count = owlt_s.size
     if minds_air:  # elevation changes faster than light time bends
         count = max(count, 1 + math.ceil((piece.end_s - piece.start_s) / _AIR_STEP_S))
     place = np.linspace(0.0, 1.0, count)
     light_s = np.interp(place, np.linspace(0.0, 1.0, owlt_s.size), owlt_s)
+    range_km = light_s * SPEED_OF_LIGHT_KM_S
     air = None
     if minds_air:
         at_s = piece.start_s + place * (piece.end_s - piece.start_s)
         air = air_around(ends, at_s, sun)
-    exact = rate_bps(piece.sender, piece.receiver, light_s * SPEED_OF_LIGHT_KM_S, air)
+    exact = rate_bps(sender, receiver, range_km, air)
     if not exact.min() > 0:  # a table's step: the contact is there, at the slowest it can be
         exact = np.maximum(exact, SLOWEST_BPS)
+    rates = _fewest(place, exact, RATE_TOLERANCE * exact)
+    if not fades:
+        return rates, 0.0
+    lost = np.minimum(frame_loss(sender, receiver, range_km, air), WORST_LOSS)
+    if lost.max() < LEAST_LOSS:
+        return rates, 0.0
+    return rates, _fewest(place, lost, np.full(count, RATE_TOLERANCE * float(lost.max())))
+
+
+def _may_fade(piece: _Piece, owlt_s: FloatArray, ends: tuple[End, End]) -> bool:
+    """Whether anything is lost at all, even if looked for through the thickest air: at its caps a link has margin."""
+    low_deg = np.zeros(2)
+    ground = [low_deg if end.path.body == "earth" else None for end in ends]
+    air = Air(ground[0], ground[1], np.ones(2, dtype=bool))
+    range_km = np.array([owlt_s.min(), owlt_s.max()]) * SPEED_OF_LIGHT_KM_S
+    worst = frame_loss(piece.sender, piece.receiver, range_km, air)
+    return bool(worst.max() >= LEAST_LOSS)
+
+
+def _fewest(place: FloatArray, exact: FloatArray, tolerance: FloatArray) -> Samples:
+    """A number, or the fewest evenly spaced samples whose straight lines are within the tolerance.
+
+    Args:
+        place: where the exact values are, evenly from 0 to 1, shape (N,).
+        exact: the values, shape (N,).
+        tolerance: shape (N,).
+    """
     low, high = float(exact.min()), float(exact.max())
-    if high - low <= RATE_TOLERANCE * low:
+    if high - low <= float(tolerance.min()):
         return (high + low) / 2 if high > low else low
     cells = 1
-    while cells < count - 1:
+    while cells < place.size - 1:
         at = np.linspace(0.0, 1.0, cells + 1)
         samples = np.interp(at, place, exact)
-        error = np.abs(np.interp(place, at, samples) - exact) / exact
-        if float(error.max()) <= RATE_TOLERANCE:
+        if (np.abs(np.interp(place, at, samples) - exact) <= tolerance).all():
             return tuple(samples.tolist())
         cells += 1 if cells < 4 else cells // 2
     return tuple(exact.tolist())

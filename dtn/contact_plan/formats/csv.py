@@ -7,8 +7,8 @@
     teide,elfo-1,0.0,3600.0,1e6 2e6 1e6,1.28,1.0
 
 The lines with # are optional and come first; `contacts` says how many must follow, so that a file
-cut off is noticed. Columns may stand in any order, confidence may be missing. Samples of a varying
-rate or light time are separated by spaces.
+cut off is noticed. Columns may stand in any order; confidence may be missing, and frame_loss is there
+only where there is one. Samples of a varying rate, light time or loss are separated by spaces.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from dtn.contact_plan.formats.reading import Reading, utc_text
 from dtn.contact_plan.plan import ContactPlan
 from dtn.errors import BadInput, Fault
 
-COLUMNS = ("source", "destination", "start_s", "end_s", "rate_bps", "owlt_s", "confidence")
+_NEEDED = ("source", "destination", "start_s", "end_s", "rate_bps", "owlt_s")
+COLUMNS = (*_NEEDED, "confidence", "frame_loss")
 
 
 def looks_like(text: str) -> bool:
@@ -88,9 +89,10 @@ def write(plan: ContactPlan) -> tuple[str, tuple[str, ...]]:
     if plan.start_utc is not None:
         rows.writerow(["# start_utc", utc_text(plan.start_utc)])
     rows.writerows(["# ipn", name, number] for name, number in plan.ipn_numbers.items())
-    rows.writerow(COLUMNS)
+    columns = COLUMNS if any(contact.frame_loss for contact in plan.contacts) else COLUMNS[:-1]
+    rows.writerow(columns)
     for contact in plan.contacts:
-        rows.writerow([_cell(getattr(contact, column)) for column in COLUMNS])
+        rows.writerow([_cell(getattr(contact, column)) for column in columns])
     return text.getvalue(), ()
 
 
@@ -107,7 +109,7 @@ def _header(reading: Reading, where: str, row: list[str]) -> list[str]:
             reading.fault(where, column, f"unknown column; known here: {', '.join(COLUMNS)}")
         elif columns.count(column) > 1:
             reading.fault(where, column, "this column is given twice")
-    for column in COLUMNS[:-1]:
+    for column in _NEEDED:
         if column not in columns:
             reading.fault(where, "", f"column {column} is missing")
     return columns
@@ -119,7 +121,7 @@ def _contact(reading: Reading, where: str, columns: list[str], row: list[str]) -
         reading.fault(where, ",".join(row), mend)
         return None
     cells = dict(zip(columns, row, strict=True))
-    if any(column not in cells for column in COLUMNS[:-1]):
+    if any(column not in cells for column in _NEEDED):
         return None
     return reading.contact(
         where,
@@ -130,6 +132,7 @@ def _contact(reading: Reading, where: str, columns: list[str], row: list[str]) -
         _samples(reading, f"{where}.rate_bps", cells["rate_bps"]),
         _samples(reading, f"{where}.owlt_s", cells["owlt_s"]),
         reading.decimal(f"{where}.confidence", cells.get("confidence") or "1.0"),
+        _samples(reading, f"{where}.frame_loss", cells.get("frame_loss") or "0.0"),
     )
 
 

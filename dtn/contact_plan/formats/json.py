@@ -3,11 +3,12 @@
     {"format": "lightlag-contact-plan", "version": 1, "start_utc": "2026-12-01T00:00:00Z",
      "ipn_numbers": {"teide": 101, "elfo-1": 201},
      "contacts": [{"source": "teide", "destination": "elfo-1", "start_s": 0.0, "end_s": 3600.0,
-                   "rate_bps": [1e6, 2e6, 1e6], "owlt_s": 1.28, "confidence": 1.0}]}
+                   "rate_bps": [1e6, 2e6, 1e6], "owlt_s": 1.28, "confidence": 1.0, "frame_loss": 0.0}]}
 
 Seconds count from start_utc (which may be missing, or null), rates are bits a second, light times
-seconds; each of the last two is a number or samples evenly spaced from start to end. A confidence
-of 1 may be left out. Nothing else may stand in the file: a misspelt key is a fault, not a comment.
+seconds; each of these, and the frame loss, is a number or samples evenly spaced from start to end. A
+confidence of 1 may be left out, and so may a frame loss of 0. Nothing else may stand in the file: a
+misspelt key is a fault, not a comment.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from dtn.contact_plan.plan import ContactPlan
 
 FORMAT = "lightlag-contact-plan"
 _TOP = ("format", "version", "start_utc", "ipn_numbers", "contacts")
-_CONTACT = ("source", "destination", "start_s", "end_s", "rate_bps", "owlt_s", "confidence")
+_NEEDED = ("source", "destination", "start_s", "end_s", "rate_bps", "owlt_s")
+_CONTACT = (*_NEEDED, "confidence", "frame_loss")
 
 
 def read(reading: Reading, document: dict[str, Json]) -> ContactPlan:
@@ -62,6 +64,8 @@ def _as_object(contact: Contact) -> dict[str, Samples | str]:
     item: dict[str, Samples | str] = {key: getattr(contact, key) for key in _CONTACT}
     if contact.confidence == 1:
         del item["confidence"]
+    if contact.frame_loss == 0:
+        del item["frame_loss"]
     return item
 
 
@@ -71,7 +75,7 @@ def _contact(reading: Reading, where: str, item: Json) -> Contact | None:
             where, item, "give an object with source, destination, start_s, end_s, rate_bps, owlt_s"
         )
         return None
-    if not reading.keys(where, item, _CONTACT, _CONTACT[:-1]):
+    if not reading.keys(where, item, _CONTACT, _NEEDED):
         return None
     return reading.contact(
         where,
@@ -82,6 +86,7 @@ def _contact(reading: Reading, where: str, item: Json) -> Contact | None:
         reading.samples(f"{where}.rate_bps", item["rate_bps"]),
         reading.samples(f"{where}.owlt_s", item["owlt_s"]),
         reading.number(f"{where}.confidence", item.get("confidence", 1.0)),
+        reading.samples(f"{where}.frame_loss", item.get("frame_loss", 0.0)),
     )
 
 

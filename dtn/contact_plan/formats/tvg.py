@@ -102,6 +102,7 @@ def write(plan: ContactPlan) -> tuple[str, tuple[str, ...]]:
             any(_cells(contact) > MOST_SAMPLES for contact in plan.contacts),
             f"samples of rate and light time do not run in step; at most {MOST_SAMPLES} are written",
         ),
+        (any(contact.frame_loss for contact in plan.contacts), "the frame loss is lost"),
     ]
     kind = "PredictedContact_v2" if predicted else "Contact_v2"
     text = (

@@ -38,7 +38,7 @@ def coarse(plan: ContactPlan, format: str) -> tuple[list[Coarse], list[str]]:
     """
     numbers = numbers_of(plan, format)
     pieces: list[Coarse] = []
-    lost = cut = rounded = varying = 0
+    lost = cut = rounded = varying = noisy = 0
     for contact in plan.contacts:
         here = [
             Coarse(
@@ -59,11 +59,13 @@ def coarse(plan: ContactPlan, format: str) -> tuple[list[Coarse], list[str]]:
         times = (contact.start_s, contact.end_s, *owlts)
         rounded += any(value != int(value) for value in times)
         varying += isinstance(contact.rate_bps, tuple)
+        noisy += contact.frame_loss != 0
     notes = [
         (rounded, "times and light times are rounded to whole seconds, light times up"),
         (varying, "a varying rate is written as its mean"),
         (cut, "a contact is cut where its light time has drifted by a second"),
         (lost, "a contact shorter than a whole second is left out"),
+        (noisy, "the frame loss is lost"),
     ]
     return pieces, [f"{format}: {note} ({count} contacts)" for count, note in notes if count]
 
