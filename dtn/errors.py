@@ -8,6 +8,7 @@
     ├── InvalidValue         one value cannot be what it claims (a Contact that ends before it begins)
     ├── FramesLate           frames came too late to be held, and the run was to be strict
     ├── StrategyFault        a routing strategy raised or broke a rule; names strategy, node, bundle and rule
+    ├── FunctionFault        a placement policy or a model raised or broke a rule; names it, node, job and rule
     └── BadInput             files or arguments of the user's, every fault at once; exit code 2
 
 A fault of the *network* (a frame lost, a contact cut, a bundle expired) is an event, not an exception.
@@ -122,3 +123,23 @@ class StrategyFault(LightlagError):
         self.bundle = bundle
         self.rule = rule
         super().__init__(f"strategy {strategy!r} at {node!r}, bundle {bundle}: {rule}")
+
+
+class FunctionFault(LightlagError):
+    """A placement policy or a model of the user's raised, or broke a rule; the run ends and says so.
+
+    Args:
+        kind: what it is: placement, model.
+        name: its name.
+        node: where it was asked.
+        job: about which job.
+        rule: what it did wrong, in words.
+    """
+
+    def __init__(self, kind: str, name: str, node: str, job: str, rule: str) -> None:
+        self.kind = kind
+        self.name = name
+        self.node = node
+        self.job = job
+        self.rule = rule
+        super().__init__(f"{kind} {name!r} at {node!r}, job {job}: {rule}")

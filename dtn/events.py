@@ -289,6 +289,83 @@ class NodeDown(NamedTuple):
     reason: str
 
 
+class JobCreated(NamedTuple):
+    """An event at a node is to be decided on: `place` computes it, as the policy `placement` says; "" where none does.
+
+    `deadline_s` is when the decision must be in effect, `operations` those of one of `runs` runs.
+    """
+
+    t_s: float
+    node: str
+    job: str
+    flow: str
+    placement: str
+    place: str
+    input_bytes: int
+    operations: int
+    output_bytes: int
+    deadline_s: float
+    value: int
+    runs: int
+
+
+class JobSent(NamedTuple):
+    """A bundle left with a job's `what`: its input, the answer that acts, or a report of it to home."""
+
+    t_s: float
+    node: str
+    job: str
+    bundle: str
+    what: str
+
+
+class JobQueued(NamedTuple):
+    """A job is at its executor."""
+
+    t_s: float
+    node: str
+    job: str
+
+
+class JobStarted(NamedTuple):
+    """A job has a slot of its executor."""
+
+    t_s: float
+    node: str
+    job: str
+
+
+class JobFinished(NamedTuple):
+    """A job is done: it computed for `full_speed_s` and stood still, or ran slower, for the rest of its time.
+
+    `wrong_runs` of its runs came out wrong.
+    """
+
+    t_s: float
+    node: str
+    job: str
+    full_speed_s: float
+    energy_j: float
+    wrong_runs: int
+
+
+class JobDropped(NamedTuple):
+    """A job will not be done; `reason` says why."""
+
+    t_s: float
+    node: str
+    job: str
+    reason: str
+
+
+class DecisionMade(NamedTuple):
+    """The decision about a job's event is in effect, at this node."""
+
+    t_s: float
+    node: str
+    job: str
+
+
 Event = (
     BundleSourced
     | BundleReceived
@@ -317,6 +394,13 @@ Event = (
     | SegmentLost
     | NodeUp
     | NodeDown
+    | JobCreated
+    | JobSent
+    | JobQueued
+    | JobStarted
+    | JobFinished
+    | JobDropped
+    | DecisionMade
 )
 """Any event. The name in the log is the class's name."""
 
@@ -350,5 +434,12 @@ EVENT_TYPES: dict[str, type[Event]] = {
         SegmentLost,
         NodeUp,
         NodeDown,
+        JobCreated,
+        JobSent,
+        JobQueued,
+        JobStarted,
+        JobFinished,
+        JobDropped,
+        DecisionMade,
     )
 }

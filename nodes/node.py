@@ -22,7 +22,15 @@ from dtn.administrative_record import Reason
 from dtn.bpa import Agent, TransmissionRequest
 from dtn.bpa.outputs import Deliver, Output, Release, Store, Transmit
 from dtn.bundle import Bundle
-from dtn.events import BundleDeleted, BundleHeld, BundleReceived, Event, NodeDown, NodeUp
+from dtn.events import (
+    BundleDeleted,
+    BundleHeld,
+    BundleReceived,
+    BundleSourced,
+    Event,
+    NodeDown,
+    NodeUp,
+)
 from dtn.store import Store as BundleStore
 from nodes.convergence.convergence_layer import Acknowledge, ConvergenceLayer
 from nodes.timers import Timers
@@ -82,6 +90,7 @@ class Node:
         self._record = record
         self._convergence = convergence(self)
         self._applications: dict[str, Application] = {}
+        self._told_when_down: list[Callable[[str, float], object]] = []
         self._work: deque[Output] = deque()
         self._working = False
         self._working_s = 0.0
@@ -99,11 +108,21 @@ class Node:
         now_s = self.timers.time()
         self._carry(self.agent.registered(application.service, True, now_s), now_s)
 
-    def send(self, request: TransmissionRequest) -> None:
-        """Transmit on an application's behalf (RFC 9171 §5.2); a node that is down asks nothing."""
-        if self.is_up:
-            now_s = self.timers.time()
-            self._carry(self.agent.transmit(request, now_s), now_s)
+    def send(self, request: TransmissionRequest) -> str | None:
+        """Transmit on an application's behalf (RFC 9171 §5.2); returns the bundle's identity.
+
+        A node that is down asks nothing.
+        """
+        if not self.is_up:
+            return None
+        now_s = self.timers.time()
+        outputs = self.agent.transmit(request, now_s)
+        self._carry(outputs, now_s)
+        return next((out.bundle for out in outputs if isinstance(out, BundleSourced)), None)
+
+    def when_down(self, tell: Callable[[str, float], object]) -> None:
+        """Call `tell(reason, now_s)` whenever the node goes down: what was in its memory is gone."""
+        self._told_when_down.append(tell)
 
     # -- the environment: power and links
 
@@ -125,6 +144,8 @@ class Node:
         self._convergence.stop()
         self._record(NodeDown(now_s, self.name, reason))
         self.is_up = False
+        for tell in self._told_when_down:
+            tell(reason, now_s)
 
     def contact_started(self, contact: int, now_s: float) -> None:
         """The link of this contact is up."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import typer
 
-from dtn.errors import BadInput, FramesLate, StrategyFault
+from dtn.errors import BadInput, FramesLate, FunctionFault, StrategyFault
 from emulator.cli import (
     bound_command,
     check_command,
@@ -124,6 +124,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BadInput as bad:
         print_faults(bad)
         sys.exit(2)
-    except (StrategyFault, FramesLate) as fault:
+    except (StrategyFault, FunctionFault, FramesLate) as fault:
         print(f"lightlag: {fault}", file=sys.stderr)
         sys.exit(1)
