@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,14 @@ def from_tables(data: dict[str, Any], file: Path) -> Scenario:
 
 
 def json_schema() -> JsonValue:
-    """The format as JSON Schema (draft 2020-12), for editors that check while one types."""
+    """The format as JSON Schema (draft 2020-12), for editors that check and explain while one types."""
     schema = Scenario.model_json_schema(by_alias=True)
+    text = resources.files("emulator.scenario").joinpath("descriptions.toml").read_text("utf-8")
+    for model, meanings in tomllib.loads(text).items():
+        table = schema if model == Scenario.__name__ else schema["$defs"].get(model, {})
+        for key, meaning in meanings.items():
+            if key in table.get("properties", {}):
+                table["properties"][key].setdefault("description", meaning)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -286,3 +288,23 @@ def test_the_json_schema_is_closed_and_every_reference_in_it_leads_somewhere() -
     text = json.dumps(schema)
     references = set(re.findall(r'"\$ref": "#/\$defs/(\w+)"', text))
     assert references == set(schema["$defs"])
+
+
+def test_every_key_of_the_format_is_explained_in_its_schema() -> None:
+    schema = scenarios.json_schema()
+    tables = {"Scenario": schema, **schema["$defs"]}
+    bare = [
+        f"[{model}] {key}"
+        for model, table in tables.items()
+        for key, said in table.get("properties", {}).items()
+        if not said.get("description")
+    ]
+    assert bare == [], "explain them in emulator/scenario/descriptions.toml"
+
+
+def test_no_explanation_is_of_a_key_that_is_gone() -> None:
+    schema = scenarios.json_schema()
+    tables = {"Scenario": schema, **schema["$defs"]}
+    text = resources.files("emulator.scenario").joinpath("descriptions.toml").read_text("utf-8")
+    for model, meanings in tomllib.loads(text).items():
+        assert set(meanings) <= set(tables[model]["properties"]), model
