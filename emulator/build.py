@@ -20,6 +20,7 @@ from dtn.routing.strategy import Strategy
 from dtn.store import MemoryStore, Store
 from emulator.capture import TappedChannel
 from emulator.clock import EmulatedLoop
+from emulator.inference import start_computing
 from emulator.setup import Demand, Setup, Stream, strategy_beside
 from nodes.applications import (
     Echo,
@@ -169,11 +170,12 @@ class Network:
     def _security(self, name: str) -> NodeSecurity | None:
         """What concerns a node; it draws IVs from the seed, as everything in virtual time.
 
-        In a process of its own, whose octets others may see, they come from the operating system.
+        In a process with a real clock, whose octets others may see, they come from the operating system.
         """
         rules = tuple(rule for rule in self._setup.security if rule.concerns(name))
         seeded = generator(self._setup.seed, "security", name).randbytes
-        draw = seeded if self._process is None else os.urandom
+        is_virtual = self._process is None or self._process.is_virtual
+        draw = seeded if is_virtual else os.urandom
         return NodeSecurity(rules, draw) if rules else None
 
     def _convergence(self, name: str, user: ConvergenceUser) -> ConvergenceLayer:
@@ -216,7 +218,7 @@ class Network:
             if name in self.nodes:
                 self.nodes[name].register(Receiver(service))
         for stream in self._setup.streams:
-            if stream.source in self.nodes:
+            if stream.source in self.nodes and stream.job is None:
                 self._application(stream).start()
         for demand in self._setup.demands:
             if demand.source in self.nodes and demand.created_s >= self._begins_s:
@@ -234,6 +236,8 @@ class Network:
         flow = Flow(
             name=stream.flow,
             service=stream.service,
+            if stream.application == "inference":
+                continue
             destination=IpnEid(0, self._numbers[stream.destination], int(service)),
             lifetime_s=stream.lifetime_s,
             priority=stream.priority,
@@ -247,6 +251,9 @@ class Network:
                 return File(node, flow, stream.size_bytes, moments, stream.chunk_bytes)
             case "ping":
                 return Ping(node, flow, stream.size_bytes, moments)
+        start_computing(
+            self._setup, self.nodes, {}, self._record, self._all_moments, self._begins_s
+        )
 
     def _moments(self, stream: Stream) -> Iterator[float]:
         """When the application acts, from now on."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their name, then moved onto it."""
+"""Files that are whole or not there: written beside their name, then moved onto it; files beside others."""
 
 from __future__ import annotations
 
@@ -13,3 +13,12 @@ def replace_text(path: Path, text: str) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def beside(file: Path, spec: str) -> str:
+    """The file of `my_file.py:function` is looked for where the command runs, then beside the file that names it."""
+    path, colon, function = spec.rpartition(":")
+    found = file.parent / path
+    if colon and not Path(path).is_file() and found.is_file():
+        return f"{found}:{function}"
+    return spec

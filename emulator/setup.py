@@ -14,19 +14,24 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dtn.bpsec.policy import SecurityRule
 from dtn.bundle import BundleFlag, CrcType
 from dtn.contact_plan import ContactPlan
+from emulator.files import beside
+from emulator.patterns import matching
+from nodes.applications.inference import InferenceTerms
+from nodes.computing.executor import Computing
 from dtn.ltp.options import EngineOptions
 from nodes.convergence.ltp_options import LtpOptions
 from nodes.faults import LinkOutage, NodeOutage
 
 if TYPE_CHECKING:
     from emulator.geometry import Geometry
+    from emulator.scenario.computing import Computing as ComputingTable
+    from emulator.scenario.computing import Job
     from emulator.scenario import Scenario
     from emulator.scenario.tables import Agent
 
@@ -70,6 +75,9 @@ class Member:
         ipn: its node number.
         store_bytes: quota of its store.
         joins_s: when it joins; a launched satellite's launch.
+        body: that it stands on, such as moon; "" if on none.
+        computing: what it computes with, if it does.
+        transmit_w: what its strongest terminal sends with.
         agent: how its bundle protocol agent goes about its work.
     """
 
@@ -77,6 +85,9 @@ class Member:
     ipn: int
     store_bytes: float = math.inf
     joins_s: float = 0.0
+    body: str = ""
+    computing: Computing | None = None
+    transmit_w: float = 0.0
     agent: AgentSettings = AgentSettings()
 
 
@@ -86,7 +97,7 @@ class Stream:
 
     Args:
         flow: the traffic's name.
-        application: telemetry, file, ping or request.
+        application: telemetry, file, ping, request or inference.
         service: the service part of its endpoints.
         source: name of the node that sends.
         destination: name of the node it is for.
@@ -102,11 +113,12 @@ class Stream:
         off_s: mean silence between them.
         response_bytes: what a request is answered with.
         think_s: from a request's arrival to its response.
+        job: what is to be decided about each event of an inference, at its source.
         report_flags: bundle processing control flags that ask for status reports.
     """
 
     flow: str
-    application: Literal["telemetry", "file", "ping", "request"]
+    application: Literal["telemetry", "file", "ping", "request", "inference"]
     service: str
     source: str
     destination: str
@@ -122,6 +134,7 @@ class Stream:
     off_s: float = math.inf
     response_bytes: int = 0
     think_s: float = 0.0
+    job: InferenceTerms | None = None
     report_flags: int = 0
 
 
@@ -284,12 +297,17 @@ def from_files(plan_file: Path, traffic_file: Path, nodes_file: Path | None = No
 
 
 def _members(scenario: Scenario) -> Iterator[Member]:
+    from emulator.scenario.computing import body_of
+
     for node in scenario.nodes:
         yield Member(
             name=node.name,
             ipn=node.ipn,
             store_bytes=node.store_bytes,
             agent=_agent(scenario.agent.changed_by(node.agent)),
+            body=body_of(node),
+            computing=_computing(node.computing),
+            transmit_w=_transmit_w(scenario, node.terminals),
         )
     for launch in scenario.launches():
         satellites = launch.driver.satellites
@@ -299,7 +317,17 @@ def _members(scenario: Scenario) -> Iterator[Member]:
             store_bytes=satellites.store_bytes,
             joins_s=launch.t_s,
             agent=_agent(scenario.agent.changed_by(satellites.agent)),
+            computing=_computing(satellites.computing),
+            transmit_w=_transmit_w(scenario, satellites.terminals),
         )
+
+
+def _computing(table: ComputingTable | None) -> Computing | None:
+    return None if table is None else table.options()
+
+
+def _transmit_w(scenario: Scenario, terminals: tuple[str, ...]) -> float:
+    return max((scenario.terminals[name].power_w for name in terminals), default=0.0)
 
 
 def _agent(table: Agent) -> AgentSettings:
@@ -325,8 +353,8 @@ def _numbered(plan: ContactPlan) -> Iterator[Member]:
 def _streams(scenario: Scenario, joins_s: dict[str, float]) -> Iterator[Stream]:
     for place, traffic in enumerate(scenario.traffic):
         until = scenario.duration_s if traffic.until is None else scenario.seconds(traffic.until)
-        for source in _matching(traffic.source, joins_s):
-            for destination in _matching(traffic.destination, joins_s):
+        for source in matching(traffic.source, joins_s):
+            for destination in matching(traffic.destination, joins_s):
                 if source != destination:
                     first_s = max(
                         scenario.seconds(traffic.first), joins_s[source], joins_s[destination]
@@ -351,7 +379,23 @@ def _streams(scenario: Scenario, joins_s: dict[str, float]) -> Iterator[Stream]:
                         response_bytes=traffic.response_bytes or 0,
                         think_s=traffic.think_s,
                         report_flags=sum(REPORT_FLAGS[what] for what in set(traffic.reports)),
+                        job=_job(scenario, traffic.job),
                     )
+
+
+def _job(scenario: Scenario, table: Job | None) -> InferenceTerms | None:
+    if table is None:
+        return None
+    return InferenceTerms(
+        operations=round(table.operations),
+        output_bytes=table.output_bytes,
+        deadline_s=table.deadline_s,
+        placements=tuple(beside(scenario.file, spec) for spec in table.placements),
+        value=table.value,
+        runs=table.runs,
+        acts_at=table.acts_at,
+        model="" if table.model is None else beside(scenario.file, table.model),
+    )
 
 
 def _replayed(scenario: Scenario) -> tuple[list[Path], tuple[Demand, ...]]:
@@ -366,11 +410,6 @@ def _replayed(scenario: Scenario) -> tuple[list[Path], tuple[Demand, ...]]:
         first_s = scenario.seconds(replay.first)
         demands += bundle_list.load(files[-1], names, flow=replay.name, first_s=first_s)
     return files, tuple(sorted(demands, key=lambda demand: demand.created_s))
-
-
-def _matching(given: str | tuple[str, ...], names: dict[str, float]) -> list[str]:
-    patterns = (given,) if isinstance(given, str) else given
-    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
 def _outages(scenario: Scenario) -> Iterator[NodeOutage | LinkOutage]:
@@ -407,12 +446,8 @@ def ltp_options(scenario: Scenario) -> LtpOptions:
 
 
 def strategy_beside(scenario: Scenario) -> str:
-    """A strategy's file is looked for where the command runs, then beside the scenario."""
-    path, colon, function = scenario.routing.strategy.rpartition(":")
-    beside = scenario.file.parent / path
-    if colon and not Path(path).is_file() and beside.is_file():
-        return f"{beside}:{function}"
-    return scenario.routing.strategy
+    """The scenario's strategy, its file where it is found."""
+    return beside(scenario.file, scenario.routing.strategy)
 
 
 def return_freed_memory() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from dtn.errors import Fault, InvalidValue
+from emulator.scenario.computing import faults_of_computing
 from emulator.scenario.faults import did_you_mean, shown
 from emulator.scenario.tables import Scenario
 from topology.ephemeris import FIRST_UTC, LAST_UTC
@@ -31,6 +32,7 @@ def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
         _convergence,
         _mass_drivers,
         _traffic,
+        faults_of_computing,
         _reports,
         _outages,
         _weather,

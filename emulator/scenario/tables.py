@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from dtn.ltp.options import LEAST_SEGMENT_BYTES
 from emulator.scenario import presets
+from emulator.scenario.computing import Computing, Job
 from emulator.scenario.quantities import Bytes, Moment, PositiveSeconds, Seconds, Utc
 from emulator.scenario.security import Security
 from emulator.scenario.table import Name, Table
@@ -222,6 +223,7 @@ class Node(Table):
 
     @model_validator(mode="before")
     @classmethod
+    computing: Computing | None = Field(default=None, description="What it computes with.")
     def _preset(cls, data: Any) -> Any:
         return _with_role(data)
 
@@ -259,6 +261,7 @@ class Satellites(Table):
 
     @model_validator(mode="before")
     @classmethod
+    computing: Computing | None = Field(default=None, description="What it computes with.")
     def _preset(cls, data: Any) -> Any:
         return _with_role({"role": "satellite", **data} if isinstance(data, dict) else data)
 
@@ -289,11 +292,13 @@ class Traffic(Table):
 
     `chunk` is the payload of a file's bundles. `period` is a Poisson process's mean interval; an on-off process is
     periodic in spells of mean length `on`, silent for `off` on average between them. A request is answered with
-    `response` bytes after `think`. `reports`: on what each node that makes status reports shall report to the source.
+    `response` bytes after `think`. An inference is an event of `size` bytes at each moment, about which its `job` is to
+    be done; `to` is home, which is told of every decision. `reports`: on what each node that makes status reports shall
+    report to the source.
     """
 
     name: Name
-    application: Literal["telemetry", "file", "ping", "request"]
+    application: Literal["telemetry", "file", "ping", "request", "inference"]
     source: str | tuple[str, ...] = Field(alias="from")
     destination: str | tuple[str, ...] = Field(alias="to")
     size_bytes: Bytes = Field(alias="size")
@@ -312,6 +317,10 @@ class Traffic(Table):
 
     @model_validator(mode="after")
     def _keys_that_belong_together(self) -> Traffic:
+    job: Job | None = Field(
+        default=None,
+        description='What is to be done about each event of application = "inference".',
+    )
         spells = (self.on_s, self.off_s)
         if self.process == "on-off" and None in spells:
             raise _mend(
@@ -326,6 +335,8 @@ class Traffic(Table):
         return self
 
 
+        if (self.application == "inference") != (self.job is not None):
+            raise _mend("an inference has a table [traffic.job], and nothing else has one")
 class Replay(Table):
     """Traffic as it was recorded: a bundle list (CSV: created_s, from, to, size_bytes, lifetime_s, priority, flow).
 

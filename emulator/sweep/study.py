@@ -33,6 +33,7 @@ from pydantic_core import PydanticCustomError
 from dtn.errors import BadInput, Fault
 from dtn.routing import load_strategy
 from dtn.routing.strategy import STRATEGIES
+from emulator.files import beside
 from emulator.scenario import Scenario
 from emulator.scenario.faults import did_you_mean, faults_of
 from emulator.scenario.quantities import PositiveSeconds, Seconds
@@ -190,15 +191,6 @@ def load(path: str | Path) -> Study:
         mend = f"with cut_off nothing is left of {study.duration_s / 86400:g} days: shorten them"
         raise BadInput(Fault(str(file), "warm_up", f"{study.warm_up_s:g} s", mend))
     return study
-
-
-def beside(file: Path, strategy: str) -> str:
-    """A strategy's file is looked for where the command runs, then beside the study."""
-    path, colon, function = strategy.rpartition(":")
-    found = file.parent / path
-    if colon and not Path(path).is_file() and found.is_file():
-        return f"{found}:{function}"
-    return strategy
 
 
 def _check_strategies(file: Path, strategies: tuple[str, ...]) -> None:

@@ -1,0 +1,129 @@
+"""What computes in a run: executors, the events that satellites decide on, and who takes the decisions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from itertools import dropwhile
+
+from dtn.eid import IpnEid
+from dtn.events import Event
+from dtn.user_functions import from_module
+from emulator.setup import Setup, Stream
+from nodes.applications import Flow
+from nodes.applications.inference import Decisions, Inference
+from nodes.computing.computer import Computer, Model
+from nodes.computing.job import Endpoint
+from nodes.computing.outlook import Outlook, Place
+from nodes.computing.placement import load_placement
+from nodes.node import Node
+from nodes.seeding import generator
+from nodes.spacecraft.supply import Mains, Supply
+
+
+def start_computing(
+    setup: Setup,
+    nodes: Mapping[str, Node],
+    supplies: Mapping[str, Supply],
+    record: Callable[[Event], object],
+    moments: Callable[[Stream], Iterator[float]],
+    begins_s: float,
+) -> None:
+    """Let executors take jobs and events happen.
+
+    Args:
+        setup: what is to be run.
+        nodes: those that are here.
+        supplies: what feeds nodes, as far as it is known here; others are on mains.
+        record: takes events.
+        moments: when a stream's events happen, all of them.
+        begins_s: events before are past: after a restart, or 0.
+
+    Raises:
+        BadInput: a policy or a model that is not there any more.
+    """
+    streams = [(stream, stream.job) for stream in setup.streams if stream.job is not None]
+    numbers = {member.name: member.ipn for member in setup.members}
+    names = {member.ipn: member.name for member in setup.members}
+    specs = {stream.flow: job.model for stream, job in streams if job.model}
+    models = {flow: _model(spec) for flow, spec in specs.items()}
+    takers: dict[str, dict[int, Decisions]] = defaultdict(dict)
+    places: list[Place] = []
+    computers: dict[str, Computer] = {}
+    for member in setup.members:
+        if member.computing is None:
+            continue
+        name = member.name
+        supply = supplies.get(name) or Mains()
+        places.append(Place(name, member.body, member.computing, supply))
+        if name in nodes:
+            computers[name] = Computer(
+                nodes[name],
+                member.ipn,
+                member.computing,
+                supply,
+                record,
+                models,
+                takers[name],
+                lambda job: generator(setup.seed, "upsets", job),
+            )
+            computers[name].start()
+    outlooks = {
+        member.name: Outlook(
+            member.name,
+            setup.plan,
+            names,
+            places,
+            nodes[member.name].timers.time,
+            computers[member.name].executor if member.name in computers else None,
+            member.transmit_w,
+            generator(setup.seed, "placement", member.name),
+        )
+        for member in setup.members
+        if member.name in nodes and any(stream.source == member.name for stream, _ in streams)
+    }
+    for stream, job in streams:
+        for name in (stream.source, stream.destination):
+            number = int(stream.service)
+            if name in nodes and number not in takers[name]:
+                told = outlooks[name].told if name in outlooks else _nobody
+                taker = Decisions(nodes[name], stream.service, record, names, told)
+                takers[name][number] = taker
+                nodes[name].register(taker)
+        if stream.source in nodes:
+            past = sum(1 for moment_s in moments(stream) if moment_s < begins_s) if begins_s else 0
+            Inference(
+                nodes[stream.source],
+                _flow(stream, numbers),
+                Endpoint(numbers[stream.source], int(stream.service)),
+                Endpoint(numbers[stream.destination], int(stream.service)),
+                job,
+                stream.size_bytes,
+                [load_placement(spec, setup.name) for spec in job.placements],
+                outlooks[stream.source],
+                computers.get(stream.source),
+                numbers,
+                record,
+                dropwhile(lambda moment_s: moment_s < begins_s, moments(stream)),
+                past,
+            ).start()
+
+
+def _flow(stream: Stream, numbers: Mapping[str, int]) -> Flow:
+    return Flow(
+        name=stream.flow,
+        service=stream.service,
+        destination=IpnEid(0, numbers[stream.destination], int(stream.service)),
+        lifetime_s=stream.lifetime_s,
+        priority=stream.priority,
+        report_flags=stream.report_flags,
+    )
+
+
+def _model(spec: str) -> Model:
+    function: Model = from_module(spec, "model")
+    return function
+
+
+def _nobody(place: str, free_s: float) -> None:
+    """Home keeps no book of executors."""
