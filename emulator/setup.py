@@ -24,7 +24,6 @@ from emulator.files import beside
 from emulator.patterns import matching
 from nodes.applications.inference import InferenceTerms
 from nodes.computing.executor import Computing
-from dtn.ltp.options import EngineOptions
 from nodes.convergence.ltp_options import LtpOptions
 from nodes.faults import LinkOutage, NodeOutage
 
@@ -234,6 +233,7 @@ def over(scenario: Scenario, plan: ContactPlan) -> Setup:
     Raises:
         BadInput: every fault of the bundle lists that it names.
     """
+    from emulator.ltp import ltp_options
     from emulator.security import resolve
     from emulator.weather import cuts
 
@@ -419,30 +419,6 @@ def _outages(scenario: Scenario) -> Iterator[NodeOutage | LinkOutage]:
             yield NodeOutage(node=outage.node, at_s=at_s, for_s=outage.for_s)
         elif outage.link is not None:
             yield LinkOutage(between=outage.link, at_s=at_s, for_s=outage.for_s)
-
-
-def ltp_options(scenario: Scenario) -> LtpOptions:
-    """How bundles travel in LTP blocks."""
-    table = scenario.ltp
-    losses = {}
-    for link in scenario.links:
-        a, b = link.between
-        losses[a, b] = losses[b, a] = link.frame_loss
-    return LtpOptions(
-        engine=EngineOptions(
-            segment_bytes=table.segment_bytes,
-            max_export_sessions=table.max_export_sessions,
-            checkpoint_limit=table.checkpoint_limit,
-            report_limit=table.report_limit,
-            cancel_limit=table.cancel_limit,
-            round_limit=table.round_limit,
-        ),
-        aggregation_bytes=table.aggregation_bytes or 0,
-        aggregation_s=table.aggregation_s,
-        aal_s=table.anticipated_latency_s,
-        frame_loss=table.frame_loss,
-        frame_losses=losses,
-    )
 
 
 def strategy_beside(scenario: Scenario) -> str:

@@ -9,21 +9,24 @@ and the last segment of that is a checkpoint again. Checkpoints, reports and can
 came in two light times, a span that is stretched while the peer is known to be silent (dtn.ltp.countdowns). So a block
 arrives whole and once, whatever is lost, doubled or overtaken; tests try it.
 
-Refused: segments that are none, segments of sessions that are over (data) and of engines that are not the peer.
-Not done: authentication (§3.1.4's extensions are carried past), discretionary checkpoints in what is sent.
+Refused: segments that are none, segments of sessions that are over (data) and of engines that are not the peer, and
+with `authentication` (RFC 5327) what the peer did not sign. Other extensions are carried past (§3.1.4).
+Not done: discretionary checkpoints in what is sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dtn.errors import InvalidValue, MalformedSegment
+from dtn.ltp.authentication import Authentication
 from dtn.ltp.awaiting import Awaiting, Control
 from dtn.ltp.export_session import ExportSession
 from dtn.ltp.exporter import Exporter
 from dtn.ltp.importer import MOST_FIRST_SERIAL, Importer
-from dtn.ltp.options import BUNDLE_PROTOCOL, EngineOptions
+from dtn.ltp.options import BUNDLE_PROTOCOL, LEAST_SEGMENT_BYTES, EngineOptions
 from dtn.ltp.outputs import Output, Priority, SegmentDiscarded, Transmit
 from dtn.ltp.segment import (
     CancelAck,
@@ -51,6 +54,7 @@ class Engine:
         session_numbers: numbers for sessions; shared by all links of this engine, none twice.
         rng: for first serial numbers (§3.2.1: not to be guessed).
         options: limits.
+        authentication: how segments are signed and checked; None: they are not.
     """
 
     def __init__(
@@ -61,15 +65,27 @@ class Engine:
         session_numbers: Iterator[int],
         rng: Random,
         options: EngineOptions | None = None,
+        authentication: Authentication | None = None,
     ) -> None:
         self.number = number
         self.peer = peer
         self.options = options or EngineOptions()
+        self.unauthenticated = 0
+        self._authentication = authentication
+        self._encode: Callable[[Segment], bytes] = encode_segment
+        if authentication is not None:
+            self._encode = authentication.sealed
+            room_bytes = self.options.segment_bytes - authentication.overhead_bytes
+            if room_bytes < LEAST_SEGMENT_BYTES:
+                least = LEAST_SEGMENT_BYTES + authentication.overhead_bytes
+                mend = f"authentication needs segments of at least {least} octets"
+                raise InvalidValue("segment_bytes", self.options.segment_bytes, mend)
+            self.options = replace(self.options, segment_bytes=room_bytes)
         self.is_link_up = False
         self._numbers = session_numbers
         self._rng = rng
         self._control = Control(one_way_s)
-        self.exports = Exporter(self.options, self._control)
+        self.exports = Exporter(self.options, self._control, self._encode)
         self.imports = Importer(self.options, self._control, rng)
 
     # --- the client -----------------------------------------------------------------------------
@@ -148,14 +164,16 @@ class Engine:
         at = 0
         try:
             while at < len(octets):
-                segment, at = read_segment(octets, at)
-                self._take(segment, now_s, out)
+                segment, end = read_segment(octets, at)
+                if self._is_peers(segment, octets[at:end], out):
+                    self._take(segment, now_s, out)
+                at = end
         except MalformedSegment as fault:
             out.append(SegmentDiscarded(str(fault)))
         return out
 
     def receive_segment(self, segment: Segment, now_s: float) -> list[Output]:
-        """One segment came from the peer."""
+        """One segment came from the peer, who is known by other means than authentication."""
         out: list[Output] = []
         self._take(segment, now_s, out)
         return out
@@ -194,7 +212,7 @@ class Engine:
                 queue.popleft()
                 continue
             segment = entry.segment if isinstance(entry, Awaiting) else entry
-            octets = encode_segment(segment)
+            octets = self._encode(segment)
             if len(octets) <= room_bytes:
                 queue.popleft()
                 is_awaited = isinstance(entry, Awaiting)
@@ -204,6 +222,16 @@ class Engine:
                 out.append(Transmit(octets, Priority.CONTROL, segment.session, None, is_awaited))
             return True
         return False
+
+    def _is_peers(self, segment: Segment, octets: bytes, out: list[Output]) -> bool:
+        """Whether the peer sent this, as far as is asked for."""
+        if self._authentication is None:
+            return True
+        fault = self._authentication.fault(segment, octets)
+        if fault is not None:
+            self.unauthenticated += 1
+            out.append(SegmentDiscarded(fault))
+        return fault is None
 
     def _take(self, segment: Segment, now_s: float, out: list[Output]) -> None:
         """Give a segment to the half that it is for; sessions of other engines are none of ours."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from dtn.ltp.awaiting import Awaiting, Control
 from dtn.ltp.export_session import Again, ExportInput, ExportSession, ExportState, Round
@@ -22,6 +23,7 @@ from dtn.ltp.segment import (
     DataSegment,
     ReportAck,
     ReportSegment,
+    Segment,
     SessionId,
     encode_segment,
 )
@@ -33,11 +35,18 @@ class Exporter:
     Args:
         options: limits.
         control: the queue and the countdowns that it shares with the other half.
+        encode: makes octets of a segment.
     """
 
-    def __init__(self, options: EngineOptions, control: Control) -> None:
+    def __init__(
+        self,
+        options: EngineOptions,
+        control: Control,
+        encode: Callable[[Segment], bytes] = encode_segment,
+    ) -> None:
         self._options = options
         self._control = control
+        self._encode = encode
         self._sessions: dict[SessionId, ExportSession] = {}
         self._by_ref: dict[int, ExportSession] = {}
         self._under_way = 0
@@ -169,7 +178,7 @@ class Exporter:
                     queue.popleft()
                     continue
                 segment = session.next_again(again)
-            octets = encode_segment(segment)
+            octets = self._encode(segment)
             if len(octets) > room_bytes:
                 return True
             if isinstance(entry, Awaiting):
@@ -191,7 +200,7 @@ class Exporter:
             return
         session = queue[0]
         segment = session.next_fresh()
-        octets = encode_segment(segment)
+        octets = self._encode(segment)
         if len(octets) > room_bytes:
             return
         checkpoint = session.sent_fresh(segment)

@@ -156,6 +156,9 @@ def _reports(scenario: Scenario) -> Iterator[Found]:
 def _convergence(scenario: Scenario) -> Iterator[Found]:
     """What is said of LTP must not go unheard."""
     if scenario.convergence == "ltp":
+        from emulator.ltp import resolve
+
+        yield from resolve(scenario).faults
         return
     mend = 'is for LTP only: write convergence = "ltp" above the tables, or leave it out'
     if "ltp" in scenario.model_fields_set:

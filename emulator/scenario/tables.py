@@ -165,7 +165,8 @@ class Ltp(Table):
 
     Segments are at most `segment` long, header included. Bundles gather in a block up to `aggregation`, for
     `aggregation_time` at most; without `aggregation` each is a block. `frame_loss`: how likely a segment is lost on a
-    laser link, each for itself; without it, fades take what the link budget says. Fibre has its own.
+    laser link, each for itself; without it, fades take what the link budget says. Fibre has its own. `authentication`:
+    segments are signed (RFC 5327), with a key file for each node or pattern of names in `authentication_keys`.
     """
 
     segment_bytes: Annotated[Bytes, Field(ge=LEAST_SEGMENT_BYTES)] = Field(
@@ -180,6 +181,8 @@ class Ltp(Table):
     round_limit: int = Field(default=20, ge=0)
     anticipated_latency_s: PositiveSeconds = Field(default=1.0, alias="anticipated_latency")
     frame_loss: float | None = Field(default=None, ge=0, lt=1)
+    authentication: Literal["HMAC-SHA1-80", "RSA-SHA256", "NULL"] | None = None
+    authentication_keys: dict[str, str] = Field(default_factory=dict)
 
 
 class Agent(Table):

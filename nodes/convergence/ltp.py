@@ -105,6 +105,9 @@ class Ltp:
         return span
 
     def _make_span(self, neighbour: str) -> Span:
+        keys = self._options.authentication
+        signed = None if keys is None else keys.between(self._node, neighbour)
+
         def make_engine(one_way_s: Callable[[float], float]) -> Engine:
             return Engine(
                 self._numbers[self._node],
@@ -113,6 +116,7 @@ class Ltp:
                 self._session_numbers,
                 generator(self._seed, "ltp", self._node, neighbour),
                 replace(self._options.engine, reports_wait=True),
+                signed,
             )
 
         return Span(

@@ -3,10 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dtn.errors import InvalidValue
+from dtn.ltp.authentication import (
+    NULL,
+    NULL_SUITE,
+    RSA_SHA256,
+    Authentication,
+    HmacSha1,
+    RsaSha256,
+    Suite,
+)
 from dtn.ltp.options import EngineOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LtpAuthentication:
+    """RFC 5327 on all links: one ciphersuite, a key for each transmitting engine.
+
+    Args:
+        suite: number of the ciphersuite.
+        keys: octets of a node's key by its name: for HMAC known to both ends of its links, for RSA in PEM, private at
+            the node itself. NULL needs none.
+    """
+
+    suite: int
+    keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    def between(self, node: str, neighbour: str) -> Authentication:
+        """What `node` signs with and checks the neighbour's segments with."""
+        return Authentication(self.of(node), self.of(neighbour))
+
+    def of(self, node: str) -> Suite:
+        """The suite with this node's key.
+
+        Raises:
+            InvalidValue: it is no key.
+        """
+        if self.suite == NULL:
+            return NULL_SUITE
+        key = self.keys[node]
+        return RsaSha256(key) if self.suite == RSA_SHA256 else HmacSha1(key)
+
+    def for_node(self, node: str) -> LtpAuthentication:
+        """The same without what is no business of a node's: the private keys of others."""
+        if self.suite != RSA_SHA256:
+            return self
+        keys = {
+            name: key if name == node else RsaSha256(key).public_pem
+            for name, key in self.keys.items()
+        }
+        return replace(self, keys=keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +69,7 @@ class LtpOptions:
         frame_loss: probability that a segment is lost on a link, each for itself; None: what the link budget of
             the contact says (`Contact.frame_loss`), which takes everything that is sent within one fade.
         frame_losses: the same number for single links, by transmitting and receiving node.
+        authentication: how segments are signed and checked; None: they are not.
         burst_s: segments that follow one another for up to so long travel as one frame; a
             checkpoint, report, acknowledgement or cancellation always ends it, so that no time that
             matters depends on it.
@@ -35,6 +84,7 @@ class LtpOptions:
     aal_s: float = 1.0
     frame_loss: float | None = None
     frame_losses: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    authentication: LtpAuthentication | None = None
     burst_s: float = 0.01
 
     def __post_init__(self) -> None:

@@ -13,8 +13,9 @@ from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from dtn.ltp.options import EngineOptions
 from emulator import scenario as scenarios
-from emulator.setup import Demand, Member, Setup, ltp_options
-from nodes.convergence.ltp_options import LtpOptions
+from emulator.ltp import ltp_options
+from emulator.setup import Demand, Member, Setup
+from nodes.convergence.ltp_options import LtpAuthentication, LtpOptions
 
 LTP = """\
 [ltp]
@@ -208,3 +209,52 @@ def test_equal_seeds_give_equal_runs_over_lossy_links():
     )
     assert first.equals(again)
     assert not first.equals(other)
+
+
+KEY = "00112233445566778899aabbccddeeff"
+
+
+def signed(suite="HMAC-SHA1-80", keys='{ "*" = "ltp.key" }', extra=""):
+    return with_ltp(f'[ltp]\nauthentication = "{suite}"\nauthentication_keys = {keys}\n{extra}')
+
+
+def test_links_of_a_scenario_are_signed_with_the_keys_of_its_files(tmp_path):
+    (tmp_path / "ltp.key").write_text(f"# of this mission\n{KEY}\n")
+    authentication = ltp_options(load(tmp_path, signed())).authentication
+    assert set(authentication.keys.values()) == {bytes.fromhex(KEY)}
+    assert KEY not in repr(authentication)
+    null = load(tmp_path, signed("NULL", "{}"))
+    assert ltp_options(null).authentication.between("a", "b").own.number == 255
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "key"),
+    [
+        (signed(), None, 'ltp.authentication_keys."*"'),
+        (signed(), "no hexadecimal", 'ltp.authentication_keys."*"'),
+        (signed(), "0011", 'ltp.authentication_keys."*"'),
+        (signed("RSA-SHA256"), KEY, 'ltp.authentication_keys."*"'),
+        (signed("NULL"), KEY, "ltp.authentication_keys"),
+        (signed(keys='{ "nobody" = "ltp.key", "*" = "ltp.key" }'), KEY, '."nobody"'),
+        (signed(keys="{}"), KEY, "ltp.authentication_keys"),
+        (signed(extra='segment = "128 B"\n'), KEY, "ltp.segment"),
+        (signed("MD5"), KEY, "ltp.authentication"),
+    ],
+)
+def test_keys_that_cannot_be_are_refused_by_name_and_never_shown(tmp_path, text, file, key):
+    if file is not None:
+        (tmp_path / "ltp.key").write_text(file)
+    with pytest.raises(BadInput) as refused:
+        load(tmp_path, text)
+    assert any(fault.key.endswith(key) for fault in refused.value.faults)
+    assert KEY not in str(refused.value)
+
+
+def test_a_signed_run_delivers_the_same_bundles_for_a_few_octets_more():
+    setup = small_setup(LtpOptions())
+    plain = emulator.run(setup)
+    keys = {member.name: member.name.encode() * 16 for member in setup.members}
+    suite = LtpAuthentication(suite=0, keys=keys)
+    guarded = emulator.run(small_setup(LtpOptions(authentication=suite)))
+    assert guarded.summary["bundles"] == plain.summary["bundles"]
+    assert guarded.summary["latency_s"]["mean"] >= plain.summary["latency_s"]["mean"]
