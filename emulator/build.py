@@ -41,9 +41,11 @@ from nodes.channel.mqtt import MqttChannel
 from nodes.convergence.convergence_layer import ConvergenceLayer, ConvergenceUser
 from nodes.convergence.ltp import Ltp
 from nodes.convergence.whole_bundle import WholeBundle
+from nodes.express import ExpressNode
 from nodes.faults import LinkOutage, NodeOutage, schedule_outages
 from nodes.links import Links
 from nodes.node import Node
+from nodes.past import NOTHING, Past
 from nodes.seeding import generator, synthetic_octets
 
 if TYPE_CHECKING:
@@ -78,11 +80,15 @@ class Process(NamedTuple):
         node: its name.
         channel: leads to the others.
         store: keeps its bundles over a restart.
+        is_virtual: whether it is in lockstep: everything comes from the seed, as in one process.
+        past: what its journal says of its bundles.
     """
 
     node: str
     channel: MqttChannel
     store: Store
+    is_virtual: bool = False
+    past: Past = NOTHING
 
 
 class Network:
@@ -98,6 +104,7 @@ class Network:
         record: takes events.
         tap: is shown every frame that leaves.
         process: where there is one node only; None: all are here.
+        express: whether ordinary bundles may take the short way (`nodes.express`): equal events, sooner.
     """
 
     def __init__(
@@ -108,6 +115,8 @@ class Network:
         record: Callable[[Event], object],
         tap: Callable[[Frame], object] | None = None,
         process: Process | None = None,
+        *,
+        express: bool = True,
     ) -> None:
         self._setup = setup
         self._strategy = strategy
@@ -118,11 +127,15 @@ class Network:
         self._begins_s = loop.time()
         self._channel = LocalChannel(loop, record) if process is None else process.channel
         self._wire = self._channel if tap is None else TappedChannel(self._channel, tap)
-        self.nodes = {node.name: node for node in self._make_nodes(record)}
+        self.nodes: dict[str, Node] = {}
+        made = self._make_express if express and self._is_ordinary(tap) else self._make_node
+        for name, agent in self._make_agents():
+            self.nodes[name] = made(name, agent)
         self.links = Links(setup.plan, loop)
         for member in setup.members:
             if member.name in self.nodes:
-                self.nodes[member.name].restore(self._begins_s)
+                past = NOTHING if process is None else process.past
+                self.nodes[member.name].restore(self._begins_s, past)
                 self.links.add(self.nodes[member.name], member.joins_s)
         self.links.start()
         schedule_outages(self._outages(), self.links, loop)
@@ -134,7 +147,7 @@ class Network:
             node.end(now_s)
         self._channel.end(now_s)
 
-    def _make_nodes(self, record: Callable[[Event], object]) -> Iterator[Node]:
+    def _make_agents(self) -> Iterator[tuple[str, Agent]]:
         setup = self._setup
         world: dict[str, object] = {}
         names: dict[NodeKey, str] = {number: name for name, number in self._numbers.items()}
@@ -157,15 +170,31 @@ class Network:
             )
             rng = generator(setup.seed, "routing", member.name)
             routing = RoutingEngine(member.name, setup.plan, self._strategy, rng, world=world)
-            agent = Agent(member.name, options, routing)
-            yield Node(
-                member.name,
-                agent,
-                MemoryStore() if here is None else here.store,
-                self._loop,
-                record,
-                partial(self._convergence, member.name),
-            )
+            yield member.name, Agent(member.name, options, routing)
+
+    def _make_node(self, name: str, agent: Agent) -> Node:
+        here = self._process
+        store = MemoryStore() if here is None else here.store
+        convergence = partial(self._convergence, name)
+        return Node(name, agent, store, self._loop, self._record, convergence)
+
+    def _make_express(self, name: str, agent: Agent) -> Node:
+        assert isinstance(self._channel, LocalChannel)  # there is no process
+        plan = self._setup.plan
+        return ExpressNode(name, agent, plan, self._loop, self._record, self._channel, self.nodes)
+
+    def _is_ordinary(self, tap: Callable[[Frame], object] | None) -> bool:
+        """Whether bundles travel whole within this process, unseen, and nobody protects or cuts them."""
+        setup = self._setup
+        members = {member.name for member in setup.members}
+        return (
+            self._process is None
+            and tap is None
+            and setup.ltp is None
+            and not setup.security
+            and not any(member.agent.fragment for member in setup.members)
+            and members.issuperset(setup.plan.nodes)
+        )
 
     def _security(self, name: str) -> NodeSecurity | None:
         """What concerns a node; it draws IVs from the seed, as everything in virtual time.
@@ -207,6 +236,8 @@ class Network:
             node.register(Echo(node))
         receivers: dict[tuple[str, str], None] = {}
         for stream in self._setup.streams:
+            if stream.application == "inference":
+                continue
             if stream.application == "request":
                 if stream.destination in self.nodes:
                     self._register_responder(stream)
@@ -220,6 +251,9 @@ class Network:
         for stream in self._setup.streams:
             if stream.source in self.nodes and stream.job is None:
                 self._application(stream).start()
+        start_computing(
+            self._setup, self.nodes, {}, self._record, self._all_moments, self._begins_s
+        )
         for demand in self._setup.demands:
             if demand.source in self.nodes and demand.created_s >= self._begins_s:
                 self._loop.schedule(demand.created_s, self._meet, demand)
@@ -236,8 +270,6 @@ class Network:
         flow = Flow(
             name=stream.flow,
             service=stream.service,
-            if stream.application == "inference":
-                continue
             destination=IpnEid(0, self._numbers[stream.destination], int(service)),
             lifetime_s=stream.lifetime_s,
             priority=stream.priority,
@@ -245,15 +277,12 @@ class Network:
         )
         moments = self._moments(stream)
         match stream.application:
-            case "telemetry" | "request":
-                return Telemetry(node, flow, stream.size_bytes, moments)
             case "file":
                 return File(node, flow, stream.size_bytes, moments, stream.chunk_bytes)
             case "ping":
                 return Ping(node, flow, stream.size_bytes, moments)
-        start_computing(
-            self._setup, self.nodes, {}, self._record, self._all_moments, self._begins_s
-        )
+            case _:
+                return Telemetry(node, flow, stream.size_bytes, moments)
 
     def _moments(self, stream: Stream) -> Iterator[float]:
         """When the application acts, from now on."""

@@ -134,8 +134,11 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         Args:
             real_s: a moment of `time.monotonic`, past or to come.
             emulated_s: what the clock shows then.
-            rate: its pace from then on.
+            rate: its pace from then on; inf: virtual time, from `emulated_s`.
         """
+        if rate == math.inf and self._origin is None:
+            self._now_s, self._rate = emulated_s, rate
+            return
         if rate:
             _check_rate(rate)
         if self._origin is None:  # nothing has run: begin where that clock stands
@@ -155,6 +158,13 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
             return self._now_s
         real, emulated = self._origin
         return emulated + (time.monotonic() - real) * self._rate
+
+    def next_due_s(self) -> float:
+        """When the next entry is due; inf if there is none."""
+        heap = self._heap
+        while heap and heap[0][2] is None and heap[0][3][0].cancelled():
+            self._cancelled_entries -= isinstance(heappop(heap)[3][0], asyncio.TimerHandle)
+        return heap[0][0] if heap else math.inf
 
     # -- running
 

@@ -21,15 +21,10 @@ from itertools import pairwise
 
 from dtn.contact_plan import ContactPlan
 from dtn.events import (
-    BundleDeleted,
-    BundleDelivered,
     BundleDuplicate,
-    BundleFragmented,
     BundleHeld,
     BundleInFlight,
-    BundleReassembled,
     BundleReceived,
-    BundleSourced,
     ContactEnded,
     ContactStarted,
     Event,
@@ -40,8 +35,9 @@ from dtn.events import (
     TransferStarted,
 )
 from nodes.channel.local import RECEIVER_DOWN
+from nodes.node import PROCESS_DIED
+from nodes.past import Past
 
-PROCESS_DIED = "process died"
 NOT_RECEIVED = "not received"
 
 Hop = tuple[str, str, str]
@@ -72,10 +68,43 @@ def merged(
             latest_s = max(latest_s, event.t_s)
             whole.append((latest_s, event))
     whole += ((event.t_s, event) for event in _lost(logs, deaths, plan, ends_s, is_over))
-    if not is_over:
-        whole += ((event.t_s, event) for node in logs for event in _held(node, logs[node], ends_s))
+    for node, log in logs.items():
+        if not is_over or _is_dead(log, deaths.get(node, ())):
+            held = Past(log).held
+            whole += ((ends_s, BundleHeld(ends_s, node, bundle)) for bundle in held)
     whole.sort(key=lambda timed: timed[0])  # stable
-    return [event for _, event in whole]
+    log = [event for _, event in whole]
+    put_in_order(log, list(logs))
+    return log
+
+
+def put_in_order(log: list[Event], nodes: Sequence[str]) -> None:
+    """Give events of one moment the order of their nodes, whose own order stays.
+
+    Light takes time, so that none of them is the cause of another node's. It makes the log of one
+    process and that of many the same.
+
+    Args:
+        log: events in the order of their times; put in order in place.
+        nodes: in the setup's order.
+    """
+    ranks = {node: rank for rank, node in enumerate(nodes)}
+
+    def place(event: Event) -> tuple[int, bool, int]:
+        rank = ranks[event.node]
+        if isinstance(event, BundleInFlight):  # said by the channel, or by its receiver
+            return rank, True, ranks[event.neighbour]
+        return rank, False, 0
+
+    begin = 0
+    count = len(log)
+    while begin < count:
+        t_s, end = log[begin].t_s, begin + 1
+        while end < count and log[end].t_s <= t_s:
+            end += 1
+        if end - begin > 1:
+            log[begin:end] = sorted(log[begin:end], key=place)
+        begin = end
 
 
 def _with_deaths(node: str, log: Sequence[Event], deaths_s: Sequence[float]) -> Iterator[Event]:
@@ -85,7 +114,10 @@ def _with_deaths(node: str, log: Sequence[Event], deaths_s: Sequence[float]) -> 
     is_up = False
     latest_s = 0.0
     for event in log:
-        if isinstance(event, NodeUp) and is_up:  # it never said that it went down
+        if is_up and waiting and event.t_s > waiting[0]:  # its first word after that
+            yield from _death(node, max(waiting.pop(0), latest_s), up)
+            is_up = False
+        elif is_up and isinstance(event, NodeUp):  # it never said that it went down
             died_s = waiting.pop(0) if waiting else event.t_s
             yield from _death(node, max(min(died_s, event.t_s), latest_s), up)
         if isinstance(event, NodeUp | NodeDown):
@@ -145,19 +177,9 @@ def _lost(
                 yield FrameLost(arrives_s, event.neighbour, node, event.bundle, size, reason)
 
 
-def _held(node: str, log: Sequence[Event], ends_s: float) -> Iterator[Event]:
-    """Bundles that a node has by then, as its events tell."""
-    held: dict[str, None] = {}
-    for event in log:
-        if isinstance(event, BundleSourced | BundleReceived | BundleReassembled):
-            held[event.bundle] = None
-        elif isinstance(event, BundleFragmented):
-            held.pop(event.bundle, None)
-            held.update(dict.fromkeys(event.fragments))
-        elif isinstance(event, TransferFinished | BundleDelivered | BundleDeleted):
-            held.pop(event.bundle, None)
-    for bundle in held:
-        yield BundleHeld(ends_s, node, bundle)
+def _is_dead(log: Sequence[Event], deaths_s: Sequence[float]) -> bool:
+    """Whether its process died, and none came after it to say what the store has."""
+    return bool(deaths_s) and not any(e.t_s > deaths_s[-1] for e in log[-1:])
 
 
 def _overlaps(absences: list[tuple[float, float]], flight_s: tuple[float, float]) -> bool:

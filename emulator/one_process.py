@@ -23,6 +23,7 @@ from emulator.build import UNDATED_START, Network, find_strategy
 from emulator.capture import Capture
 from emulator.clock import EmulatedLoop
 from emulator.log import LogHeader
+from emulator.merging import put_in_order
 from emulator.result import Result
 from emulator.scenario import Scenario, load, parse_duration_s
 from emulator.setup import Setup, changed, return_freed_memory, with_geometry
@@ -98,6 +99,7 @@ def run(
     log: list[Event] = []
     with _capturing(capture, setup) as tap:
         fly(setup, chosen, log.append, speed, tell, tap)
+    put_in_order(log, [member.name for member in setup.members])
     return_freed_memory()  # nodes, links and loop hold one another: the reports need their room
     header = LogHeader(
         scenario=setup.name,

@@ -8,6 +8,7 @@ handed on at once, with the time at which that was, and `FrameLate` says how lat
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
@@ -56,6 +57,8 @@ class Arrivals:
         self.receive: Receive | None = None
         self.duplicates = 0
         self.late = 0
+        self.came: Counter[str] = Counter()
+        """How many frames of each neighbour have come, each once."""
         self._timers = timers
         self._record = record
         self._seen: dict[str, tuple[int, Seen]] = {}
@@ -69,7 +72,9 @@ class Arrivals:
             frame = named.frame
             if not self._seen_of(frame.source, session).is_new(frame.sequence):
                 self.duplicates += 1
-            elif frame.arrives_s >= now_s:
+                continue
+            self.came[frame.source] += 1
+            if frame.arrives_s >= now_s:
                 number = next(self._count)  # the same frame of two sessions: as they came
                 heappush(self._held, (frame.arrives_s, arrival_order(frame), number, named))
                 self._timers.schedule_arrival(frame.arrives_s, number, self._due)

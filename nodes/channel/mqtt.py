@@ -9,6 +9,8 @@ waits for a connection, and for the receiver's status on that connection, as lon
 lasts; when it is due, it is lost (`FrameLost`). What was on the way when a connection broke goes out
 again, with its number, by which the receiver knows it if it came before.
 
+In lockstep (`is_patient`) nobody is late: a frame waits for its receiver as long as it takes.
+
 What waits is bounded: beyond MOST_WAITING_BYTES the sending loop is stopped until the broker has
 taken some, and is late for it, which `FrameLate` will show; of what nobody listens to, that which
 waits longest is lost.
@@ -47,6 +49,13 @@ BATCH_FRAMES = 1000
 UNREACHABLE = "receiver unreachable"
 
 
+class HandOver(Protocol):
+    """Calls something on the thread of the emulated loop."""
+
+    def __call__(self, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts) -> object:
+        """Call `callback(*args)` there."""
+
+
 class SharedTimers(ArrivalTimers, Protocol):
     """The emulated loop as other threads may use it."""
 
@@ -67,6 +76,8 @@ class MqttChannel:
         timers: the loop.
         record: takes events.
         wake: tells the connection that something waits.
+        hand_over: calls something on the loop's thread; None: as soon as the loop notices.
+        is_patient: whether a frame waits for its receiver beyond its light time.
     """
 
     def __init__(
@@ -77,6 +88,9 @@ class MqttChannel:
         timers: SharedTimers,
         record: Callable[[Event], object],
         wake: Callable[[], object],
+        *,
+        hand_over: HandOver | None = None,
+        is_patient: bool = False,
     ) -> None:
         self.arrivals = Arrivals(timers, record)
         self.refused = 0
@@ -87,6 +101,8 @@ class MqttChannel:
         self._timers = timers
         self._record = record
         self._wake = wake
+        self._hand_over: HandOver = hand_over or timers.call_soon_threadsafe
+        self._is_patient = is_patient
         self._session = secrets.randbits(64)
         self._changed = threading.Condition()
         self._waiting: dict[str, deque[Named]] = {}
@@ -131,6 +147,8 @@ class MqttChannel:
 
     def _lose_the_oldest(self) -> bool:
         """Of what nobody listens to; False if there is none."""
+        if self._is_patient:
+            return False
         unheard = [
             frames
             for destination, frames in self._waiting.items()
@@ -220,7 +238,7 @@ class MqttChannel:
         except MalformedFrames:
             self.malformed += 1
             return
-        self._timers.call_soon_threadsafe(self.arrivals.take_in, session, frames)
+        self._hand_over(self.arrivals.take_in, session, frames)
 
     def _batch(self, frames: deque[Named]) -> list[Named]:
         size_bytes = 0
@@ -236,11 +254,13 @@ class MqttChannel:
 
     def _give_up_what_is_past(self, frames: deque[Named]) -> None:
         """Nobody listened before these were due: they are lost. Links do not reorder much."""
+        if self._is_patient:
+            return
         now_s = self._timers.reading_s()
         while frames and frames[0].frame.arrives_s <= now_s:
             named = frames.popleft()
             self._waiting_bytes -= _octets(named.frame)
-            self._timers.call_soon_threadsafe(self._lose, named)
+            self._hand_over(self._lose, named)
 
 
 def _octets(frame: Frame) -> int:
