@@ -292,7 +292,7 @@ class NodeDown(NamedTuple):
 class JobCreated(NamedTuple):
     """An event at a node is to be decided on: `place` computes it, as the policy `placement` says; "" where none does.
 
-    `deadline_s` is when the decision must be in effect, `operations` those of one of `runs` runs.
+    `home` is told of the decision, `deadline_s` is when it must be in effect, `operations` are those of one of `runs`.
     """
 
     t_s: float
@@ -301,6 +301,7 @@ class JobCreated(NamedTuple):
     flow: str
     placement: str
     place: str
+    home: str
     input_bytes: int
     operations: int
     output_bytes: int
@@ -366,6 +367,108 @@ class DecisionMade(NamedTuple):
     job: str
 
 
+class PowerShed(NamedTuple):
+    """A node ran low and gave up `what`: computing, links or everything; `charge` is the part left in its battery."""
+
+    t_s: float
+    node: str
+    what: str
+    charge: float
+
+
+class PowerRestored(NamedTuple):
+    """A node had enough again for `what` it had given up."""
+
+    t_s: float
+    node: str
+    what: str
+    charge: float
+
+
+class ComputingThrottled(NamedTuple):
+    """Heat changed the speed at which a node may compute, 1 being full."""
+
+    t_s: float
+    node: str
+    speed: float
+    temperature_k: float
+
+
+class EnergySampled(NamedTuple):
+    """Where a node's energy stands: charge (J), what comes in and what is drawn (W), temperature (K; 0: unknown)."""
+
+    t_s: float
+    node: str
+    charge_j: float
+    capacity_j: float
+    incoming_w: float
+    drawn_w: float
+    temperature_k: float
+
+
+class EnergyAccounted(NamedTuple):
+    """A node's energy at the end of the run, joules.
+
+    start + incoming = charge + bus + terminal + computing + mass_driver + charging_loss + spilled. `unserved_j` is what
+    loads asked of an empty battery in vain. On mains only the loads are known.
+    """
+
+    t_s: float
+    node: str
+    start_j: float
+    charge_j: float
+    incoming_j: float
+    bus_j: float
+    terminal_j: float
+    computing_j: float
+    mass_driver_j: float
+    charging_loss_j: float
+    spilled_j: float
+    unserved_j: float
+
+
+class LaunchDelayed(NamedTuple):
+    """A mass driver has not got the energy for a launch that is due."""
+
+    t_s: float
+    node: str
+    satellite: str
+    missing_j: float
+
+
+class SatelliteLaunched(NamedTuple):
+    """A mass driver, which draws from `node`, has launched a satellite; `late_s` after it was due."""
+
+    t_s: float
+    node: str
+    satellite: str
+    energy_j: float
+    late_s: float
+
+
+class MemoryUpset(NamedTuple):
+    """Particles flipped `bits` of a bundle in a node's memory, beyond what its protection mends."""
+
+    t_s: float
+    node: str
+    bundle: str
+    bits: int
+
+
+class UpsetsCounted(NamedTuple):
+    """At the end of the run: bits flipped in the memory that held bundles and frames, and what was left of them."""
+
+    t_s: float
+    node: str
+    bit_days: float
+    flips: int
+    mended: int
+    left: int
+    bundles: int
+    frames: int
+    resets: int
+
+
 Event = (
     BundleSourced
     | BundleReceived
@@ -394,6 +497,15 @@ Event = (
     | SegmentLost
     | NodeUp
     | NodeDown
+    | PowerShed
+    | PowerRestored
+    | ComputingThrottled
+    | EnergySampled
+    | EnergyAccounted
+    | LaunchDelayed
+    | SatelliteLaunched
+    | MemoryUpset
+    | UpsetsCounted
     | JobCreated
     | JobSent
     | JobQueued
@@ -434,6 +546,15 @@ EVENT_TYPES: dict[str, type[Event]] = {
         SegmentLost,
         NodeUp,
         NodeDown,
+        PowerShed,
+        PowerRestored,
+        ComputingThrottled,
+        EnergySampled,
+        EnergyAccounted,
+        LaunchDelayed,
+        SatelliteLaunched,
+        MemoryUpset,
+        UpsetsCounted,
         JobCreated,
         JobSent,
         JobQueued,

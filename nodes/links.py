@@ -2,7 +2,8 @@
 
 The plan says when a link can be; a fault cuts it, and a node that is down has none. Both ends of a
 contact are physics: a transmitter does not learn that its receiver is down, so such a contact stays
-open and its frames are lost.
+open and its frames are lost. But who switches its terminals off goes dark to those that point at it: a light time
+later they have lost it, and their contacts end too (as far as they are nodes of this process).
 
 Where a contact ends and another begins at one moment, the end comes first. Each node's contacts are
 followed by themselves, so that a node's story is the same wherever the others run. Faults may overlap: a
@@ -12,6 +13,7 @@ link is open again when the last reason against it is gone.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from dtn.contact_plan import ContactPlan
 from nodes.node import Node
@@ -39,6 +41,8 @@ class Links:
         self._cuts: dict[tuple[str, str], list[str]] = {}
         self._absent: dict[str, list[str]] = {}
         self._boundaries: dict[str, deque[tuple[float, int, int]]] = {}
+        self._dark: dict[str, list[str]] = {}
+        self._seen_s: dict[tuple[str, str], float] = {}
 
     def add(self, node: Node, joins_s: float = 0.0) -> None:
         """Take charge of a node, which joins the network at `joins_s`."""
@@ -90,6 +94,37 @@ class Links:
             self._nodes[name].go_up(self._timers.time())
             self._update(name, "")
 
+    def darken(self, name: str, reason: str) -> None:
+        """The node switches its terminals off: it neither sends nor hears, and others lose sight of it."""
+        self._dark.setdefault(name, []).append(reason)
+        self._update(name, reason)
+        self._nodes[name].set_deaf(True)
+        self._let_see(name, self.cut, reason)
+
+    def lighten(self, name: str, reason: str) -> None:
+        """Take back one reason for which its terminals are off."""
+        reasons = self._dark[name]
+        reasons.remove(reason)
+        self._let_see(name, self.restore, reason)
+        if not reasons:
+            self._nodes[name].set_deaf(False)
+            self._update(name, "")
+
+    def _let_see(self, name: str, told: Callable[[str, str, str], None], reason: str) -> None:
+        """Tell those who point at a node, now or later, when its light or its dark has come to them."""
+        now_s = self._timers.time()
+        owlt_s: dict[str, float] = {}
+        for contact in self._contacts:
+            if contact.destination == name and contact.source in self._nodes:
+                if contact.start_s > now_s and contact.source in owlt_s:
+                    continue  # the contact now or next says how far it is
+                within_s = min(max(now_s, contact.start_s), contact.end_s)
+                owlt_s[contact.source] = contact.owlt_at(within_s)
+        for source, away_s in sorted(owlt_s.items()):
+            at_s = max(now_s + away_s, self._seen_s.get((source, name), 0.0))
+            self._seen_s[source, name] = at_s  # what went first is seen first
+            self._timers.schedule(at_s, told, source, name, reason)
+
     # -- the plan
 
     def _schedule_next(self, source: str) -> None:
@@ -118,7 +153,7 @@ class Links:
     def _is_possible(self, number: int) -> bool:
         contact = self._contacts[number]
         cut = self._cuts.get((contact.source, contact.destination))
-        return not cut and not self._absent[contact.source]
+        return not cut and not self._absent[contact.source] and not self._dark.get(contact.source)
 
     def _update(self, source: str, reason: str) -> None:
         """A fault came or went at this transmitter: open and close what follows from it."""

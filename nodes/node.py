@@ -86,6 +86,7 @@ class Node:
         self.agent = agent
         self.timers = timers
         self.is_up = False
+        self.is_deaf = False
         self._store = store
         self._record = record
         self._convergence = convergence(self)
@@ -135,7 +136,8 @@ class Node:
         """Join the network, with the store as it was left."""
         self.is_up = True
         self._record(NodeUp(now_s, self.name))
-        self._convergence.start()
+        if not self.is_deaf:
+            self._convergence.start()
         overdue = self.agent.next_timer() <= now_s
         self._carry(self.agent.on_timer(now_s) if overdue else (), now_s)
 
@@ -146,6 +148,14 @@ class Node:
         self.is_up = False
         for tell in self._told_when_down:
             tell(reason, now_s)
+
+    def set_deaf(self, is_deaf: bool) -> None:
+        """Its terminals go off, or on again: what arrives meanwhile is lost; its contacts must have ended."""
+        self.is_deaf = is_deaf
+        if is_deaf:
+            self._convergence.stop()
+        elif self.is_up:
+            self._convergence.start()
 
     def contact_started(self, contact: int, now_s: float) -> None:
         """The link of this contact is up."""
