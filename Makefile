@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo picture screenshot test test-all test-docker check bench bench-peers setup clean
+.PHONY: demo picture figures screenshot docs test test-all test-docker check bench bench-peers setup clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -26,6 +26,14 @@ picture: demo  ## draw the README's picture anew from the demo's run
 screenshot: demo  ## draw the README's picture of the dashboard anew (needs Debian's chromium)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
 	$(BIN)/python tests/emulator/dashboard_browser.py runs/moonbase-alpha docs/dashboard.png "2d 19h 4min"
+
+docs: $(VENV)/installed  ## the documentation, to build/docs/index.html
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+	@echo build/docs/index.html
+
+figures: $(VENV)/installed  ## draw the documentation's figures anew, from three days of Moonbase Alpha
+	$(BIN)/python docs/figures.py docs/figures
 
 test: $(VENV)/installed  ## the tests, under three minutes
 	$(BIN)/python -m pytest -n 2
@@ -56,4 +64,4 @@ bench-peers: $(VENV)/installed  ## ours beside aiodtnsim and pydtnsim on the com
 	$(BIN)/python benchmarks/compare_peers.py
 
 clean:  ## remove what was made
-	rm -rf $(VENV) runs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+	rm -rf $(VENV) runs build docs/generated *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks

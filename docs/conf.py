@@ -1,7 +1,7 @@
 """Sphinx's settings. `make docs` builds the pages to build/docs, with warnings as errors and no network."""
 
 import sys
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -11,7 +11,7 @@ import reference
 project = "Lightlag"
 author = "The Lightlag developers"
 copyright = author
-release = version("lightlag")
+release = metadata.version("lightlag")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}

@@ -23,6 +23,7 @@ import numpy as np
 import polars as pl
 
 import emulator
+from emulator.reports.breakdown import Parts
 from emulator.reports.figures import PALETTE, PART_COLOURS
 from emulator.reports.readable import duration_text, rate_text
 from emulator.result import Result
@@ -142,7 +143,7 @@ def rates() -> str:
     parts = [_text(24, 34, "What a link carries, by its length", "head")]
     for power in range(3, 10):
         parts += [_line(x(power), 56, x(power), 380), _line(LEFT, y(power), WIDTH - RIGHT, y(power)),
-                  _text(x(power), 398, _distance(10.0**power), "soft", "middle"),
+                  _text(x(power), 398, _distance(10.0**power) if power < 9 else "", "soft", "middle"),
                   _name(y(power) + 4, rate_text(10.0**power))]  # fmt: skip
     known = (("Moon", 384_400.0), ("Mars, near", 5.5e7), ("Mars, far", 4.0e8))
     for where, km in known:
@@ -233,14 +234,14 @@ def breakdown(result: Result) -> str:
     x = _linear(0.0, 1.0, LEFT + 20, WIDTH - 110)
     top = 84.0
     parts = [_text(24, 34, "Where the time of a mean latency went, by flow", "head")]
-    for place, part in enumerate(PART_COLOURS):
+    for place, part in enumerate(Parts._fields):
         parts.append(
             f'<rect x="{LEFT + 20 + 112 * place}" y="50" width="12" height="12" rx="3" fill="{PART_COLOURS[part]}"/>'
         )
         parts.append(_text(LEFT + 38 + 112 * place, 61, part, "soft"))
     for place, name in enumerate(names):
         y = top + 28 * place
-        means = {part: _mean(table.filter(flow=name)[f"{part}_s"]) for part in PART_COLOURS}
+        means = {part: _mean(table.filter(flow=name)[f"{part}_s"]) for part in Parts._fields}
         total, at = sum(means.values()), 0.0
         parts.append(
             f'<text class="name soft" x="{LEFT + 10}" y="{y + 14:.1f}">{escape(name)}</text>'
