@@ -97,6 +97,7 @@ def start_computing(
                 _flow(stream, numbers),
                 Endpoint(numbers[stream.source], int(stream.service)),
                 Endpoint(numbers[stream.destination], int(stream.service)),
+                stream.destination,
                 job,
                 stream.size_bytes,
                 [load_placement(spec, setup.name) for spec in job.placements],

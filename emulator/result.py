@@ -21,6 +21,7 @@ from emulator.geometry import Geometry, read_geometry
 from emulator.log import FILE_NAME, LogHeader, read_log, write_log
 from emulator.reports.breakdown import Journey, journeys
 from emulator.reports.bundles import bundle_table
+from emulator.reports.decisions import decision_table, decisions, executor_use, job_lives
 from emulator.reports.fates import fates
 from emulator.reports.history import History, history_of
 from emulator.reports.html import report_page
@@ -32,6 +33,7 @@ from emulator.reports.table import summary_view
 from emulator.reports.trace import find_bundle, trace_view
 
 SUMMARY, BUNDLES, PLAN, PAGE = "summary.json", "bundles.csv", "contact_plan.json", "report.html"
+DECISIONS = "decisions.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,7 @@ class Result:
         history: the events grouped by bundle and link.
         journeys: how each delivered bundle travelled.
         bundles: one row a bundle, see `emulator.reports.bundles.bundle_table`.
+        decisions: one row a job, see `emulator.reports.decisions.decision_table`.
         summary: the numbers of summary.json.
         geometry: where its nodes and bodies were; None for a contact plan of the user's.
     """
@@ -55,6 +58,7 @@ class Result:
     history: History = field(repr=False)
     journeys: dict[str, Journey] = field(repr=False)
     bundles: pl.DataFrame = field(repr=False)
+    decisions: pl.DataFrame = field(repr=False)
     summary: Summary
     geometry: Geometry | None = field(default=None, repr=False)
 
@@ -75,7 +79,21 @@ class Result:
         journeys_ = {b: j for b, j in journeys(history, plan).items() if b in fates_}
         ideals = ideal_latencies(history, plan, journeys_)
         table = bundle_table(history, fates_, journeys_, ideals, plan.ipn_numbers)
-        summary = summarise(header, history, plan, fates_, table, wall_s=wall_s, command=command)
+        lives = job_lives(log)
+        decided = decision_table(
+            lives, history.sourced, fates_, journeys_, plan.ipn_numbers, history.end_s
+        )
+        summary = summarise(
+            header,
+            history,
+            plan,
+            fates_,
+            table,
+            decisions(decided),
+            executor_use(lives),
+            wall_s=wall_s,
+            command=command,
+        )
         return cls(
             header=header,
             plan=plan,
@@ -83,6 +101,7 @@ class Result:
             history=history,
             journeys=journeys_,
             bundles=table,
+            decisions=decided,
             summary=summary,
             geometry=geometry,
         )
@@ -106,12 +125,18 @@ class Result:
         else:
             replace_text(folder / GEOMETRY, self.geometry.text())
         replace_text(folder / BUNDLES, self.bundles.write_csv())
+        if len(self.decisions):
+            replace_text(folder / DECISIONS, self.decisions.write_csv())
+        else:
+            (folder / DECISIONS).unlink(missing_ok=True)
         replace_text(folder / SUMMARY, json.dumps(self.summary, indent=2) + "\n")
         replace_text(folder / PAGE, self.page())
 
     def page(self) -> str:
         """The report page, one HTML document that needs nothing else."""
-        return report_page(self.summary, self.plan, self.history, self.bundles, self.geometry)
+        return report_page(
+            self.summary, self.plan, self.history, self.bundles, self.decisions, self.geometry
+        )
 
     def picture(self) -> str:
         """Contacts and latencies as one SVG picture."""

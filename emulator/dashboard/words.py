@@ -17,9 +17,16 @@ from dtn.events import (
     ContactEnded,
     ContactStarted,
     Event,
+    DecisionMade,
     FrameLate,
     FrameLost,
     NodeDown,
+    JobCreated,
+    JobDropped,
+    JobFinished,
+    JobQueued,
+    JobSent,
+    JobStarted,
     NodeUp,
     RouteComputed,
     RouteForfeited,
@@ -32,7 +39,7 @@ from dtn.events import (
     TransferStarted,
 )
 from emulator.reports.fates import reason_words
-from emulator.reports.readable import bytes_text
+from emulator.reports.readable import bytes_text, energy_text
 
 
 class Category(StrEnum):
@@ -53,6 +60,9 @@ _CATEGORIES: dict[type, Category] = {
     StatusReported: Category.BUNDLE,
     ContactStarted: Category.LINK,
     BundleMalformed: Category.FAULT,
+    JobCreated: Category.BUNDLE,
+    JobDropped: Category.FAULT,
+    DecisionMade: Category.BUNDLE,
     SecurityOperationFailed: Category.FAULT,
     TransferFailed: Category.FAULT,
     FrameLost: Category.FAULT,
@@ -115,4 +125,18 @@ def sentence(event: Event) -> str:
             return event.why if isinstance(event, SecurityOperationFailed) else event.reason
     fields = event._asdict()
     said = (f"{key} {value}" for key, value in list(fields.items())[2:] if key != "bundle")
+        case JobCreated():
+            return f"event {event.job}: to be decided at {event.place or 'no place'}"
+        case JobSent():
+            return f"carries the {event.what} of {event.job}"
+        case JobQueued() | JobStarted():
+            return (
+                f"{event.job}: {'at its executor' if isinstance(event, JobQueued) else 'computing'}"
+            )
+        case JobFinished():
+            return f"{event.job}: computed, {energy_text(event.energy_j)}"
+        case JobDropped():
+            return f"{event.job}: dropped, {event.reason}"
+        case DecisionMade():
+            return f"{event.job}: decision in effect"
     return f"{type(event).__name__}: {', '.join(said)}"

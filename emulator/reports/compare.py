@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from emulator.reports.breakdown import Parts
-from emulator.reports.readable import duration_text, share_text
+from emulator.reports.decisions import Decisions
+from emulator.reports.readable import NOTHING, bytes_text, duration_text, energy_text, share_text
 from emulator.reports.summary import Summary
 
 _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
@@ -31,6 +32,15 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("wall time", lambda s: duration_text(s["wall_s"])),
 )
 
+_DECISION_ROWS: tuple[tuple[str, Callable[[Decisions], str]], ...] = (
+    ("in time", lambda d: share_text(d["in_time"], d["events"])),
+    ("missed", lambda d: f"{d['missed']:,}"),
+    ("median", lambda d: duration_text(d["latency_s"]["p50"])),
+    ("95 %", lambda d: duration_text(d["latency_s"]["p95"])),
+    ("energy", lambda d: energy_text(d["energy_j"])),
+    ("sent home", lambda d: bytes_text(d["home_bytes"])),
+)
+
 
 def comparison(runs: Mapping[str, Summary]) -> Table:
     """A table with a column a run; rows in which all runs say the same are dim.
@@ -50,7 +60,19 @@ def comparison(runs: Mapping[str, Summary]) -> Table:
     for part in Parts._fields:
         shares = [summary["breakdown_s"][part] for summary in runs.values()]
         _add(table, f"  mean {part}", [duration_text(share) for share in shares])
+    for title, answers in _decisions(list(runs.values())):
+        _add(table, title, answers)
     return table
+
+
+def _decisions(runs: Sequence[Summary]) -> Iterator[tuple[str, list[str]]]:
+    """Rows for each placement that any of the runs has, in order of appearance."""
+    known = [{(one["flow"], one["placement"]): one for one in run["decisions"]} for run in runs]
+    for flow, placement in dict.fromkeys(key for of_run in known for key in of_run):
+        ones = [of_run.get((flow, placement)) for of_run in known]
+        for title, said in _DECISION_ROWS:
+            answers = [NOTHING if one is None else said(one) for one in ones]
+            yield f"{flow}, {placement}: {title}", answers
 
 
 def _add(table: Table, title: str, answers: list[str]) -> None:

@@ -6,9 +6,9 @@ a hundred thousand opens as fast as one of ten. Names are escaped; plotly reads 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import polars as pl
@@ -32,6 +32,9 @@ PART_COLOURS = {
     "light": "#e6b422",
     "retransmission": "#d1495b",
     "processing": "#8a6bbf",
+    "waiting": "#c2569b",
+    "computing": "#3d7dd8",
+    "stalled": "#5a8f29",
 }
 PALETTE = ("#3d7dd8", "#e08a1e", "#2a9d8f", "#d1495b", "#8a6bbf", "#c2569b", "#5a8f29", "#8a6d3b")
 MOST_FLOWS = len(PALETTE)
@@ -69,8 +72,8 @@ def latency_by_flow(bundles: pl.DataFrame) -> Figure:
     delivered = bundles.filter(fate="delivered")
     data: list[Figure] = []
     for (name, rows), colour in zip(_flows(delivered), PALETTE, strict=False):
-        data.append(_curve(escape(name or "no flow"), rows["latency_s"], colour, "solid"))
-    data.append(_curve("ideal, all flows", delivered["ideal_latency_s"], "#8c96a8", "dot"))
+        data.append(curve(escape(name or "no flow"), rows["latency_s"], colour, "solid"))
+    data.append(curve("ideal, all flows", delivered["ideal_latency_s"], "#8c96a8", "dot"))
     return {
         "data": data,
         "layout": {
@@ -81,15 +84,16 @@ def latency_by_flow(bundles: pl.DataFrame) -> Figure:
     }
 
 
-def _curve(name: str, durations_s: pl.Series, colour: str, dash: str) -> Figure:
-    curve = distribution(durations_s.drop_nulls().to_list())
+def curve(name: str, durations_s: pl.Series, colour: str, dash: str) -> Figure:
+    """One cumulative distribution."""
+    points = distribution(durations_s.drop_nulls().to_list())
     return {
         "type": "scatter",
         "mode": "lines",
         "name": name,
-        "x": [_short(max(seconds, _LEAST_S)) for seconds, _ in curve],
-        "y": [_short(share) for _, share in curve],
-        "text": [duration_text(seconds) for seconds, _ in curve],
+        "x": [_short(max(seconds, _LEAST_S)) for seconds, _ in points],
+        "y": [_short(share) for _, share in points],
+        "text": [duration_text(seconds) for seconds, _ in points],
         "hovertemplate": "%{y:.1%} within %{text}",
         "line": {"color": colour, "width": 2, "dash": dash, "shape": "hv"},
     }
@@ -98,35 +102,76 @@ def _curve(name: str, durations_s: pl.Series, colour: str, dash: str) -> Figure:
 def breakdown_by_flow(bundles: pl.DataFrame) -> Figure:
     """Mean latency of each flow, stacked by cause."""
     flows = [
-        (escape(name or "no flow"), [_mean(rows[column]) for column in PART_COLUMNS])
+        (name or "no flow", [_mean(rows[column]) for column in PART_COLUMNS])
         for name, rows in _flows(bundles.filter(fate="delivered"))
     ]
-    flows.reverse()  # plotly draws the first at the bottom
-    axis = TimeAxis.of(max((sum(parts) for _, parts in flows), default=0.0), "")
+    return stacked(flows, Parts._fields, "mean latency of a delivered bundle")
+
+
+def stacked(rows: list[tuple[str, list[float]]], parts: Sequence[str], title: str) -> Figure:
+    """Bars of seconds, each stacked by cause; the first row is on top."""
+    bars = [(escape(name), seconds) for name, seconds in reversed(rows)]  # plotly draws upwards
+    axis = TimeAxis.of(max((sum(seconds) for _, seconds in bars), default=0.0), "")
     data = [
         {
             "type": "bar",
             "orientation": "h",
             "name": part,
-            "y": [name for name, _ in flows],
-            "x": [axis.at(parts[place]) for _, parts in flows],
-            "text": [duration_text(parts[place]) for _, parts in flows],
+            "y": [name for name, _ in bars],
+            "x": [axis.at(seconds[place]) for _, seconds in bars],
+            "text": [duration_text(seconds[place]) for _, seconds in bars],
             "textposition": "none",
             "hovertemplate": "%{y}: %{text} " + part + "<extra></extra>",
             "marker": {"color": PART_COLOURS[part]},
         }
-        for place, part in enumerate(Parts._fields)
+        for place, part in enumerate(parts)
     ]
     unit = axis.title.split()[0]
     return {
         "data": data,
         "layout": {
             "barmode": "stack",
-            "xaxis": {"title": {"text": f"mean latency of a delivered bundle, {unit}"}},
+            "xaxis": {"title": {"text": f"{title}, {unit}"}},
             "yaxis": {"type": "category"},
-            "height": 140 + 34 * len(flows),
+            "height": 140 + 34 * len(bars),
         },
     }
+
+
+def decisions_by_placement(decided: pl.DataFrame) -> Figure:
+    """Share of events decided on by when, one curve a placement; it ends at the share that ever was."""
+    data: list[Figure] = []
+    latest_s = [_LEAST_S, *decided["latency_s"].drop_nulls()]
+    groups = decided.partition_by("flow", "placement", maintain_order=True)
+    for number, rows in enumerate(groups):
+        line = curve(
+            escape(placement_name(decided, rows)),
+            rows["latency_s"],
+            PALETTE[number % len(PALETTE)],
+            "solid",
+        )
+        share = rows["latency_s"].count() / len(rows)
+        line["y"] = [_short(y * share) for y in cast("list[float]", line["y"])]
+        data.append(line)
+    return {
+        "data": data,
+        "layout": {
+            "xaxis": log_axis("from the event to the decision in effect", latest_s),
+            "yaxis": {
+                "title": {"text": "share of events decided on"},
+                "tickformat": ".0%",
+                "range": [0, 1.02],
+            },
+            "height": 420,
+        },
+    }
+
+
+def placement_name(decided: pl.DataFrame, rows: pl.DataFrame) -> str:
+    """What a placement is called: with its traffic, where there are several."""
+    placement = str(rows["placement"][0])
+    several = decided["flow"].n_unique() > 1
+    return f"{rows['flow'][0]}, {placement}" if several else placement
 
 
 def actual_against_ideal(bundles: pl.DataFrame, cells: int = 56) -> Figure:

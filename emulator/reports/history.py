@@ -28,6 +28,7 @@ from dtn.events import (
     FrameLate,
     FrameLost,
     NodeDown,
+    JobSent,
     NodeUp,
     RouteComputed,
     RouteForfeited,
@@ -57,6 +58,7 @@ BundleEvent = (
     | FrameLost
 )
 """An event that names a bundle."""
+    | JobSent
 
 END_OF_RUN = "end of run"
 """Why a contact that outlasted the run ended, in the log's reckoning."""

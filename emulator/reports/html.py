@@ -13,6 +13,12 @@ from dtn.contact_plan import ContactPlan
 from emulator.geometry import Geometry
 from emulator.reports import figures
 from emulator.reports.breakdown import Parts
+from emulator.reports.decisions_view import (
+    DECISION_PARTS_LEAD,
+    DECISIONS_LEAD,
+    decision_parts_figure,
+    decisions_html,
+)
 from emulator.reports.figures import Figure, TimeAxis
 from emulator.reports.geometry_map import geometry_map
 from emulator.reports.history import History
@@ -44,6 +50,7 @@ def report_page(
     plan: ContactPlan,
     history: History,
     bundles: pl.DataFrame,
+    decided: pl.DataFrame,
     geometry: Geometry | None = None,
 ) -> str:
     """The whole page as HTML.
@@ -53,6 +60,7 @@ def report_page(
         plan: its contact plan.
         history: its events, grouped.
         bundles: its bundle table.
+        decided: its decision table.
         geometry: where its nodes and bodies were, if that is known.
     """
     axis = TimeAxis.of(history.end_s, summary["start_utc"])
@@ -71,11 +79,16 @@ def report_page(
         drawn["breakdown"] = figures.breakdown_by_flow(bundles)
         drawn["ideal"] = figures.actual_against_ideal(bundles)
         drawn["hops"] = figures.hop_bars(bundles)
+    if len(decided):
+        drawn["decisions"] = figures.decisions_by_placement(decided)
+        drawn["decision-parts"] = decision_parts_figure(summary["decisions"])
     sections = [
         section("flows", "Latency by flow", _flow_table(summary["flows"])),
         chart(drawn, "latency", "How latency is spread", _LATENCY_LEAD),
         chart(drawn, "breakdown", "Where the time went", _BREAKDOWN_LEAD, _parts_table(summary)),
         chart(drawn, "ideal", "Against the ideal", _IDEAL_LEAD),
+        chart(drawn, "decisions", "Decisions", DECISIONS_LEAD, decisions_html(summary)),
+        chart(drawn, "decision-parts", "Where decisions waited", DECISION_PARTS_LEAD),
         chart(drawn, "contacts", "Contacts", _contacts_lead(history, plan)),
         chart(drawn, "links", "Link use", _LINKS_LEAD, _ltp_table(summary)),
         chart(drawn, "storage", "Storage", _STORAGE_LEAD),
@@ -134,6 +147,7 @@ def _page(summary: Summary, body: str, drawn: dict[str, Figure]) -> str:
     places = (
         ("flows", "Latency"),
         ("breakdown-section", "Breakdown"),
+        ("decisions-section", "Decisions"),
         ("contacts-section", "Contacts"),
         ("losses", "Losses"),
         ("again", "Run it again"),

@@ -32,6 +32,11 @@ def rate_text(rate_bps: float) -> str:
     return f"{_scaled(rate_bps)}bit/s"
 
 
+def energy_text(energy_j: float) -> str:
+    """An energy: 940 J, 1.2 MJ."""
+    return f"{_scaled(energy_j)}J"
+
+
 def share_text(part: float, whole: float) -> str:
     """A share in per cent that says 100 % only of everything and 0 % only of nothing."""
     if not whole:

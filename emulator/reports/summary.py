@@ -13,6 +13,7 @@ from dtn.contact_plan import ContactPlan
 from emulator.log import LogHeader
 from emulator.reports.breakdown import Parts
 from emulator.reports.bundles import PART_COLUMNS
+from emulator.reports.decisions import Decisions, ExecutorUse
 from emulator.reports.fates import FATES, Fate
 from emulator.reports.history import History
 from emulator.reports.latency import Spread, spread
@@ -51,6 +52,7 @@ class Summary(TypedDict):
     `bundles` counts original application bundles, `sourced` being the sum of the other four;
     `administrative` counts status reports, apart. `hops` are receptions at nodes new to the bundle,
     `transmissions` all that were started, so their ratio tells what copies and failures cost.
+    `decisions` and `executors` say what was computed, where and how soon (`emulator.reports.decisions`).
     """
 
     scenario: str
@@ -68,6 +70,8 @@ class Summary(TypedDict):
     flow_totals: list[Flow]
     losses: list[Loss]
     ltp_links: list[LtpLink]
+    decisions: list[Decisions]
+    executors: list[ExecutorUse]
     hops: int
     transmissions: int
     administrative: int
@@ -85,6 +89,8 @@ def summarise(
     plan: ContactPlan,
     fates: Mapping[str, Fate],
     table: pl.DataFrame,
+    decided: list[Decisions],
+    executors: list[ExecutorUse],
     *,
     wall_s: float,
     command: str,
@@ -97,6 +103,8 @@ def summarise(
         plan: its contacts.
         fates: of its bundles.
         table: its bundle table.
+        decided: how each placement did.
+        executors: what each node computed.
         wall_s: how long it took on this machine, seconds.
         command: how to run it again.
     """
@@ -123,6 +131,8 @@ def summarise(
             for (fate, cause), count in sorted(causes.items(), key=lambda item: (-item[1], item[0]))
         ],
         ltp_links=ltp_links(history, plan, header.ltp_sessions),
+        decisions=decided,
+        executors=executors,
         hops=history.hops,
         transmissions=history.transmissions,
         administrative=len(history.sourced) - len(fates),

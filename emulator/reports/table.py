@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from emulator.reports.decisions_view import decisions_table
 from emulator.reports.readable import NOTHING, duration_text, share_text
 from emulator.reports.summary import Flow, Summary
 
@@ -21,6 +22,7 @@ def summary_view(summary: Summary) -> RenderableType:
         *_loss_lines(summary),
         _breakdown_line(summary),
         *_late_line(summary),
+        *decisions_table(summary["decisions"]),
     )
 
 

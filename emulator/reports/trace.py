@@ -24,6 +24,7 @@ from dtn.events import (
     BundleSourced,
     FrameLost,
     RouteComputed,
+    JobSent,
     RouteForfeited,
     SecurityOperationFailed,
     TransferFailed,
@@ -211,6 +212,8 @@ def _said(
         case FrameLost():
             return f"its frame to {event.neighbour} was lost: {event.reason}"
         case BundleHeld():
+        case JobSent():
+            return f"carries the {event.what} of job {event.job}"
             return "still in the store at the end of the run"
         case BundleInFlight():
             return f"on its way to {event.neighbour} at the end of the run"

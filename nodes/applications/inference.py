@@ -70,6 +70,7 @@ class Inference:
         flow: what its bundles have in common; to home.
         here: endpoint at which answers come back.
         home: endpoint that is told of every decision.
+        home_name: of its node.
         terms: of its jobs.
         input_bytes: of each event.
         policies: loaded placements of the terms.
@@ -87,6 +88,7 @@ class Inference:
         flow: Flow,
         here: Endpoint,
         home: Endpoint,
+        home_name: str,
         terms: InferenceTerms,
         input_bytes: int,
         policies: Sequence[Placement],
@@ -101,6 +103,7 @@ class Inference:
         self._flow = flow
         self._here = here
         self._home = home
+        self._home_name = home_name
         self._terms = terms
         self._input_bytes = input_bytes
         self._policies = policies
@@ -153,6 +156,7 @@ class Inference:
                 self._flow.name,
                 policy.name,
                 place or "",
+                self._home_name,
                 job.input_bytes,
                 job.operations,
                 job.output_bytes,

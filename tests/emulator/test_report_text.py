@@ -19,6 +19,7 @@ from dtn.events import (
     BundleReassembled,
     FrameLate,
     FrameLost,
+    JobSent,
     RouteComputed,
     RouteForfeited,
     SecurityOperationFailed,
@@ -87,6 +88,7 @@ def test_flows_between_many_pairs_have_one_row_a_flow():
 
 EVERYTHING = story(
     sourced(50.0),
+    JobSent(50.0, "a", "watch/a/0/earth", "x", "input"),
     RouteComputed(50.0, "a", "x", "b", 153.0, 2),
     RouteComputed(50.0, "a", "x", "b", math.inf, 0),
     RouteForfeited(51.0, "a", "x", "b"),
