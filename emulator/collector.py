@@ -5,6 +5,9 @@
     wait_until_over    every node's clock has reached the end, and its events are here
     result             as `emulator.run` gives it
 
+In lockstep (rate inf) there is no clock to follow: the collector grants each node how far it may run
+(`emulator.lockstep`), and a node that dies ends the run.
+
 It asks for every event that it lacks, so that neither broker nor collector can lose one. Started
 again in mid-run, it finds the clock at the broker and has everything told anew.
 """
@@ -12,6 +15,7 @@ again in mid-run, it finds the clock at the broker and has everything told anew.
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 import threading
 import time
@@ -23,6 +27,7 @@ from pathlib import Path
 
 from dtn.errors import BadInput, Fault, FramesLate, InvalidValue
 from emulator.control import Clock, Status
+from emulator.lockstep.synchroniser import Report, Synchroniser
 from emulator.log import LogHeader, events_of
 from emulator.merging import merged
 from emulator.result import Result
@@ -88,11 +93,17 @@ class Collector:
         self._began = time.perf_counter()
         self._changed = threading.Condition()
         self._is_over = False
+        self._synchroniser: Synchroniser | None = None
         self._posts = Posts()
         self._connection = Connection(
             broker,
             identifier=f"{topics.run}-collector",
-            subscriptions=(topics.event("+"), topics.status("+"), topics.control("clock")),
+            subscriptions=(
+                topics.event("+"),
+                topics.status("+"),
+                topics.control("clock"),
+                topics.node("+", "report"),
+            ),
             receive=self._receive,
             outboxes=(self._posts,),
             changed=self._connection_changed,
@@ -134,8 +145,22 @@ class Collector:
             raise BadInput(Fault("", "nodes", ", ".join(others), mend))
 
     def start(self, rate: float, ahead_s: float = AHEAD_S) -> None:
-        """Start the clock, or go on with that of a run that is under way."""
+        """Start the clock, or go on with that of a run that is under way.
+
+        Args:
+            rate: emulated seconds in a real one; inf: lockstep.
+            ahead_s: real seconds from now until it starts.
+
+        Raises:
+            BadInput: lockstep over a plan that leaves no lookahead, or with a run under way.
+        """
         self.rate = rate
+        if rate == math.inf:
+            if self.clock is not None:
+                mend = "a run in lockstep cannot be taken over: start all its nodes anew"
+                raise BadInput(Fault("", "--rate", "lockstep", mend))
+            setup = self.setup
+            self._synchroniser = Synchroniser(setup.plan, self.stations, setup.duration_s)
         if self.clock is None:
             self.set_clock(0.0, rate, ahead_s)
         else:
@@ -166,6 +191,8 @@ class Collector:
             if strict and late:
                 said = ", ".join(f"{name} {count}" for name, count in late.items())
                 raise FramesLate(f"frames came too late to be held: {said}; lower --rate")
+            if self._synchroniser is not None:
+                self._check_lockstep()
             return all(one.state in ("ended", "done", "dead") for _, one in self._statuses())
 
         self._wait(has_ended, float("inf"))
@@ -178,6 +205,8 @@ class Collector:
         """Where the clock of the run stands."""
         if self.clock is None:
             return 0.0
+        if self._synchroniser is not None:
+            return self._synchroniser.emulated_s
         return min(max(self.clock.reading_s(), 0.0), self.setup.duration_s)
 
     def result(self, command: str = "") -> Result:
@@ -223,6 +252,17 @@ class Collector:
             with self._changed:
                 self._changed.wait(TICK_S)
 
+    def _check_lockstep(self) -> None:
+        """In lockstep the others would wait for a dead node for ever.
+
+        Raises:
+            BadInput: one died.
+        """
+        dead = [name for name, one in self._statuses() if one.state in ("dead", "stopped")]
+        if dead:
+            mend = "died in lockstep, where the others wait for it: look at its log, and start anew"
+            raise BadInput(Fault("", "nodes", ", ".join(dead), mend))
+
     def _post(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         self._posts.put(Message(topic, payload, retain))
         self._connection.wake()
@@ -244,10 +284,18 @@ class Collector:
                 station = self.stations[parts[3]]
                 if parts[2] == "event":
                     self._take_events(parts[3], station, payload)
+                elif parts[4] == "report":
+                    self._grant(parts[3], Report.of(payload))
                 else:
                     self._take_status(station, Status.of(payload))
         with self._changed:
             self._changed.notify_all()
+
+    def _grant(self, node: str, report: Report) -> None:
+        """In lockstep: who may go on now."""
+        if self._synchroniser is not None:
+            for name, grant in self._synchroniser.reported(node, report).items():
+                self._post(self._topics.node(name, "grant"), grant.octets())
 
     def _take_events(self, name: str, station: Station, payload: bytes) -> None:
         number, _, text = payload.decode().partition("\n")

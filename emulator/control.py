@@ -7,11 +7,14 @@ node/NAME/status      Status, retained; the will of a node says "dead"
 node/NAME/order       NodeOrder: go down, come up, send a bundle
 node/NAME/resend      number of the first event that the collector lacks
 node/NAME/have        how many events the collector has
+node/NAME/grant       Grant: in lockstep, how far a node may run (`emulator.lockstep`)
+node/NAME/report      Report: what a node says then
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -52,13 +55,18 @@ class Clock(Document):
         session: of this run; a node that kept something of another one forgets it.
         start_at: a moment, ISO 8601 in UTC.
         emulated_s: what the clock shows then, seconds from the scenario's start.
-        rate: emulated seconds in a real one from then on; 0 is a pause.
+        rate: emulated seconds in a real one from then on; 0 is a pause; inf: lockstep.
     """
 
     session: str
     start_at: str
     emulated_s: float
     rate: float
+
+    @property
+    def is_lockstep(self) -> bool:
+        """Whether nodes run in virtual time, as far as they are granted."""
+        return self.rate == math.inf
 
     def monotonic_s(self) -> float:
         """The moment as this machine's monotonic clock has it."""

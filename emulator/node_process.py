@@ -5,6 +5,9 @@ the same node as in one process: the same agent, the same links, the same loop a
 frames go to a broker and its bundles to a file. What happens goes into its journal and from there to
 the collector.
 
+In lockstep its loop is in virtual time, and what comes in waits for its turn: it runs as far as the
+collector grants, says where it stands, and waits (`emulator.lockstep`).
+
 Killed and started again, it finds the clock, its store and its journal, and goes on. SIGTERM makes
 it leave the network and stop. Everything in its folder belongs to one run: another run's clock makes
 it begin anew.
@@ -16,16 +19,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
+import queue
 import secrets
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
+from typing import TypeVarTuple, Unpack
 
 from dtn.bpa import TransmissionRequest
 from dtn.bundle import Bundle
@@ -33,17 +40,23 @@ from dtn.eid import parse_eid
 from dtn.errors import BadInput, Fault, InvalidValue
 from dtn.events import Event
 from dtn.routing.index import index_of
+from dtn.routing.strategy import Strategy
+from dtn.store import MemoryStore
 from emulator import setup_file
 from emulator.build import Network, Process, find_strategy
 from emulator.clock import EmulatedLoop
 from emulator.control import Clock, Delivered, LinkOrder, NodeOrder, State, Status, utc_now
 from emulator.journal import Journal
+from emulator.lockstep.follower import Follower
+from emulator.lockstep.synchroniser import Grant, Report
 from emulator.setup_file import SetupFile
 from nodes.channel.broker import Broker, parse_broker
 from nodes.channel.connection import Connection, Message, Outbox, Posts
 from nodes.channel.mqtt import MqttChannel
 from nodes.channel.topics import Topics
 from nodes.sqlite_store import SqliteStore
+
+Ts = TypeVarTuple("Ts")
 
 PATIENCE_S = 30.0
 """For the broker's first answer: containers start in any order."""
@@ -90,12 +103,21 @@ class NodeProcess:
         self._told = threading.Event()
         self._is_connected = False
         self._relays: set[str] = set()
+        self._inbox: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        """In lockstep: what came in and waits for its turn."""
+        self._follower: Follower | None = None
         self._process = secrets.token_hex(8)
         contacts = given.setup.plan.contacts
         sources = {contact.source for contact in contacts if contact.destination == name}
         neighbours = {contact.destination for contact in contacts if contact.source == name}
         self._channel = MqttChannel(
-            name, sources, topics, self._loop, self._record, lambda: self._connection.wake()
+            name,
+            sources,
+            topics,
+            self._loop,
+            self._record,
+            lambda: self._connection.wake(),
+            hand_over=self._hand_over,
         )
         self._posts = Posts()
         self._outboxes: list[Outbox] = [self._posts, self._channel]
@@ -109,6 +131,7 @@ class NodeProcess:
                 topics.node(name, "order"),
                 topics.node(name, "resend"),
                 topics.node(name, "have"),
+                topics.node(name, "grant"),
             ),
             receive=self._receive,
             outboxes=self._outboxes,
@@ -136,6 +159,9 @@ class NodeProcess:
             )
             self._outboxes.append(journal)
             journal.resend(0)  # after a restart: the collector knows what it has
+            if self._clock.is_lockstep:
+                self._fly_in_lockstep(strategy, journal)
+                return
             self._loop.follow(self._clock.monotonic_s(), self._clock.emulated_s, self._clock.rate)
             # a wait for the disk would be minutes of emulated time; a process is killed, not its machine
             store = SqliteStore(self._folder / "store.sqlite", self._loop, power_safe=False)
@@ -145,8 +171,7 @@ class NodeProcess:
                     self._given.setup, strategy, self._loop, self._record, process=process
                 )
                 self._fly(self._network)
-            self._say("done")
-            self._told.wait(TOLD_WITHIN_S)
+            self._take_leave()
         except (SystemExit, KeyboardInterrupt):
             self._say("stopped")
             raise
@@ -167,6 +192,48 @@ class NodeProcess:
             raise
         network.end(duration_s)
 
+    def _fly_in_lockstep(self, strategy: Strategy, journal: Journal) -> None:
+        """Run as far as is granted, again and again, until the end.
+
+        The store is in memory: who is killed cannot come again to a past that is gone.
+
+        Raises:
+            BadInput: it was here before in this run.
+        """
+        if journal.count:
+            mend = "in lockstep a node that was killed cannot join again: start the run anew"
+            raise BadInput(Fault("", "node", self._name, mend))
+        duration_s = self._given.setup.duration_s
+        self._loop.follow(0.0, 0.0, math.inf)
+        follower = self._follower = Follower(self._loop, self._channel.arrivals, duration_s)
+        process = Process(self._name, self._channel, MemoryStore(), is_virtual=True)
+        with self._loop:
+            self._network = Network(
+                self._given.setup,
+                strategy,
+                self._loop,
+                self._record,
+                tap=follower.note,
+                process=process,
+            )
+            self._say("running")
+            self._report(follower.report())
+            while not follower.is_over:
+                self._inbox.get()()
+                report = follower.go_on()
+                if report is not None:
+                    self._report(report)
+            self._network.end(duration_s)
+        self._take_leave()
+
+    def _report(self, report: Report) -> None:
+        self._posts.put(Message(self._topics.node(self._name, "report"), report.octets()))
+        self._connection.wake()
+
+    def _take_leave(self) -> None:
+        self._say("done")
+        self._told.wait(TOLD_WITHIN_S)
+
     def _use_folder_for(self, session: str) -> None:
         """Forget what is of another run."""
         mark = self._folder / "session"
@@ -180,6 +247,13 @@ class NodeProcess:
         self._journal.append(event)
 
     # -- on the connection's thread
+
+    def _hand_over(self, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts) -> None:
+        """Let something happen on the emulated loop's thread: at once, or in lockstep in its turn."""
+        if self._clock is not None and self._clock.is_lockstep:
+            self._inbox.put(partial(callback, *args))
+        else:
+            self._loop.call_soon_threadsafe(callback, *args)
 
     def _receive(self, topic: str, payload: bytes) -> None:
         _, _, kind, *rest = topic.split("/")
@@ -196,6 +270,8 @@ class NodeProcess:
                 case "node", "status":
                     listens = Status.of(payload).state not in ("dead", "stopped")
                     self._channel.neighbour_changed(rest[0], listens)
+                case _, "grant":
+                    self._inbox.put(partial(self._granted, Grant.of(payload)))
                 case _, "order":
                     self._loop.call_soon_threadsafe(self._obey, NodeOrder.of(payload))
                 case _, "resend" if self._journal is not None:
@@ -207,6 +283,8 @@ class NodeProcess:
     def _follow(self, clock: Clock) -> None:
         known, self._clock = self._clock, clock
         if known is None:
+            if clock.is_lockstep:
+                self._channel.be_patient()
             self._clocked.set()
         elif clock != known and clock.session == known.session:
             real_s = clock.monotonic_s()
@@ -217,6 +295,10 @@ class NodeProcess:
                 )
 
             self._connection.later(real_s - time.monotonic(), change)
+
+    def _granted(self, grant: Grant) -> None:
+        assert self._follower is not None
+        self._follower.granted(grant)
 
     def _connection_changed(self, connected: bool) -> None:
         self._is_connected = connected

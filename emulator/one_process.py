@@ -72,7 +72,7 @@ def run(
     """
     began_s = time.perf_counter()
     tell = progress or (lambda what, part: None)
-    speed = rate_of(rate)
+    speed = rate_of(rate, processes=processes)
     until_s = until_seconds(until)
     if isinstance(scenario, str | Path):
         scenario = load(scenario)
@@ -188,12 +188,23 @@ def without_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-def rate_of(rate: float | str) -> float:
-    """A rate as a number; inf for "max".
+LOCKSTEP = "lockstep"
+
+
+def rate_of(rate: float | str, *, processes: bool = False) -> float:
+    """A rate as a number; inf for "max", and for processes, which share a real clock, for "lockstep".
 
     Raises:
-        BadInput: no rate.
+        BadInput: no rate, or none that is kept so.
     """
+    if rate == LOCKSTEP and processes:
+        return math.inf
+    if rate == "max" and processes:
+        mend = "processes share a real clock: write 60, say, or lockstep for virtual time"
+        raise BadInput(Fault("", "--rate", rate, mend))
+    if rate == LOCKSTEP:
+        mend = "one process needs none: write max, or add --processes"
+        raise BadInput(Fault("", "--rate", rate, mend))
     if rate == "max":
         return math.inf
     try:
@@ -248,8 +259,8 @@ def command_of(
 ) -> str:
     """The command that does the same again."""
     words = ["lightlag", "run", *setup.source.split("\n")]
-    if rate != math.inf:
-        words += ["--rate", f"{rate:g}"]
+    if rate != math.inf or processes:
+        words += ["--rate", LOCKSTEP if rate == math.inf else f"{rate:g}"]
     if seed is not None:
         words += ["--seed", str(seed)]
     if until is not None:

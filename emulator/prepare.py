@@ -105,12 +105,13 @@ def access_list(setup: Setup, topics: Topics) -> Iterator[str]:
         name = member.name
         yield f"user {name}"
         yield f"topic read {topics.control('#')}"
-        for what in ("order", "resend", "have"):
+        for what in ("order", "resend", "have", "grant"):
             yield f"topic read {topics.node(name, what)}"
         yield f"topic read {topics.status('+')}"
         yield f"topic write {topics.status(name)}"
         yield f"topic write {topics.event(name)}"
         yield f"topic write {topics.node(name, 'delivered')}"
+        yield f"topic write {topics.node(name, 'report')}"
         for source, destination in links:
             if name == source:
                 yield f"topic write {topics.link(source, destination)}"
@@ -120,7 +121,8 @@ def access_list(setup: Setup, topics: Topics) -> Iterator[str]:
     yield f"topic read {topics.event('+')}"
     yield f"topic readwrite {topics.status('+')}"
     yield f"topic readwrite {topics.control('#')}"
-    for what in ("resend", "have"):
+    yield f"topic read {topics.node('+', 'report')}"
+    for what in ("resend", "have", "grant"):
         yield f"topic write {topics.node('+', what)}"
     yield f"user {OPERATOR}"
     yield f"topic read {topics.event('+')}"

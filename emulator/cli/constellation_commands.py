@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 
-from dtn.errors import BadInput, Fault
 from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
 from emulator.cli.output import print_json, stdout, write_whole
 
@@ -33,21 +32,6 @@ CaOption = Annotated[
 
 AHEAD_S = 3.0
 """From setting the clock to its start: machines are busy when containers come up."""
-
-
-def finite_rate(rate: str) -> float:
-    """A rate for processes, which share a real clock.
-
-    Raises:
-        BadInput: none that they could keep.
-    """
-    from emulator.one_process import rate_of
-
-    number = rate_of(rate)
-    if number == float("inf"):
-        mend = "processes share a real clock: give --rate 60, say, or leave out --processes"
-        raise BadInput(Fault("", "--rate", rate, mend))
-    return number
 
 
 def setup(
@@ -124,7 +108,8 @@ def collect(
     setup: SetupFileOption,
     broker: BrokerOption,
     rate: Annotated[
-        str, typer.Option("--rate", metavar="K", help="Emulated seconds in a real one.")
+        str,
+        typer.Option("--rate", metavar="K|lockstep", help="Emulated seconds in a real one."),
     ] = "60",
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write log, tables and report there.")
@@ -153,13 +138,14 @@ def collect(
     """
     from emulator.cli.progress import progress
     from emulator.collector import Collector
+    from emulator.one_process import rate_of
     from emulator.reports.table import summary_view
     from emulator.setup_file import load
     from emulator.status_page import StatusPage
     from nodes.channel.broker import parse_broker
     from nodes.channel.topics import Topics
 
-    speed = finite_rate(rate)
+    speed = rate_of(rate, processes=True)
     given = load(setup)
     at = parse_broker(broker, user=user, password_file=password_file, ca_file=ca)
     topics = Topics(run or given.setup.name)

@@ -9,13 +9,17 @@ from typing import Annotated
 import typer
 
 from dtn.errors import BadInput, Fault
-from emulator.cli.constellation_commands import finite_rate
 from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
 from emulator.cli.output import print_json, stdout
 from emulator.files import replace_text
 
 RateOption = Annotated[
-    str, typer.Option("--rate", metavar="max|K", help="Emulated seconds in a real one; max, 1, ...")
+    str,
+    typer.Option(
+        "--rate",
+        metavar="max|K|lockstep",
+        help="Emulated seconds in a real one; max; with --processes a number or lockstep.",
+    ),
 ]
 
 
@@ -65,13 +69,13 @@ def run(
     Where the plan only has numbers or only names, --nodes gives the other (CSV: name,ipn).
     """
     from emulator.cli.progress import progress
+    from emulator.one_process import rate_of, until_seconds
     from emulator.one_process import run as run_it
-    from emulator.one_process import until_seconds
     from emulator.reports.table import summary_view
     from emulator.setup import from_files
 
     if processes:
-        finite_rate(rate)
+        rate_of(rate, processes=True)
     if plan is not None or traffic is not None or nodes is not None:
         if scenario is not None or plan is None or traffic is None:
             mend = "give a SCENARIO, or --plan FILE and --traffic FILE together"

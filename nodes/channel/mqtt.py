@@ -9,7 +9,7 @@ waits for a connection, and for the receiver's status on that connection, as lon
 lasts; when it is due, it is lost (`FrameLost`). What was on the way when a connection broke goes out
 again, with its number, by which the receiver knows it if it came before.
 
-In lockstep (`is_patient`) nobody is late: a frame waits for its receiver as long as it takes.
+In lockstep (`be_patient`) nobody is late: a frame waits for its receiver as long as it takes.
 
 What waits is bounded: beyond MOST_WAITING_BYTES the sending loop is stopped until the broker has
 taken some, and is late for it, which `FrameLate` will show; of what nobody listens to, that which
@@ -77,7 +77,6 @@ class MqttChannel:
         record: takes events.
         wake: tells the connection that something waits.
         hand_over: calls something on the loop's thread; None: as soon as the loop notices.
-        is_patient: whether a frame waits for its receiver beyond its light time.
     """
 
     def __init__(
@@ -90,7 +89,6 @@ class MqttChannel:
         wake: Callable[[], object],
         *,
         hand_over: HandOver | None = None,
-        is_patient: bool = False,
     ) -> None:
         self.arrivals = Arrivals(timers, record)
         self.refused = 0
@@ -102,7 +100,7 @@ class MqttChannel:
         self._record = record
         self._wake = wake
         self._hand_over: HandOver = hand_over or timers.call_soon_threadsafe
-        self._is_patient = is_patient
+        self._is_patient = False
         self._session = secrets.randbits(64)
         self._changed = threading.Condition()
         self._waiting: dict[str, deque[Named]] = {}
@@ -131,6 +129,10 @@ class MqttChannel:
                     self._wake()
                     self._changed.wait()
         self._wake()
+
+    def be_patient(self) -> None:
+        """Let frames wait for their receivers beyond their light time."""
+        self._is_patient = True
 
     def end(self, now_s: float) -> None:
         """The run is over: say what is still on its way to this node, or was not sent."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import emulator
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from dtn.events import Event
@@ -21,6 +22,7 @@ from emulator.lockstep.follower import Follower
 from emulator.lockstep.synchroniser import Grant, Lookahead, Report, Synchroniser
 from emulator.log import line_of
 from emulator.merging import merged, put_in_order
+from emulator.mosquitto import find_mosquitto
 from emulator.one_process import fly
 from emulator.scenario import load
 from emulator.setup import Setup, changed, from_scenario
@@ -114,8 +116,8 @@ class Party:
             self.events.append,
             lambda: None,
             hand_over=lambda callback, *args: callback(*args),
-            is_patient=True,
         )
+        self.channel.be_patient()
         for member in setup.members:
             self.channel.neighbour_changed(member.name, True)
         self.follower = Follower(self.loop, self.channel.arrivals, setup.duration_s)
@@ -182,3 +184,25 @@ def test_six_hours_between_earth_and_moon_are_those_of_one_process_to_the_octet(
     assert [line_of(event) for event in together] == [line_of(event) for event in alone]
     assert len(alone) > 500
     assert synchroniser.grants < len(alone)
+
+
+# ------------------------------------------------------------------------------------- in processes
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_mosquitto() is None, reason="no mosquitto here: apt-get install mosquitto")
+def test_a_day_in_processes_leaves_the_log_of_one_process_octet_for_octet(tmp_path):
+    scenario = SCENARIOS / "earth-moon.toml"
+    emulator.run(scenario, until="1d", out=tmp_path / "alone")
+    emulator.run(scenario, rate="lockstep", processes=True, until="1d", out=tmp_path / "together")
+    together = (tmp_path / "together" / "events.jsonl").read_bytes()
+    assert together == (tmp_path / "alone" / "events.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rate", "processes", "mend"),
+    [("lockstep", False, "add --processes"), ("max", True, "lockstep"), ("0", True, "positive")],
+)
+def test_a_rate_that_is_not_kept_so_is_refused_with_the_one_that_is(rate, processes, mend):
+    with pytest.raises(BadInput, match=mend):
+        emulator.run(SCENARIOS / "earth-moon.toml", rate=rate, processes=processes)
