@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -47,6 +48,8 @@ from nodes.links import Links
 from nodes.node import Node
 from nodes.past import NOTHING, Past
 from nodes.seeding import generator, synthetic_octets
+from nodes.spacecraft.craft import Spacecraft
+from nodes.spacecraft.launching import MassDriver
 
 if TYPE_CHECKING:
     from emulator.scenario import Scenario
@@ -56,6 +59,8 @@ UNDATED_START = datetime(2026, 1, 1, tzinfo=UTC)
 """When a plan without a date starts, for creation timestamps: zero would mean no clock (§4.2.7)."""
 DEMAND_SERVICE = "1"
 """Where the bundles of a bundle list come from and go to."""
+ENERGY_SAMPLES = 400
+"""How often a run says how a node's energy stands."""
 RESPONDER_SERVICES = 10_000
 """Requests go to their flow's own service number and so much."""
 
@@ -121,7 +126,10 @@ class Network:
         self._setup = setup
         self._strategy = strategy
         self._loop = loop
-        self._record = record
+        self._spacecraft: dict[str, Spacecraft] = {}
+        self._log = record
+        has_spacecraft = any(member.spacecraft for member in setup.members)
+        self._record = self._heard if has_spacecraft else record
         self._numbers = {member.name: member.ipn for member in setup.members}
         self._process = process
         self._begins_s = loop.time()
@@ -132,20 +140,51 @@ class Network:
         for name, agent in self._make_agents():
             self.nodes[name] = made(name, agent)
         self.links = Links(setup.plan, loop)
+        self._make_spacecraft()
+        drivers = [driver for driver in setup.drivers if driver.node in self._spacecraft]
+        launched = {name for driver in drivers for name in driver.satellites}
         for member in setup.members:
             if member.name in self.nodes:
                 past = NOTHING if process is None else process.past
                 self.nodes[member.name].restore(self._begins_s, past)
-                self.links.add(self.nodes[member.name], member.joins_s)
+                joins_s = math.inf if member.name in launched else member.joins_s
+                self.links.add(self.nodes[member.name], joins_s)
         self.links.start()
         schedule_outages(self._outages(), self.links, loop)
+        for driver in drivers:
+            supply = self._spacecraft[driver.node]
+            MassDriver(driver, supply, self.links, loop, self._record).start()
         self._start_applications()
 
     def end(self, now_s: float) -> None:
         """The run is over: nodes and channel say what they still hold."""
+        for spacecraft in self._spacecraft.values():
+            spacecraft.end(now_s)
         for node in self.nodes.values():
             node.end(now_s)
         self._channel.end(now_s)
+
+    def _heard(self, event: Event) -> None:
+        """Record an event, and let the spacecraft of its node hear it."""
+        self._log(event)
+        spacecraft = self._spacecraft.get(event.node)
+        if spacecraft is not None:
+            spacecraft.hear(event)
+
+    def _make_spacecraft(self) -> None:
+        setup = self._setup
+        for member in setup.members:
+            if member.spacecraft is not None and member.name in self.nodes:
+                self._spacecraft[member.name] = Spacecraft(
+                    member.name,
+                    member.spacecraft,
+                    setup.plan.contacts,
+                    self._loop,
+                    self.links,
+                    self._record,
+                    max(member.joins_s, self._begins_s),
+                    max(setup.duration_s / ENERGY_SAMPLES, 60.0),
+                )
 
     def _make_agents(self) -> Iterator[tuple[str, Agent]]:
         setup = self._setup
@@ -252,7 +291,7 @@ class Network:
             if stream.source in self.nodes and stream.job is None:
                 self._application(stream).start()
         start_computing(
-            self._setup, self.nodes, {}, self._record, self._all_moments, self._begins_s
+            self._setup, self.nodes, self._spacecraft, self._record, self._all_moments, self._begins_s
         )
         for demand in self._setup.demands:
             if demand.source in self.nodes and demand.created_s >= self._begins_s:

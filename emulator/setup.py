@@ -11,7 +11,7 @@ import gc
 import hashlib
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,12 +26,14 @@ from nodes.applications.inference import InferenceTerms
 from nodes.computing.executor import Computing
 from nodes.convergence.ltp_options import LtpOptions
 from nodes.faults import LinkOutage, NodeOutage
+from nodes.spacecraft.launching import Driver
+from nodes.spacecraft.options import SpacecraftOptions, Storm
 
 if TYPE_CHECKING:
     from emulator.geometry import Geometry
+    from emulator.scenario import Scenario
     from emulator.scenario.computing import Computing as ComputingTable
     from emulator.scenario.computing import Job
-    from emulator.scenario import Scenario
     from emulator.scenario.tables import Agent
 
 PRIORITIES = {"bulk": 0, "normal": 1, "expedited": 2}
@@ -74,20 +76,22 @@ class Member:
         ipn: its node number.
         store_bytes: quota of its store.
         joins_s: when it joins; a launched satellite's launch.
+        agent: how its bundle protocol agent goes about its work.
         body: that it stands on, such as moon; "" if on none.
         computing: what it computes with, if it does.
         transmit_w: what its strongest terminal sends with.
-        agent: how its bundle protocol agent goes about its work.
+        spacecraft: its power, heat and radiation; None: without limits.
     """
 
     name: str
     ipn: int
     store_bytes: float = math.inf
     joins_s: float = 0.0
+    agent: AgentSettings = AgentSettings()
     body: str = ""
     computing: Computing | None = None
     transmit_w: float = 0.0
-    agent: AgentSettings = AgentSettings()
+    spacecraft: SpacecraftOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +116,8 @@ class Stream:
         off_s: mean silence between them.
         response_bytes: what a request is answered with.
         think_s: from a request's arrival to its response.
-        job: what is to be decided about each event of an inference, at its source.
         report_flags: bundle processing control flags that ask for status reports.
+        job: what is to be decided about each event of an inference, at its source.
     """
 
     flow: str
@@ -133,8 +137,8 @@ class Stream:
     off_s: float = math.inf
     response_bytes: int = 0
     think_s: float = 0.0
-    job: InferenceTerms | None = None
     report_flags: int = 0
+    job: InferenceTerms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +180,8 @@ class Setup:
         streams: traffic of applications.
         demands: traffic as single bundles.
         outages: what fails.
+        drivers: mass drivers that draw from a node; other satellites join when it is their time.
+        storms: of particles.
         security: which operations bundles have, and who adds, verifies and accepts them.
         ltp: how bundles travel in LTP blocks; None: each travels whole, and what is lost is lost.
         source: the words of the command line that name the files, a line each.
@@ -192,6 +198,8 @@ class Setup:
     streams: tuple[Stream, ...] = ()
     demands: tuple[Demand, ...] = ()
     outages: tuple[NodeOutage | LinkOutage, ...] = ()
+    drivers: tuple[Driver, ...] = ()
+    storms: tuple[Storm, ...] = ()
     security: tuple[SecurityRule, ...] = ()
     ltp: LtpOptions | None = None
     source: str = ""
@@ -218,26 +226,42 @@ def with_geometry(
     """
     from emulator.geometry import geometry_of
     from emulator.sky import ScenarioSky
+    from emulator.spacecraft import spacecraft_of
 
     _replayed(scenario)  # its faults before the minutes that a plan may take
     with ScenarioSky(scenario) as sky:
         plan = sky.plan(progress)
         geometry = geometry_of(sky)
+        spacecraft = spacecraft_of(scenario, sky)
     return_freed_memory()
-    return over(scenario, plan), geometry
+    return over(scenario, plan, spacecraft), geometry
 
 
-def over(scenario: Scenario, plan: ContactPlan) -> Setup:
+def over(
+    scenario: Scenario,
+    plan: ContactPlan,
+    spacecraft: Mapping[str, SpacecraftOptions] | None = None,
+) -> Setup:
     """A scenario over contacts that were planned for it before.
+
+    Args:
+        scenario: the scenario.
+        plan: its contacts.
+        spacecraft: what its nodes have, by name; None: the sky is asked again.
 
     Raises:
         BadInput: every fault of the bundle lists that it names.
     """
     from emulator.ltp import ltp_options
     from emulator.security import resolve
+    from emulator.spacecraft import drivers_of, losses_of, spacecraft_of, storms_of
     from emulator.weather import cuts
 
-    members = tuple(_members(scenario))
+    if spacecraft is None:
+        spacecraft = spacecraft_of(scenario)
+    members = tuple(
+        replace(member, spacecraft=spacecraft.get(member.name)) for member in _members(scenario)
+    )
     files, demands = _replayed(scenario)
     return Setup(
         name=scenario.name,
@@ -250,7 +274,9 @@ def over(scenario: Scenario, plan: ContactPlan) -> Setup:
         members=members,
         streams=tuple(_streams(scenario, {member.name: member.joins_s for member in members})),
         demands=demands,
-        outages=(*_outages(scenario), *cuts(scenario, plan)),
+        outages=(*_outages(scenario), *cuts(scenario, plan), *losses_of(scenario)),
+        drivers=tuple(drivers_of(scenario)),
+        storms=tuple(storms_of(scenario)),
         security=tuple(resolve(scenario, FIRST_SERVICE).rules),
         ltp=ltp_options(scenario) if scenario.convergence == "ltp" else None,
         source=str(scenario.file),

@@ -29,6 +29,7 @@ from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.dynamics import DeepSpace
 from topology.ephemeris import Sky
 from topology.geometry import geometric_s, light_time, light_time_received
+from topology.illumination import Illumination, Place
 from topology.lagrange import LagrangePoint
 from topology.laser import Terminal, rate_bps
 from topology.mass_driver import report as launch_report
@@ -143,6 +144,15 @@ class ScenarioSky:
         if self._around is None:
             self._around = surroundings(self.sky, *self.sky.span_s)
         return windows(self._end(a), self._end(b), self._around, 0.0, end_s)
+
+    def illumination(self, name: str) -> Illumination:
+        """Sunlight at a node over the scenario: distance, shadows, and night where it stands on a body.
+
+        Raises:
+            BadInput: no such node.
+        """
+        end = self._end(name)
+        return Place(self.sky, end.path, end.mask).profile(0.0, self.scenario.duration_s)
 
     def owlt_s(self, a: str, b: str, t_s: FloatArray) -> FloatArray:
         """One-way light time of what A sends at t_s, shape (N,).

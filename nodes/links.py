@@ -12,6 +12,7 @@ link is open again when the last reason against it is gone.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -45,11 +46,12 @@ class Links:
         self._seen_s: dict[tuple[str, str], float] = {}
 
     def add(self, node: Node, joins_s: float = 0.0) -> None:
-        """Take charge of a node, which joins the network at `joins_s`."""
+        """Take charge of a node, which joins the network at `joins_s`; inf: when somebody says so."""
         self._nodes[node.name] = node
         self._planned[node.name] = set()
         self._absent[node.name] = [NOT_YET_LAUNCHED]
-        self._timers.schedule(joins_s, self.join, node.name, NOT_YET_LAUNCHED)
+        if joins_s < math.inf:
+            self._timers.schedule(joins_s, self.join, node.name, NOT_YET_LAUNCHED)
 
     def start(self) -> None:
         """Follow the plan from now on."""

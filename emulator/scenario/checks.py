@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from dtn.errors import Fault, InvalidValue
+from emulator.patterns import matching
 from emulator.scenario.computing import faults_of_computing
 from emulator.scenario.faults import did_you_mean, shown
+from emulator.scenario.spacecraft import found_between_tables
 from emulator.scenario.tables import Scenario
 from topology.ephemeris import FIRST_UTC, LAST_UTC
 from topology.mass_driver import Muzzle
@@ -30,6 +32,7 @@ def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
         _terminals,
         _links,
         _convergence,
+        found_between_tables,
         _mass_drivers,
         _traffic,
         faults_of_computing,
@@ -90,7 +93,7 @@ def _members(scenario: Scenario) -> Iterator[tuple[str, str, int]]:
     for place, node in enumerate(scenario.nodes):
         yield _node(place, node.name), node.name, node.ipn
     for place, driver in enumerate(scenario.mass_driver):
-        for number in range(driver.count):
+        for number in range(driver.count * driver.campaigns):
             yield (
                 f'mass_driver[{place}] "{driver.name}".satellites',
                 f"{driver.satellites.name}-{number + 1}",
@@ -227,6 +230,9 @@ def _outages(scenario: Scenario) -> Iterator[Found]:
             yield f"{path}.node", outage.node, f"no such node: {did_you_mean(outage.node, names)}"
         if outage.link is not None:
             yield from _ends(f"{path}.link", outage.link, names)
+        if outage.storm is not None and not matching(outage.storm, names):
+            mend = f"no such node: {did_you_mean(outage.storm, names)}"
+            yield f"{path}.storm", outage.storm, mend
         if not 0 <= scenario.seconds(outage.at) <= scenario.duration_s:
             yield f"{path}.at", outage.at, "must be within the scenario's duration"
 

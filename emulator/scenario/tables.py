@@ -19,6 +19,7 @@ from emulator.scenario import presets
 from emulator.scenario.computing import Computing, Job
 from emulator.scenario.quantities import Bytes, Moment, PositiveSeconds, Seconds, Utc
 from emulator.scenario.security import Security
+from emulator.scenario.spacecraft import LaunchEnergy, Spacecraft
 from emulator.scenario.table import Name, Table
 from emulator.scenario.weather import Weather
 from topology import laser
@@ -223,10 +224,13 @@ class Node(Table):
     weight: Positive = 1.0
     store_bytes: Bytes = Field(default=10**10, alias="store")
     agent: Agent | None = None
+    computing: Computing | None = Field(default=None, description="What it computes with.")
+    spacecraft: str | None = Field(
+        default=None, description="Its power, heat and radiation: the name of a [spacecraft] table."
+    )
 
     @model_validator(mode="before")
     @classmethod
-    computing: Computing | None = Field(default=None, description="What it computes with.")
     def _preset(cls, data: Any) -> Any:
         return _with_role(data)
 
@@ -261,10 +265,13 @@ class Satellites(Table):
     terminals: tuple[str, ...] = ()
     store_bytes: Bytes = Field(default=10**10, alias="store")
     agent: Agent | None = None
+    computing: Computing | None = Field(default=None, description="What it computes with.")
+    spacecraft: str | None = Field(
+        default=None, description="Its power, heat and radiation: the name of a [spacecraft] table."
+    )
 
     @model_validator(mode="before")
     @classmethod
-    computing: Computing | None = Field(default=None, description="What it computes with.")
     def _preset(cls, data: Any) -> Any:
         return _with_role({"role": "satellite", **data} if isinstance(data, dict) else data)
 
@@ -273,7 +280,8 @@ class MassDriver(Table):
     """A mass driver and its launches; each satellite joins the network when it is launched.
 
     `muzzle_speed_error_m_s`: standard deviation of the speed, drawn for each satellite from the scenario's seed.
-    `track_length_km` and `acceleration_limit_g`: if both are given, the speed must be within their reach.
+    `track_length_km` and `acceleration_limit_g`: if both are given, the speed must be within their reach. A campaign is
+    `count` launches, one every `period`; the next begins `campaign_period` after it began.
     """
 
     name: Name
@@ -287,7 +295,34 @@ class MassDriver(Table):
     first: Moment
     period_s: PositiveSeconds = Field(alias="period")
     count: int = Field(ge=1, le=10_000)
+    campaigns: int = Field(
+        default=1, ge=1, le=1000, description="How often `count` launches are made."
+    )
+    campaign_period_s: PositiveSeconds | None = Field(
+        default=None,
+        alias="campaign_period",
+        description="From the beginning of a campaign to that of the next.",
+    )
+    loss_rate: float = Field(
+        default=0.0, ge=0, le=1, description="How likely a satellite is dead after its launch."
+    )
+    energy: LaunchEnergy | None = Field(
+        default=None,
+        description="What a launch takes, and whose power it comes from; without it launching is free.",
+    )
     satellites: Satellites
+
+    @model_validator(mode="after")
+    def _campaigns_apart(self) -> MassDriver:
+        if self.campaigns > 1:
+            apart_s = self.campaign_period_s
+            if apart_s is None:
+                raise _mend('say how far campaigns are apart: campaign_period = "7d"')
+            if apart_s < self.count * self.period_s:
+                raise _mend(
+                    "a campaign begins before the one before is over: longer campaign_period"
+                )
+        return self
 
 
 class Traffic(Table):
@@ -317,13 +352,13 @@ class Traffic(Table):
     lifetime_s: PositiveSeconds = Field(alias="lifetime")
     priority: Priority = "normal"
     reports: tuple[Report, ...] = ()
-
-    @model_validator(mode="after")
-    def _keys_that_belong_together(self) -> Traffic:
     job: Job | None = Field(
         default=None,
         description='What is to be done about each event of application = "inference".',
     )
+
+    @model_validator(mode="after")
+    def _keys_that_belong_together(self) -> Traffic:
         spells = (self.on_s, self.off_s)
         if self.process == "on-off" and None in spells:
             raise _mend(
@@ -335,11 +370,11 @@ class Traffic(Table):
             raise _mend('a request needs response, the size of what comes back: response = "1 MB"')
         if self.application != "request" and (self.response_bytes is not None or self.think_s):
             raise _mend('response and think are for application = "request": leave them out')
+        if (self.application == "inference") != (self.job is not None):
+            raise _mend("an inference has a table [traffic.job], and nothing else has one")
         return self
 
 
-        if (self.application == "inference") != (self.job is not None):
-            raise _mend("an inference has a table [traffic.job], and nothing else has one")
 class Replay(Table):
     """Traffic as it was recorded: a bundle list (CSV: created_s, from, to, size_bytes, lifetime_s, priority, flow).
 
@@ -352,17 +387,24 @@ class Replay(Table):
 
 
 class Outage(Table):
-    """A node that is down, or a link that is cut both ways, `at` some moment `for` some time."""
+    """A node that is down, a link that is cut both ways, or a storm of particles, `at` some moment `for` some time."""
 
     node: str | None = None
     link: tuple[str, str] | None = None
+    storm: str | None = Field(
+        default=None,
+        description="Nodes, by name or pattern, that particles hit `factor` times as often.",
+    )
+    factor: float | None = Field(default=None, gt=0, description="Of a storm.")
     at: Moment
     for_s: PositiveSeconds = Field(alias="for")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Outage:
-        if (self.node is None) == (self.link is None):
-            raise _mend('say what fails: node = "NAME" or link = ["NAME", "NAME"]')
+        if sum(what is not None for what in (self.node, self.link, self.storm)) != 1:
+            raise _mend('say what fails: node = "NAME", link = ["NAME", "NAME"] or storm = "NAMES"')
+        if (self.storm is None) != (self.factor is None):
+            raise _mend('a storm has a factor, and nothing else has: storm = "*", factor = 30')
         return self
 
 
@@ -390,6 +432,9 @@ class Scenario(Table):
     ltp: Ltp = Ltp()
     agent: Agent = Agent()
     terminals: dict[Name, Terminal] = Field(default_factory=dict)
+    spacecraft: dict[Name, Spacecraft] = Field(
+        default_factory=dict, description="Power, heat and radiation of nodes, by type."
+    )
     nodes: tuple[Node, ...]
     links: tuple[Link, ...] = ()
     mass_driver: tuple[MassDriver, ...] = ()
@@ -435,12 +480,15 @@ class Scenario(Table):
         """Every launch inside the scenario, in order of time."""
         found = [
             Launch(
-                f"{driver.satellites.name}-{number + 1}",
-                driver.satellites.ipn + number,
-                self.seconds(driver.first) + number * driver.period_s,
+                f"{driver.satellites.name}-{campaign * driver.count + number + 1}",
+                driver.satellites.ipn + campaign * driver.count + number,
+                self.seconds(driver.first)
+                + campaign * (driver.campaign_period_s or 0.0)
+                + number * driver.period_s,
                 driver,
             )
             for driver in self.mass_driver
+            for campaign in range(driver.campaigns)
             for number in range(driver.count)
         ]
         inside = [launch for launch in found if launch.t_s < self.duration_s]

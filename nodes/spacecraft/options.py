@@ -85,3 +85,20 @@ class SpacecraftOptions:
     power: PowerOptions | None = None
     heat: HeatOptions | None = None
     radiation: RadiationOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """Particles for a while.
+
+    Args:
+        nodes: names of those that it hits.
+        at_s: when it begins.
+        until_s: when it is over.
+        factor: upsets and resets are so many times as likely.
+    """
+
+    nodes: tuple[str, ...]
+    at_s: float
+    until_s: float
+    factor: float
