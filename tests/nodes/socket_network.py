@@ -13,6 +13,7 @@ from dtn.routing import load_strategy
 from dtn.routing.engine import RoutingEngine
 from dtn.store import MemoryStore
 from dtn.tcpcl import SessionOptions
+from nodes.convergence.ltp_udp import LtpUdp
 from nodes.convergence.mtcp import Mtcp
 from nodes.convergence.tcpcl import Tcpcl
 from nodes.convergence.udpcl import Udpcl
@@ -111,6 +112,11 @@ class Networked:
 
     def udpcl(self, **options):
         return Udpcl(self.timers, self.socket_node.sockets, **options)
+
+    def ltp(self, **options):
+        engines = {other: NUMBERS[other] for other in self.neighbours}
+        user = self.socket_node.sockets
+        return LtpUdp(NUMBERS[self.name], engines, self.timers, user, **options)
 
     def send(self, destination, payload, to_service="1", **request):
         wanted = {"service": "1", "lifetime_s": 3600.0, **request}
