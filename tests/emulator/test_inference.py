@@ -1,0 +1,422 @@
+"""Events that satellites decide on, from a scenario to its figures: fates, latencies, placements, bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import emulator
+from dtn.contact_plan import Contact, ContactPlan
+from dtn.errors import BadInput, FunctionFault
+from dtn.events import DecisionMade, JobCreated, JobDropped, JobFinished, JobSent
+from emulator.cli import main
+from emulator.reports.decisions import JOB_FATES, PART_COLUMNS
+from emulator.result import Result
+from emulator.scenario import load
+from emulator.setup import over
+
+DAY_S = 86400.0
+OWLT_S = {"moon": 2.0, "earth": 100.0}
+RATE_BPS = 1e6
+INPUT_BYTES = 100_000
+AIRTIME_S = INPUT_BYTES * 8 / RATE_BPS
+
+NODES = """\
+format = 1
+name = "three"
+start = 2026-12-01T00:00:00Z
+duration = "1d"
+
+[[nodes]]
+name = "home"
+ipn = 1
+role = "gateway"
+computing = {{ operations_per_joule = 1e9, power_w = 1000, slots = 10 }}
+
+[[nodes]]
+name = "base"
+ipn = 2
+role = "moon-base"
+site = {{ body = "moon", latitude_deg = -89.5, longitude_deg = 0 }}
+computing = {{ operations_per_joule = 1e9, power_w = 100 }}
+
+[[nodes]]
+name = "craft"
+ipn = 3
+role = "satellite"
+orbit = {{ body = "earth", lagrange = {{ bodies = ["sun", "earth"], point = 1 }} }}
+computing = {{ operations_per_joule = 1e9, power_w = {craft_w}{computing} }}
+{more}
+[[traffic]]
+name = "watch"
+application = "inference"
+from = "craft"
+to = "home"
+size = "100 kB"
+period = "20min"
+first = "10min"
+lifetime = "6h"
+[traffic.job]
+operations = {operations}
+output = "200 B"
+deadline = "{deadline}"
+placement = {placement}
+{job}
+"""
+
+
+def both_ways(a: str, b: str, owlt_s: float, spans: list[tuple[float, float]]) -> list[Contact]:
+    return [
+        Contact(source, destination, start_s, end_s, RATE_BPS, owlt_s)
+        for source, destination in ((a, b), (b, a))
+        for start_s, end_s in spans
+    ]
+
+
+ALWAYS = [(0.0, DAY_S)]
+NUMBERS = {"home": 1, "base": 2, "craft": 3}
+PLAN = ContactPlan(
+    both_ways("craft", "base", OWLT_S["moon"], ALWAYS)
+    + both_ways("craft", "home", OWLT_S["earth"], ALWAYS),
+    ipn_numbers=NUMBERS,
+)
+SELDOM = [(3600.0 * hour, 3600.0 * hour + 600.0) for hour in range(1, 24, 3)]
+GAPS = ContactPlan(
+    both_ways("craft", "base", OWLT_S["moon"], SELDOM)
+    + both_ways("base", "home", 1.3, [(0.0, 30_000.0), (50_000.0, DAY_S)]),
+    ipn_numbers=NUMBERS,
+)
+BOTH = '["onboard", "earth"]'
+RUN = "from emulator.cli import main; main()"
+
+
+def scenario(
+    tmp_path: Path,
+    placement: str = '"onboard"',
+    craft_w: float = 1.0,
+    operations: str = "1e9",
+    deadline: str = "1h",
+    computing: str = "",
+    job: str = "",
+    more: str = "",
+) -> Path:
+    file = tmp_path / "three.toml"
+    values = {
+        "placement": placement,
+        "craft_w": craft_w,
+        "operations": operations,
+        "deadline": deadline,
+        "computing": computing and f", {computing}",
+        "job": job,
+        "more": more,
+    }
+    file.write_text(NODES.format(**values))
+    return file
+
+
+def fly(
+    tmp_path: Path, plan: ContactPlan = PLAN, seed: int | None = None, **said: object
+) -> Result:
+    return emulator.run(over(load(scenario(tmp_path, **said)), plan), seed=seed)  # type: ignore[arg-type]
+
+
+def medians(result: Result) -> dict[str, float]:
+    return {one["placement"]: one["latency_s"]["p50"] or 0.0 for one in result.summary["decisions"]}
+
+
+def events(result: Result, kind: type) -> list[object]:
+    return [event for event in result.log if type(event) is kind]
+
+
+def test_a_decision_takes_the_journey_there_the_computing_and_the_journey_back(
+    tmp_path: Path,
+) -> None:
+    result = fly(tmp_path, placement='["onboard", "moon", "earth"]')
+    found = medians(result)
+    assert found["onboard"] == pytest.approx(1.0, abs=1e-9)
+    # 1e9 operations: 1 s on board, 0.01 s at the base, 0.01 s in one of ten slots at home
+    for place, owlt_s in OWLT_S.items():
+        least_s = 2 * owlt_s + AIRTIME_S + 0.01
+        assert least_s < found[place] < least_s + 0.01  # headers and the answer's airtime
+    by_name = {one["placement"]: one for one in result.summary["decisions"]}
+    assert by_name["earth"]["places"] == {"home": 72}
+    assert by_name["onboard"]["energy_j"] == by_name["moon"]["energy_j"] == pytest.approx(72.0)
+    assert by_name["moon"]["onboard_energy_j"] == 0.0
+    assert by_name["earth"]["home_bytes"] > 72 * INPUT_BYTES
+    assert 72 * 200 < by_name["onboard"]["home_bytes"] < 72 * 300  # reports
+    assert by_name["moon"]["home_bytes"] < by_name["moon"]["sent_bytes"] / 100
+
+
+@pytest.mark.parametrize("plan", [PLAN, GAPS], ids=["always", "gaps"])
+@pytest.mark.parametrize("job", ["", 'acts_at = "home"', "runs = 5"])
+def test_every_job_has_one_fate_and_every_second_of_its_latency_a_cause(
+    tmp_path: Path, plan: ContactPlan, job: str
+) -> None:
+    result = fly(
+        tmp_path,
+        plan,
+        placement='["onboard", "moon", "earth", "nearest", "deadline", "energy"]',
+        operations="1e11",
+        craft_w=0.3,
+        deadline="5h",
+        job=job,
+        computing='queue = "edf", drop_late = true',
+        more='[[faults]]\nnode = "craft"\nat = "5h"\nfor = "2h"\n\n[[faults]]\nnode = "base"\nat = "12h"\nfor = "1h"\n',
+    )
+    table = result.decisions
+    assert len(table) == len(events(result, JobCreated)) == 6 * 72
+    assert set(table["fate"]) <= set(JOB_FATES)
+    assert not table["cause"].str.contains("unaccounted|refused").any()
+    for one in result.summary["decisions"]:
+        assert one["events"] == 72 == one["in_time"] + one["late"] + one["lost"] + one["open"]
+    made = table.filter(pl.col("latency_s").is_not_null())
+    assert len(made) == len({event.job for event in events(result, DecisionMade)}) > 100  # type: ignore[attr-defined]
+    total_s = pl.sum_horizontal(PART_COLUMNS)
+    assert made.select((total_s - pl.col("latency_s")).abs().max()).item() < 1e-5
+    assert made.select(pl.min_horizontal(PART_COLUMNS).min()).item() > -1e-6
+    down = table.filter(pl.col("cause") == "the satellite was down")
+    assert len(down) == 6 * 6  # events at 310, 330, ... 410 min
+    assert table.filter(pl.col("cause") == "node down").height > 0  # what the executors had in hand
+
+
+def test_a_late_decision_and_an_event_that_nobody_decided_on_are_missed(tmp_path: Path) -> None:
+    result = fly(tmp_path, placement=BOTH, deadline="150s")
+    onboard, earth = result.summary["decisions"]
+    assert (onboard["in_time"], onboard["missed"]) == (72, 0)
+    assert (earth["late"], earth["missed"], earth["in_time"]) == (72, 72, 0)
+    cut = fly(tmp_path, GAPS, placement='"moon"', deadline="10min")
+    one = cut.summary["decisions"][0]
+    assert one["missed"] >= one["late"] + one["lost"]
+    assert one["open"] > 0  # the last ones wait for a contact that does not come
+
+
+def test_a_decision_that_acts_at_home_is_in_effect_there(tmp_path: Path) -> None:
+    result = fly(tmp_path, placement=BOTH, job='acts_at = "home"')
+    assert {event.node for event in events(result, DecisionMade)} == {"home"}  # type: ignore[attr-defined]
+    found = medians(result)
+    assert found["onboard"] == pytest.approx(101.0, abs=0.01)
+    assert found["earth"] == pytest.approx(OWLT_S["earth"] + AIRTIME_S + 0.01, abs=0.01)
+
+
+@pytest.mark.parametrize("plan", [PLAN, GAPS], ids=["always", "gaps"])
+def test_deadline_is_never_worse_than_the_best_fixed_placement(
+    tmp_path: Path, plan: ContactPlan
+) -> None:
+    """Each placement alone, nothing at random, nobody else in the network: forecasts come true."""
+    flown = {
+        policy: fly(tmp_path, plan, placement=f'"{policy}"', craft_w=0.001).decisions["latency_s"]
+        for policy in ("onboard", "moon", "earth", "deadline")
+    }
+    best = pl.DataFrame({k: v for k, v in flown.items() if k != "deadline"}).min_horizontal()
+    chosen = flown["deadline"]
+    if plan is GAPS:  # on board 1,000 s: neither of the fixed ones is always best
+        assert any((best - flown[policy]).fill_null(-1).min() < 0 for policy in ("onboard", "moon"))  # type: ignore[operator]
+    assert best.is_not_null().sum() == chosen.is_not_null().sum() > 0
+    # arrivals at equal times are told apart by a few octets of headers: less than a millisecond
+    assert (chosen - best).drop_nulls().max() <= 1e-3  # type: ignore[operator]
+
+
+def test_energy_spends_as_little_of_its_own_as_the_deadline_allows(tmp_path: Path) -> None:
+    relaxed = fly(tmp_path, placement='"energy"', deadline="1h", operations="1e12", craft_w=10)
+    tight = fly(tmp_path, placement='"energy"', deadline="120s", operations="1e12", craft_w=10)
+    assert set(relaxed.decisions["place"]) == {"base"}  # 1,000 J on board, 3 J to send
+    assert set(tight.decisions["place"]) == {"base"}
+    far = ContactPlan(both_ways("craft", "home", OWLT_S["earth"], ALWAYS))
+    alone = fly(tmp_path, far, placement='"energy"', deadline="120s", operations="1e12", craft_w=10)
+    assert set(alone.decisions["place"]) == {"craft"}
+
+
+def test_a_queue_that_is_known_sends_the_next_one_elsewhere(tmp_path: Path) -> None:
+    """Events every 20 min, jobs that take 30 min on board: every other one is better off elsewhere."""
+    result = fly(
+        tmp_path,
+        ContactPlan(both_ways("craft", "home", 700.0, ALWAYS)),
+        placement='"deadline"',
+        operations="1.8e12",
+        craft_w=1.0,
+        deadline="2h",
+    )
+    places = set(result.decisions["place"])
+    assert places == {"craft", "home"}
+    assert result.summary["decisions"][0]["missed"] == 0
+
+
+def test_a_vote_costs_its_runs_and_leaves_fewer_errors(tmp_path: Path) -> None:
+    once, thrice = (
+        fly(tmp_path, computing="upset_probability = 0.2", job=f"runs = {runs}") for runs in (1, 3)
+    )
+    a, b = once.summary["decisions"][0], thrice.summary["decisions"][0]
+    assert (a["energy_j"], b["energy_j"]) == (pytest.approx(72.0), pytest.approx(216.0))
+    assert medians(thrice)["onboard"] == pytest.approx(3.0)
+    assert 0 < b["wrong"] < a["wrong"]
+
+
+MODEL = """
+from nodes.computing import placement
+
+def count(seen):
+    return len(seen).to_bytes(4) + seen[:2]
+
+def broken(seen):
+    raise RuntimeError("no weights")
+
+def text(seen):
+    return "hello"
+
+@placement("mine")
+def mine(view, job):
+    home = view.forecast(job, "earth")
+    return "earth" if home.in_effect_s <= job.deadline_s else "onboard"
+
+def nowhere(view, job):
+    return "venus"
+
+def lets_go(view, job):
+    return None
+
+def raises(view, job):
+    return view.forecast(job, "mars").place
+"""
+
+
+def test_a_model_of_the_users_makes_the_answers_and_time_stays_virtual(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(MODEL)
+    plain, real = (
+        fly(tmp_path, placement=BOTH, job=job) for job in ("", 'model = "model.py:count"')
+    )
+    sizes = real.bundles.filter(pl.col("flow") == "watch-earth-answer")["payload_bytes"]
+    assert sizes.max() < 60 < 200  # type: ignore[operator]  # 6 octets, not 200
+    assert medians(real)["onboard"] == medians(plain)["onboard"]
+
+
+@pytest.mark.parametrize(
+    ("said", "rule"),
+    [
+        (
+            {"job": 'model = "model.py:broken"'},
+            "model 'of watch' at 'craft', job watch/craft/0/onboard",
+        ),
+        ({"job": 'model = "model.py:text"'}, "must return bytes, not str"),
+        ({"placement": '"model.py:nowhere"'}, "named 'venus', where nothing computes"),
+        (
+            {"placement": '"model.py:raises"'},
+            "placement 'raises' at 'craft'.*no such place: 'mars'",
+        ),
+    ],
+)
+def test_a_function_that_breaks_a_rule_ends_the_run_and_is_named(
+    tmp_path: Path, said: dict[str, object], rule: str
+) -> None:
+    (tmp_path / "model.py").write_text(MODEL)
+    with pytest.raises(FunctionFault, match=rule):
+        fly(tmp_path, **said)
+
+
+def test_a_policy_of_the_users_decides_by_its_forecast(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(MODEL)
+    patient = fly(tmp_path, placement='"model.py:mine"', deadline="300s")
+    hasty = fly(tmp_path, placement='"model.py:mine"', deadline="150s")
+    assert set(patient.decisions["place"]) == {"home"}
+    assert set(hasty.decisions["place"]) == {"craft"}
+    assert set(hasty.decisions["placement"]) == {"mine"}
+    gone = fly(tmp_path, placement='"model.py:lets_go"').summary["decisions"][0]
+    assert (gone["lost"], gone["causes"]) == (72, {"let go by its policy": 72})
+
+
+@pytest.mark.parametrize(
+    ("said", "key", "mend"),
+    [
+        ({"placement": '"dedline"'}, "job.placement", "choose one of"),
+        ({"placement": '"model.py:none"'}, "job.placement", "there is no file"),
+        ({"placement": '["moon", "moon"]'}, "job.placement", "named twice"),
+        ({"placement": "[]"}, "job.placement", "name at least one"),
+        ({"operations": "-5"}, "job.operations", "give 1 or more"),
+        ({"operations": "1e13", "deadline": "10s"}, "job.operations", "no executor can ever"),
+        ({"job": "runs = 2"}, "job.runs", "odd"),
+        ({"job": "value = -1"}, "job.value", "give 0 or more"),
+        ({"job": 'model = "nothing"'}, "job.model", "my_file.py:function"),
+        ({"job": 'model = "json:nothing"'}, "job.model", "has no function"),
+        ({"computing": "slots = 0"}, "computing.slots", "give 1 or more"),
+        ({"craft_w": -1.0}, "computing.power_w", "give more than 0"),
+        ({"computing": 'queue = "lifo"'}, "computing.queue", "use one of"),
+        ({"job": "operatons = 5"}, "job.operatons", "unknown key"),
+    ],
+)
+def test_bad_input_is_told_with_file_key_value_and_mend(
+    tmp_path: Path, said: dict[str, object], key: str, mend: str
+) -> None:
+    file = scenario(tmp_path, **said)  # type: ignore[arg-type]
+    with pytest.raises(BadInput) as caught:
+        load(file)
+    (fault,) = caught.value.faults
+    assert (fault.file, key in fault.key, mend in fault.mend) == (str(file), True, True), str(fault)
+
+
+@pytest.mark.parametrize(
+    ("without", "placement", "mend"),
+    [
+        (("home",), '"earth"', "nothing computes there"),
+        (("craft",), '"onboard"', "craft does not compute"),
+        (("home", "base", "craft"), '"deadline"', "no node computes"),
+    ],
+)
+def test_a_job_that_no_executor_can_run_is_refused(
+    tmp_path: Path, without: tuple[str, ...], placement: str, mend: str
+) -> None:
+    file = scenario(tmp_path, placement=placement)
+    parts = file.read_text().split("[[nodes]]")
+    kept = [
+        "\n".join(line for line in part.split("\n") if not line.startswith("computing"))
+        if any(f'name = "{name}"' in part for name in without)
+        else part
+        for part in parts
+    ]
+    file.write_text("[[nodes]]".join(kept))
+    with pytest.raises(BadInput, match=mend):
+        load(file)
+    with pytest.raises(SystemExit) as ended:
+        main(["validate", str(file)])
+    assert ended.value.code == 2
+
+
+@pytest.mark.slow
+def test_equal_seeds_give_equal_events_whatever_the_hash_seed(tmp_path: Path) -> None:
+    file = scenario(
+        tmp_path,
+        placement='["onboard", "moon", "earth", "deadline"]',
+        computing="upset_probability = 0.3",
+        more='[[links]]\nbetween = ["craft", "home"]\nrate_bps = 1e6\nowlt_s = 100.0\n\n'
+        '[[links]]\nbetween = ["craft", "base"]\nrate_bps = 1e6\nowlt_s = 2.0\n',
+    )
+    text = file.read_text().replace('role = "satellite"', 'role = "gateway"')
+    text = text.replace('role = "moon-base"', 'role = "moon-base"\nterminals = []')
+    text = "\n".join(line for line in text.split("\n") if not line.startswith("orbit"))
+    file.write_text(text)
+    out = tmp_path / "other"
+    command = [sys.executable, "-c", RUN, "run", str(file), "--out", str(out)]
+    hash_seed = {**os.environ, "PYTHONHASHSEED": "12345"}
+    subprocess.run(command, check=True, capture_output=True, env=hash_seed)
+    emulator.run(file, out=tmp_path / "here")
+    written = [(folder / "events.jsonl").read_bytes() for folder in (out, tmp_path / "here")]
+    assert written[0] == written[1]
+    again = Result.read(out)
+    summary = json.loads((out / "summary.json").read_text())
+    assert again.summary["decisions"] == summary["decisions"]
+    assert len(pl.read_csv(out / "decisions.csv")) == 4 * 72
+    assert 'id="decisions"' in (out / "report.html").read_text()
+
+
+def test_bundles_that_carry_jobs_are_told_apart_in_the_log(tmp_path: Path) -> None:
+    result = fly(tmp_path, placement='"earth"')
+    sent = events(result, JobSent)
+    assert {event.what for event in sent} == {"input", "answer"}  # type: ignore[attr-defined]
+    known = set(result.bundles["bundle"])
+    assert {event.bundle for event in sent} == known  # type: ignore[attr-defined]
+    assert len(events(result, JobFinished)) == 72
+    assert not events(result, JobDropped)
