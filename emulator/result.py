@@ -200,6 +200,25 @@ def read_summary(folder: Path) -> Summary:
     return cast("Summary", said)
 
 
+def read_bundles(folder: Path) -> pl.DataFrame:
+    """The bundle table of a run's folder, as it was written.
+
+    Raises:
+        BadInput: no such file, or no table of bundles.
+    """
+    path = folder / BUNDLES
+    try:
+        table = pl.read_csv(path, infer_schema_length=None)
+    except (OSError, pl.exceptions.PolarsError) as fault:
+        mend = f"cannot be read ({fault}); give a folder made by lightlag run"
+        raise BadInput(Fault(str(path), "", "", mend)) from None
+    missing = {"fate", "flow", "latency_s", "ideal_latency_s"} - set(table.columns)
+    if missing:
+        mend = "is missing; run the scenario again with this version"
+        raise BadInput(*(Fault(str(path), key, "", mend) for key in sorted(missing)))
+    return table.with_columns(pl.col("latency_s", "ideal_latency_s").cast(pl.Float64))
+
+
 def _json_object(path: Path) -> dict[str, Any]:
     try:
         said = json.loads(path.read_text(encoding="utf-8"))

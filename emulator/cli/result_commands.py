@@ -44,17 +44,31 @@ def compare(
     folders: Annotated[
         list[Path], typer.Argument(metavar="DIR DIR...", help="Folders that `run --out` made.")
     ],
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html", help="Also write plots of all runs as one page, offline."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Several runs side by side: what was delivered, how late, and where the time went."""
     from emulator.reports.compare import comparison
-    from emulator.result import read_summary
+    from emulator.result import read_bundles, read_summary
 
     runs = {str(folder): read_summary(folder) for folder in folders}
+    if page is not None:
+        from emulator.files import replace_text
+        from emulator.reports.compare_page import compare_page
+
+        tables = {name: (said, read_bundles(Path(name))) for name, said in runs.items()}
+        replace_text(page, compare_page(tables))
     if json:
         print_json(runs)
         return
     stdout().print(comparison(runs))
+    if page is not None:
+        typer.echo(f"page: {page}")
 
 
 def trace(

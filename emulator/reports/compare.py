@@ -12,7 +12,7 @@ from emulator.reports.decisions import Decisions
 from emulator.reports.readable import NOTHING, bytes_text, duration_text, energy_text, share_text
 from emulator.reports.summary import Summary
 
-_ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
+QUESTIONS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("scenario", lambda s: s["scenario"]),
     ("strategy", lambda s: s["strategy"]),
     ("seed", lambda s: str(s["seed"])),
@@ -55,7 +55,7 @@ def comparison(runs: Mapping[str, Summary]) -> Table:
     table.add_column("", no_wrap=True)
     for name in runs:
         table.add_column(Text(name), justify="right", overflow="fold")
-    for title, said in _ROWS:
+    for title, said in QUESTIONS:
         _add(table, title, [said(summary) for summary in runs.values()])
     for part in Parts._fields:
         shares = [summary["breakdown_s"][part] for summary in runs.values()]
