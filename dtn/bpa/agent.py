@@ -193,7 +193,8 @@ class Agent(Procedures):
         link = self.routing.contact_started(contact, now_s)
         out: list[Output] = [ContactStarted(now_s, self.node, link.name, contact)]
         self._tell(link.name, contact, now_s, out)
-        self._forward(self._held.met(link.name), now_s, out)
+        held = self._held.met(link.name)
+        self._forward(self.routing.worth_asking(held, now_s), now_s, out)
         self._pump(link, now_s, out)
         return out
 

@@ -246,7 +246,8 @@ class Procedures:
             told = summary_in(record.bundle)
             if told is not None:
                 self.routing.learn(record.source, told, now_s)
-                self._forward(self._held.met(record.source), now_s, out)
+                held = self._held.met(record.source)
+                self._forward(self.routing.worth_asking(held, now_s), now_s, out)
         self._report(record.bundle, BundleFlag.REPORT_DELIVERY, 0, now_s, out)
         self._release(record, out)
 

@@ -303,6 +303,19 @@ class RoutingEngine:
         """A neighbour's summary came in."""
         self._hook(self._traits.learn, now_s, neighbour, told)
 
+    def worth_asking(self, held: Sequence[StoredBundle], now_s: float) -> Sequence[StoredBundle]:
+        """Of the bundles on hold, those about which the strategy has something to decide.
+
+        Raises:
+            StrategyFault: the strategy's hook raised, or gave something else.
+        """
+        if self._traits.worth_asking is None or not held:
+            return held
+        chosen = self._hook(self._traits.worth_asking, now_s, held)
+        if not isinstance(chosen, Sequence) or any(type(c) is not StoredBundle for c in chosen):
+            raise self._fault(None, "worth_asking gave something else than bundles")
+        return chosen
+
     def _hook(self, hook: Callable[..., object] | None, now_s: float, *said: object) -> object:
         """Call one of the strategy's hooks, if it has it."""
         if hook is None:

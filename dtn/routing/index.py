@@ -15,6 +15,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from dtn.contact_plan import TIME_TOLERANCE_S, Contact, ContactPlan
@@ -33,6 +34,7 @@ class Pair(NamedTuple):
         starts_s: starts.
         apart: whether no two of the contacts overlap.
         numbers: the contacts' places in the plan.
+        least_starts_s: by place, the earliest start of that contact and all after it.
     """
 
     node: int
@@ -41,6 +43,7 @@ class Pair(NamedTuple):
     starts_s: list[float]
     apart: bool
     numbers: list[int]
+    least_starts_s: list[float]
 
 
 Row = tuple[float, int, int, float, float, float, Contact | None, int]
@@ -161,7 +164,8 @@ def _pair(node: int, contacts: tuple[Contact, ...], numbers: Iterable[int]) -> P
     starts = [contacts[number].start_s for number in ordered]
     apart = all(start >= end for end, start in zip(ends, starts[1:], strict=False))
     least = min(_least(contacts[number].owlt_s) for number in ordered)
-    return Pair(node, least, ends, starts, apart, ordered)
+    least_starts = list(accumulate(reversed(starts), min))[::-1]
+    return Pair(node, least, ends, starts, apart, ordered, least_starts)
 
 
 def _least(value: float | tuple[float, ...]) -> float:

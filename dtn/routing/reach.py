@@ -55,7 +55,7 @@ def reach(
             best = labels.get(pair.node, (math.inf, -1))[0]
             for place in range(bisect_left(pair.ends_s, t), len(pair.ends_s)):
                 if max(pair.starts_s[place], t) + pair.least_owlt_s >= best:
-                    if pair.apart:
+                    if max(pair.least_starts_s[place], t) + pair.least_owlt_s >= best:
                         break
                     continue
                 there = crosses(pair.numbers[place], t)

@@ -23,7 +23,7 @@ from dtn.events import (
     RouteComputed,
     TransferStarted,
 )
-from dtn.routing import Hold, Send, strategy
+from dtn.routing import Hold, Send, load_strategy, strategy
 from dtn.routing.index import index_of
 from dtn.routing.reach import reach, route_to
 from dtn.routing.reservations import Reservations
@@ -199,8 +199,8 @@ def test_maxprop_drops_what_it_hears_has_arrived():
 
 def test_the_cost_of_a_path_is_the_sum_of_what_its_meetings_lack():
     shares = {"a": {"b": 0.75, "c": 0.25}, "b": {"d": 0.5}, "c": {"d": 1.0}}
-    assert maxprop_module.cost(shares, "a", "d") == 0.75
-    assert maxprop_module.cost(shares, "d", "a") == math.inf
+    assert maxprop_module.costs(shares, "a")["d"] == 0.75
+    assert "a" not in maxprop_module.costs(shares, "d")
 
 
 # --- plans ----------------------------------------------------------------------------------------
@@ -410,3 +410,41 @@ def test_a_bundle_that_is_sent_round_and_round_ends_the_run():
 def test_an_unknown_trait_is_named():
     with pytest.raises(InvalidValue, match="sumary"):
         strategy("mistaken", sumary=None)
+
+
+# --- what need not be asked -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["epidemic", "prophet"])
+@settings(max_examples=25)
+@given(plan=st.lists(contacts(), min_size=4, max_size=14), data=st.data())
+def test_what_a_strategy_says_is_not_worth_asking_would_have_been_held(name, plan, data):
+    plan = [Contact(c.source, c.destination, c.start_s, c.end_s, 1e4, c.owlt_s) for c in plan]
+    pairs = st.sampled_from(sorted(permutations_of(plan)))
+    sent = data.draw(st.lists(st.tuples(pairs, st.integers(0, 10)), min_size=1, max_size=6))
+    known = load_strategy(name)
+    traits = {key: value for key, value in known.traits.items() if key != "worth_asking"}
+    logs = []
+    for asked in (known, Strategy(name, known.decide, traits)):
+        STRATEGIES["asked"] = asked
+        try:
+            network = network_of("asked", plan)
+        finally:
+            del STRATEGIES["asked"]
+        for (source, destination), at_s in sent:
+            network.send(source, destination, at_s=at_s, size=500)
+        network.run()
+        logs.append(network.events)
+    assert logs[0] == logs[1]
+
+
+def test_a_strategy_that_gives_others_than_it_was_asked_about_is_named():
+    traits = {"worth_asking": lambda view, held: ["b"]}
+    STRATEGIES["wrong"] = Strategy("wrong", lambda view, bundle: Hold(), traits)
+    try:
+        network = network_of("wrong")
+    finally:
+        del STRATEGIES["wrong"]
+    network.send("a", "d")
+    with pytest.raises(StrategyFault, match="worth_asking"):
+        network.run()

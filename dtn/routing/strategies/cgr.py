@@ -8,7 +8,8 @@ The table is made from best-case deliveries: of a bundle without size, whatever 
     cgr_one             as cgr, but the first route that is a candidate is taken (ION's mode)
 
 The bundle goes over the best of the table's routes that are candidates for it (SABR section 3.2.6). A table stands
-until one of its routes has ended, or none is a candidate.
+until one of its routes has ended, or none is a candidate. It is filled only as far as it is read: no route arrives
+sooner than a bundle without size would, so none after the first whose best case is later than a candidate is looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import math
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from dtn.contact_plan import TIME_TOLERANCE_S
 from dtn.routing.alternatives import alternatives, keys
 from dtn.routing.index import PlanIndex, index_of
 from dtn.routing.query import Knowledge
@@ -26,6 +28,30 @@ from dtn.routing.strategy import BundleView, Decisions, Hold, Send, View, strate
 
 TABLE_ROUTES = 10
 """Routes in a table, at most."""
+
+
+class Table:
+    """Routes to one destination in the order of best-case delivery, found as they are read.
+
+    Args:
+        made_s: when.
+        routes: where they come from.
+    """
+
+    def __init__(self, made_s: float, routes: Iterator[Route]) -> None:
+        self.made_s = made_s
+        self._found: list[Route] = []
+        self._rest = islice(routes, TABLE_ROUTES)
+
+    def __iter__(self) -> Iterator[Route]:
+        yield from self._found
+        for route in self._rest:
+            self._found.append(route)
+            yield route
+
+    def has_ended(self, now_s: float) -> bool:
+        """Whether one of the routes read so far is over, or there were none."""
+        return not self._found or any(route.termination_s < now_s for route in self._found)
 
 
 def yen(index: PlanIndex, source: int, target: int, at_s: float) -> Iterator[Route]:
@@ -67,37 +93,47 @@ Fill = Callable[[PlanIndex, int, int, float], Iterator[Route]]
 
 def _decide(view: View, bundle: BundleView, fill: Fill, stops_at_first: bool = False) -> Decisions:
     index = index_of(view.plan)
-    source, target = index.ids[view.node], index.ids.get(bundle.destination)
+    source, target, now_s = index.ids[view.node], index.ids.get(bundle.destination), view.now_s
     if target is None:
         return Hold()
-    made_s, routes = view.memory.get(target, (-math.inf, ()))
-    fresh = any(route.termination_s < view.now_s for route in routes)
-    for attempt in (0, 1):
-        if (attempt or fresh or not routes) and made_s < view.now_s:
-            routes = tuple(islice(fill(index, source, target, view.now_s), TABLE_ROUTES))
-            made_s = view.now_s
-            view.memory[target] = (made_s, routes)
-        best = _best(view, bundle, routes, index, stops_at_first)
+    table: Table | None = view.memory.get(target)
+    if table is not None and (table.made_s == now_s or not table.has_ended(now_s)):
+        best = _best(view, bundle, table, index, stops_at_first)
+        if best is not None:
+            return Send(best)
+    if table is None or table.made_s < now_s:
+        view.memory[target] = table = Table(now_s, fill(index, source, target, now_s))
+        best = _best(view, bundle, table, index, stops_at_first)
         if best is not None:
             return Send(best)
     return Hold()
 
 
 def _best(
-    view: View,
-    bundle: BundleView,
-    routes: tuple[Route, ...],
-    index: PlanIndex,
-    stops_at_first: bool,
+    view: View, bundle: BundleView, table: Table, index: PlanIndex, stops_at_first: bool
 ) -> Route | None:
     """The best candidate; one that leads to nodes which have had the bundle only if there is no other."""
-    judged = (view.consider(bundle, route) for route in routes)
-    fit = [candidate.route for candidate in judged if candidate.rejected is None]
-    new = [r for r in fit if not any(c.destination in bundle.visited for c in r.contacts)]
-    fit = new or fit
-    if stops_at_first or not fit:
-        return fit[0] if fit else None
-    return min(fit, key=lambda route: keys(route, index))
+    best: Route | None = None
+    back: Route | None = None
+    for route in table:
+        if best is not None and route.delivery_s > best.delivery_s + TIME_TOLERANCE_S:
+            break
+        candidate = view.consider(bundle, route)
+        if candidate.rejected is not None:
+            continue
+        found = candidate.route
+        if any(contact.destination in bundle.visited for contact in found.contacts):
+            back = back if back and stops_at_first else _better(back, found, index)
+        elif stops_at_first:
+            return found
+        else:
+            best = _better(best, found, index)
+    return best or back
+
+
+def _better(best: Route | None, route: Route, index: PlanIndex) -> Route:
+    """The better one by SABR's keys."""
+    return route if best is None or keys(route, index) < keys(best, index) else best
 
 
 @strategy("cgr")

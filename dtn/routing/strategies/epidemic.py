@@ -5,10 +5,21 @@ It knows only what this node saw itself: a neighbour that has the bundle from el
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dtn.routing.strategy import BundleView, Decisions, Hold, Send, View, strategy
 
 
-@strategy("epidemic", tracks_copies=True)
+def worth_asking(view: View, held: Sequence[BundleView]) -> Sequence[BundleView]:
+    """What somebody in contact has not had from here."""
+    seen = [neighbour.seen for neighbour in view.neighbours]
+    if not seen:
+        return []
+    had_by_all = seen[0].intersection(*seen[1:])
+    return [bundle for bundle in held if bundle.id not in had_by_all]
+
+
+@strategy("epidemic", tracks_copies=True, worth_asking=worth_asking)
 def epidemic(view: View, bundle: BundleView) -> Decisions:
     """Send a copy to every neighbour in contact that has not had it from here."""
     fresh = [n.name for n in view.neighbours if bundle.id not in n.seen]

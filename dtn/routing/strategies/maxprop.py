@@ -33,6 +33,7 @@ def met(view: View, neighbour: str) -> None:
     total = sum(counts.values())
     shares = view.memory.setdefault("shares", {})
     shares[view.node] = {name: round(n / total, 3) for name, n in sorted(counts.items())}
+    view.memory["costs"] = {}
 
 
 def summary(view: View, neighbour: str) -> bytes:
@@ -49,6 +50,7 @@ def learn(view: View, neighbour: str, told: bytes) -> None:
     for node, theirs in news["shares"].items():
         if node == neighbour or (node != view.node and node not in shares):
             shares[node] = theirs
+    view.memory["costs"] = {}
     view.memory.setdefault("arrived", {}).update(dict.fromkeys(news["arrived"]))
 
 
@@ -58,18 +60,25 @@ def sent(view: View, bundle: BundleView, neighbour: str) -> None:
         view.memory.setdefault("arrived", {})[bundle.id] = None
 
 
-def cost(shares: dict[str, dict[str, float]], source: str, destination: str) -> float:
-    """The least sum of (1 - share) from node to node."""
-    heap, done = [(0.0, source)], set()
+def costs(shares: dict[str, dict[str, float]], source: str) -> dict[str, float]:
+    """By node that can be reached: the least sum of (1 - share) on the way there."""
+    heap, found = [(0.0, source)], dict[str, float]()
     while heap:
         so_far, node = heapq.heappop(heap)
-        if node == destination:
-            return so_far
-        if node not in done:
-            done.add(node)
+        if node not in found:
+            found[node] = so_far
             for following, share in shares.get(node, {}).items():
-                heapq.heappush(heap, (so_far + 1 - share, following))
-    return math.inf
+                if following not in found:
+                    heapq.heappush(heap, (so_far + 1 - share, following))
+    return found
+
+
+def cost(view: View, source: str, destination: str) -> float:
+    """Of the way from node to node by the shares known here; reckoned once until there is news."""
+    known: dict[str, dict[str, float]] = view.memory.setdefault("costs", {})
+    if source not in known:
+        known[source] = costs(view.memory.get("shares", {}), source)
+    return known[source].get(destination, math.inf)
 
 
 @strategy("maxprop", tracks_copies=True, contact_up=met, summary=summary, learn=learn, sent=sent)
@@ -80,9 +89,8 @@ def maxprop(view: View, bundle: BundleView) -> Decisions:
     destination = bundle.destination
     if view.is_open(destination):
         return Send(destination)
-    shares = view.memory.get("shares", {})
     fresh = [n.name for n in view.neighbours if bundle.id not in n.seen]
     if bundle.hops >= HEAD_START_HOPS and fresh:
-        mine = cost(shares, view.node, destination)
-        fresh = [name for name in fresh if cost(shares, name, destination) < mine]
+        mine = cost(view, view.node, destination)
+        fresh = [name for name in fresh if cost(view, name, destination) < mine]
     return [Send.copy(name) for name in fresh] or Hold()

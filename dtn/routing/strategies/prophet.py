@@ -8,6 +8,7 @@ neighbour whose P for the destination is greater (GRTR, RFC 6693 section 3.6).
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence, Set
 
 from dtn.routing.strategy import BundleView, Decisions, Hold, Send, View, strategy
 
@@ -54,7 +55,32 @@ def learn(view: View, neighbour: str, told: bytes) -> None:
             mine[name] = max(mine.get(name, 0.0), through * p * BETA)
 
 
-@strategy("prophet", tracks_copies=True, contact_up=met, summary=summary, learn=learn)
+def worth_asking(view: View, held: Sequence[BundleView]) -> Sequence[BundleView]:
+    """What somebody in contact who is the destination, or likelier to meet it, has not had from here."""
+    mine, theirs = predictabilities(view), view.memory.get("theirs", {})
+    had_by_all: dict[str, Set[str] | None] = {}  # by destination; None: nobody is likelier
+    worth = []
+    for bundle in held:
+        to = bundle.destination
+        if to not in had_by_all:
+            least, is_met = mine.get(to, 0.0), view.is_open(to)
+            likelier = (n for n in view.neighbours if theirs.get(n.name, {}).get(to, 0.0) > least)
+            seen = [frozenset[str]()] if is_met else [n.seen for n in likelier]
+            had_by_all[to] = seen[0].intersection(*seen[1:]) if seen else None
+        had = had_by_all[to]
+        if had is not None and bundle.id not in had:
+            worth.append(bundle)
+    return worth
+
+
+@strategy(
+    "prophet",
+    tracks_copies=True,
+    contact_up=met,
+    summary=summary,
+    learn=learn,
+    worth_asking=worth_asking,
+)
 def prophet(view: View, bundle: BundleView) -> Decisions:
     """Send a copy to every neighbour that is likelier to meet the destination."""
     destination = bundle.destination

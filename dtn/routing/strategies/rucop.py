@@ -10,7 +10,8 @@ at which something may arrive at its transmitter; so V is never too great, and e
 table is made once for a destination and size, and shared by all nodes: it depends on nothing but the plan. Without a
 chance of failure all routes are equally sure, and the one that arrives first is taken.
 
-The bundle's lifetime bounds the choice at each node, not the table.
+The bundle's lifetime bounds the choice at each node, not the table. Bundles of nearly one size share the table of the
+largest of them: it promises none of them too much.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from dtn.routing.strategy import BundleView, Decisions, Hold, Send, View, strate
 
 EQUAL = 1e-9
 """Probabilities that differ by less are equal."""
+
+SIZE_CLASSES = 8
+"""Sizes that have a table, between one and its double."""
 
 
 class Values:
@@ -96,7 +100,8 @@ def rucop(view: View, bundle: BundleView) -> Decisions:
 
 
 def _values(view: View, index: PlanIndex, target: int, size: float) -> list[Values]:
-    """The table for a destination and a size, made once for all nodes."""
+    """The table for a destination and a class of sizes, made once for all nodes."""
+    size = largest_of_class(size)
     tables = view.world.setdefault("values", {})
     if (target, size) not in tables:
         departures = view.world.setdefault("departures", {})
@@ -105,6 +110,12 @@ def _values(view: View, index: PlanIndex, target: int, size: float) -> list[Valu
         tables[target, size] = values_of(index, target, size, departures[size])
     values: list[Values] = tables[target, size]
     return values
+
+
+def largest_of_class(size: float) -> float:
+    """The size that a bundle counts as: an eighth of a power of two apart, never less than its own."""
+    step = 2.0 ** math.floor(math.log2(size)) / SIZE_CLASSES
+    return math.ceil(size / step) * step
 
 
 def _choices(
@@ -117,7 +128,10 @@ def _choices(
         name = index.names[pair.node]
         if name in avoided or (name == bundle.failed_with and view.is_open(name)):
             continue
-        for number in pair.numbers[bisect_left(pair.ends_s, view.now_s) :]:
+        for place in range(bisect_left(pair.ends_s, view.now_s), len(pair.numbers)):
+            if pair.least_starts_s[place] > bundle.expires_s:
+                break
+            number = pair.numbers[place]
             contact = index.timed[number]
             there = contact.arrival_s(max(view.now_s, contact.start_s), size)
             if there > bundle.expires_s or view.residual_bytes(number, bundle.priority) < size:

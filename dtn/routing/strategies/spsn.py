@@ -1,11 +1,12 @@
 """spsn: one shortest-path tree to all destinations, kept for all bundles of a size (as A-SABR's SPSN).
 
-One search answers for every destination. A route of the tree stays the best until its first hop starts and while its
-contacts have room; then the tree is made anew.
+One search answers for every destination. A route of the tree stays the best while its contacts have room and it still
+arrives when the tree says: nothing that was later has come nearer. Else the tree is made anew.
 """
 
 from __future__ import annotations
 
+from dtn.contact_plan import TIME_TOLERANCE_S
 from dtn.routing.index import PlanIndex, index_of
 from dtn.routing.reach import Labels, reach, route_to
 from dtn.routing.route import Route
@@ -35,9 +36,10 @@ def _along_tree(
     kept: Labels | None = view.memory.get(key)
     if kept is not None:
         route = route_to(index, kept, source, target)
-        if route is not None and view.now_s <= route.departure_s:
+        if route is not None and view.now_s <= route.termination_s:
             candidate = view.consider(bundle, route)
-            if candidate.rejected is None and candidate.pbat_s <= route.delivery_s:
+            in_time = candidate.pbat_s <= route.delivery_s + TIME_TOLERANCE_S
+            if candidate.rejected is None and in_time:
                 return candidate.route
     view.memory[key] = tree = _tree(view, bundle, index, avoided)
     route = route_to(index, tree, source, target)
