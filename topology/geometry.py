@@ -69,7 +69,7 @@ def sightline(source: Path, destination: Path, t_s: FloatArray) -> Sightline:
     """
     t_s = np.asarray(t_s, dtype=float)
     start = source.state(t_s)
-    guess = destination.state(_inside(t_s, destination))
+    guess = destination.state(inside(t_s, destination))
     path_km = guess.position_km - start.position_km
     range_km = np.maximum(norm(path_km), _NEAREST_KM)
     # where B goes meanwhile, to first order: right to 1e-8 of the light time
@@ -92,7 +92,7 @@ def sightline(source: Path, destination: Path, t_s: FloatArray) -> Sightline:
     return Sightline(t_s, owlt_s, start, end, path_km, range_km)
 
 
-def _inside(t_s: FloatArray, path: Path) -> FloatArray:
+def inside(t_s: FloatArray, path: Path) -> FloatArray:
     """The epochs, those outside the path's span moved to its end: np.clip at a third of the price."""
     first_s, last_s = path.span_s
     inside: FloatArray = np.minimum(np.maximum(t_s, first_s), last_s)
@@ -111,7 +111,7 @@ def light_time_received(source: Path, destination: Path, t_receive_s: FloatArray
     """
     t_s = np.asarray(t_receive_s, dtype=float)
     end_km = destination.state(t_s).position_km
-    guess = source.state(_inside(t_s, source))
+    guess = source.state(inside(t_s, source))
     owlt_s = norm(end_km - guess.position_km) / SPEED_OF_LIGHT_KM_S
     for _ in range(_MAX_STEPS):
         start = source.state(t_s - owlt_s)

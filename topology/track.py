@@ -220,6 +220,9 @@ class OnGrid:
         if near is None:
             return self.track.state(t_s)
         points, after_s = near
+        if not after_s.any():  # the grid's own epochs
+            position, velocity, _ = self.place
+            return State(position[:, points], velocity[:, points])
         position, velocity, acceleration = self.place[..., points]
         change = acceleration * after_s
         moved = change * 0.5

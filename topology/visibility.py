@@ -161,7 +161,7 @@ def limits(
         found[row] = kind.limit(line)
     up = None
     if horizons:
-        up = _near_true(found[:horizons].min(axis=0) > 0)
+        up = near_true(found[:horizons].min(axis=0) > 0)
         if not up.any():
             return found
     part, open_ = line, None
@@ -315,7 +315,7 @@ def _part(along: FloatArray) -> FloatArray:
     return part
 
 
-def _near_true(flags: np.ndarray) -> np.ndarray:
+def near_true(flags: np.ndarray) -> np.ndarray:
     """The flags, and three places on either side: enough for polynomials of degree 5 across the edges."""
     near = flags.copy()
     for shift in (1, 2, 3):

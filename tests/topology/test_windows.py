@@ -16,7 +16,8 @@ from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.geometry import light_time
 from topology.paths import FloatArray
 from topology.visibility import End, HorizonMask, Occluder, Surroundings, clearance
-from topology.windows import Window, received, windows, zeros
+from topology.windows import Window, received, windows
+from topology.zeros import zeros
 
 EARTH_KM = 6378.0
 ORIGIN = Straight((0.0, 0.0, 0.0))
