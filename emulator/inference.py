@@ -9,12 +9,13 @@ from itertools import dropwhile
 from dtn.eid import IpnEid
 from dtn.events import Event
 from dtn.user_functions import from_module
-from emulator.setup import Setup, Stream
+from emulator.setup import Member, Setup, Stream
 from nodes.applications import Flow
 from nodes.applications.inference import Decisions, Inference
 from nodes.computing.computer import Computer, Model
+from nodes.computing.foreseen import Foreseen
 from nodes.computing.job import Endpoint
-from nodes.computing.outlook import Outlook, Place
+from nodes.computing.outlook import Foresight, Outlook, Place
 from nodes.computing.placement import load_placement
 from nodes.node import Node
 from nodes.seeding import generator
@@ -48,39 +49,35 @@ def start_computing(
     specs = {stream.flow: job.model for stream, job in streams if job.model}
     models = {flow: _model(spec) for flow, spec in specs.items()}
     takers: dict[str, dict[int, Decisions]] = defaultdict(dict)
-    places: list[Place] = []
     computers: dict[str, Computer] = {}
     for member in setup.members:
-        if member.computing is None:
-            continue
         name = member.name
-        supply = supplies.get(name) or Mains()
-        places.append(Place(name, member.body, member.computing, supply))
-        if name in nodes:
+        if member.computing is not None and name in nodes:
             computers[name] = Computer(
                 nodes[name],
                 member.ipn,
                 member.computing,
-                supply,
+                supplies.get(name) or Mains(),
                 record,
                 models,
                 takers[name],
                 lambda job: generator(setup.seed, "upsets", job),
             )
             computers[name].start()
+    sources = {stream.source for stream, _ in streams if stream.source in nodes}
     outlooks = {
         member.name: Outlook(
             member.name,
             setup.plan,
             names,
-            places,
+            _places(setup, member.name, supplies, nodes[member.name].timers.time),
             nodes[member.name].timers.time,
             computers[member.name].executor if member.name in computers else None,
-            member.transmit_w,
+            _transmit_w(member),
             generator(setup.seed, "placement", member.name),
         )
         for member in setup.members
-        if member.name in nodes and any(stream.source == member.name for stream, _ in streams)
+        if member.name in sources
     }
     for stream, job in streams:
         for name in (stream.source, stream.destination):
@@ -108,6 +105,33 @@ def start_computing(
                 dropwhile(lambda moment_s: moment_s < begins_s, moments(stream)),
                 past,
             ).start()
+
+
+def _places(
+    setup: Setup, seen_from: str, supplies: Mapping[str, Supply], now: Callable[[], float]
+) -> list[Place]:
+    """Every node that computes, with its power as one of them sees it."""
+    return [
+        Place(member.name, member.body, member.computing, _supply(member, seen_from, supplies, now))
+        for member in setup.members
+        if member.computing is not None
+    ]
+
+
+def _supply(
+    member: Member, seen_from: str, supplies: Mapping[str, Supply], now: Callable[[], float]
+) -> Foresight:
+    if member.name == seen_from:
+        return supplies.get(member.name) or Mains()
+    if member.spacecraft is None:
+        return Mains()
+    return Foreseen(member.spacecraft, member.joins_s, now)
+
+
+def _transmit_w(member: Member) -> float:
+    """What sending draws; where the scenario says nothing of power, what leaves the aperture."""
+    power = member.spacecraft.power if member.spacecraft else None
+    return member.transmit_w if power is None else power.sending_w
 
 
 def _flow(stream: Stream, numbers: Mapping[str, int]) -> Flow:

@@ -5,7 +5,8 @@ what cannot be known: of another node's queue it knows what it sent there itself
 
 Travel is the earliest arrival over the contact plan in an empty network, from a bundle's size: payload and a little
 more. The queue is this node's own, exactly as if it were first come, first served; another's is simulated from the
-jobs sent there and the backlog told by its last answer. Speeds come from each place's supply, as it expects them.
+jobs sent there and the backlog told by its last answer. Its own power it knows; another's it foresees from sunlight
+and battery (`nodes.computing.foreseen`).
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import math
 import random
 from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from dtn.contact_plan import ContactPlan
 from dtn.routing import Route, earliest_arrival
 from nodes.computing.executor import Computing, Executor
 from nodes.computing.job import Job
 from nodes.computing.placement import ONBOARD, Forecast, soonest
-from nodes.spacecraft.supply import COMPUTING, Supply
+from nodes.spacecraft.supply import COMPUTING
 
 BUNDLE_BYTES = 100
 """What a bundle with a task adds to its input, about: primary block, extension blocks, header of the task."""
@@ -29,8 +30,17 @@ BUNDLE_BYTES = 100
 HORIZON_S = 400 * 86400.0
 """Further ahead nothing is expected to be done."""
 
-_BISECTIONS = 40
+PRECISION = 1e-4
+"""Of a forecast where power or heat change the speed: relative, or seconds."""
+
 _ROUTES_KEPT = 64
+
+
+class Foresight(Protocol):
+    """What tells how fast a place is going to compute; a `Supply` does."""
+
+    def forecast_speed(self, load: str, from_s: float, to_s: float) -> float:
+        """The mean speed to be expected of a load in a time to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +51,13 @@ class Place:
         node: its name.
         body: on which it stands: "moon", "earth"; "" if on none.
         computing: what it computes with.
-        supply: what feeds it, as far as others can foresee.
+        supply: what feeds it, as far as the satellite can foresee.
     """
 
     node: str
     body: str
     computing: Computing
-    supply: Supply
+    supply: Foresight
 
 
 @dataclass(slots=True)
@@ -210,7 +220,7 @@ class Outlook:
         if span_s == full_speed_s:
             return from_s + full_speed_s
         low_s, high_s = span_s / 2, span_s
-        for _ in range(_BISECTIONS):
+        while high_s - low_s > max(PRECISION * high_s, PRECISION):
             middle_s = (low_s + high_s) / 2
             if done_s(from_s + middle_s) < full_speed_s:
                 low_s = middle_s
