@@ -19,6 +19,7 @@ from emulator.scenario import presets
 from emulator.scenario.computing import Computing, Job
 from emulator.scenario.quantities import Bytes, Moment, PositiveSeconds, Seconds, Utc
 from emulator.scenario.security import Security
+from emulator.scenario.shell import Shell, with_shells
 from emulator.scenario.spacecraft import LaunchEnergy, Spacecraft
 from emulator.scenario.table import Name, Table
 from emulator.scenario.weather import Weather
@@ -436,6 +437,9 @@ class Scenario(Table):
         default_factory=dict, description="Power, heat and radiation of nodes, by type."
     )
     nodes: tuple[Node, ...]
+    shells: tuple[Shell, ...] = Field(
+        default=(), description="Earth satellites in Walker's pattern, which become nodes."
+    )
     links: tuple[Link, ...] = ()
     mass_driver: tuple[MassDriver, ...] = ()
     traffic: tuple[Traffic, ...] = ()
@@ -448,9 +452,10 @@ class Scenario(Table):
 
     @model_validator(mode="before")
     @classmethod
-    def _terminal_presets(cls, data: Any) -> Any:
+    def _shells_and_terminal_presets(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
+        data = with_shells(data)
         given = data.get("terminals", {})
         if not isinstance(given, dict):
             return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -140,6 +141,7 @@ def _alike(
         yield kind, tuple(pairings)
 
 
+@lru_cache(maxsize=1024)
 def _reach_km(sender: Terminal, receiver: Terminal, least_rate_bps: float) -> float:
     """How far a link keeps the least rate; 0 if nowhere. The rate falls with range, never rises."""
     ranges_km = np.geomspace(1.0, 1e11, 2201)  # steps of 1.2 %
