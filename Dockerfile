@@ -2,7 +2,7 @@
 # The bases are arguments, so that it can be built from a private registry or from a base made by .ci/base-image.
 ARG PYTHON_BASE=python:3.11-slim
 
-FROM ${PYTHON_BASE} AS build
+FROM ${PYTHON_BASE} AS complete
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 RUN python3 -m venv /opt/lightlag
@@ -14,10 +14,15 @@ COPY dtn dtn
 COPY topology topology
 COPY nodes nodes
 COPY emulator emulator
-RUN /opt/lightlag/bin/pip install --no-deps . \
-    && /opt/lightlag/bin/pip uninstall -y pip setuptools \
+RUN /opt/lightlag/bin/pip install --no-deps .
+
+# Nodes and collector are given the contacts: what it takes to work them out stays here, and tests of packages.
+FROM complete AS running
+RUN /opt/lightlag/bin/pip uninstall -y -q scipy networkx skyfield jplephem sgp4 pip setuptools \
     && find /opt/lightlag -type d -name tests -prune -exec rm -rf {} +
+
 # The contacts of the scenario, worked out once; a strategy of the user's lies beside it.
+FROM complete AS contacts
 ARG SCENARIO=scenarios/moonbase-alpha.toml
 COPY scenarios scenarios
 RUN mkdir /work && cp -r --parents "$(dirname "${SCENARIO}")" /work \
@@ -25,9 +30,9 @@ RUN mkdir /work && cp -r --parents "$(dirname "${SCENARIO}")" /work \
 
 FROM ${PYTHON_BASE}
 ENV PATH=/opt/lightlag/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
-COPY --from=build /opt/lightlag /opt/lightlag
-COPY --from=build /opt/setup.json /opt/setup.json
-COPY --from=build /work /work
+COPY --from=running /opt/lightlag /opt/lightlag
+COPY --from=contacts /opt/setup.json /opt/setup.json
+COPY --from=contacts /work /work
 WORKDIR /work
 USER 10001:10001
 CMD ["lightlag", "--help"]

@@ -129,6 +129,15 @@ class BundleDeleted(NamedTuple):
     reason: int
 
 
+class BundleLost(NamedTuple):
+    """A node's copy went with its memory: its store did not have it yet; `reason` names the fault."""
+
+    t_s: float
+    node: str
+    bundle: str
+    reason: str
+
+
 class SecurityOperationFailed(NamedTuple):
     """A security operation was missing, unknown, unexpected, wrong or in conflict (RFC 9172 §5.1).
 
@@ -481,6 +490,7 @@ Event = (
     | TransferFailed
     | BundleDelivered
     | BundleDeleted
+    | BundleLost
     | SecurityOperationFailed
     | BundleFragmented
     | BundleReassembled
@@ -530,6 +540,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         TransferFailed,
         BundleDelivered,
         BundleDeleted,
+        BundleLost,
         SecurityOperationFailed,
         BundleFragmented,
         BundleReassembled,

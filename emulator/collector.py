@@ -3,6 +3,7 @@
     wait_until_ready   the barrier: every node is there, and has the same setup
     start              the clock, which all follow from a moment shortly ahead
     wait_until_over    every node's clock has reached the end, and its events are here
+    stop               instead: the run ends here
     result             as `emulator.run` gives it
 
 In lockstep (rate inf) there is no clock to follow: the collector grants each node how far it may run
@@ -39,6 +40,9 @@ from nodes.channel.topics import Topics
 TICK_S = 0.25
 AHEAD_S = 0.5
 """The clock starts so long after it is set, so that every node has heard of it."""
+
+TOLD_WITHIN_S = 60.0
+ABSENT = frozenset(("dead", "stopped"))
 
 ON_THE_WAY_S = 0.5
 """How long frames may still be on their way when the last node has ended, real seconds."""
@@ -93,6 +97,7 @@ class Collector:
         self._began = time.perf_counter()
         self._changed = threading.Condition()
         self._is_over = False
+        self._is_stopped = False
         self._synchroniser: Synchroniser | None = None
         self._posts = Posts()
         self._connection = Connection(
@@ -120,7 +125,7 @@ class Collector:
 
     def close(self) -> None:
         """Take leave; the clock is taken away with the run."""
-        if self._is_over:
+        if self._is_over or self._is_stopped:
             self._post(self._topics.control("clock"), b"", retain=True)
             for name in self.stations:
                 self._post(self._topics.status(name), b"", retain=True)
@@ -193,13 +198,28 @@ class Collector:
                 raise FramesLate(f"frames came too late to be held: {said}; lower --rate")
             if self._synchroniser is not None:
                 self._check_lockstep()
-            return all(one.state in ("ended", "done", "dead") for _, one in self._statuses())
+            finished = {"ended", "done"}
+            if self.emulated_s() >= self.setup.duration_s:
+                finished |= ABSENT  # who is not back by now does not come back
+            return all(one.state in finished for _, one in self._statuses())
+
+        def is_told_all() -> bool:
+            stations = self.stations.values()
+            return all(
+                one.is_told_all or one.status is None or one.status.state in ABSENT
+                for one in stations
+            )
 
         self._wait(has_ended, float("inf"))
         time.sleep(ON_THE_WAY_S)
         self._post(self._topics.control("finish"), b"{}")
-        self._wait(lambda: all(station.is_told_all for station in self.stations.values()), 60.0)
+        self._wait(is_told_all, TOLD_WITHIN_S)
         self._is_over = True
+
+    def stop(self) -> None:
+        """End the run here, for all: nodes leave, and the clock is taken away."""
+        self._is_stopped = True
+        self._post(self._topics.control("stop"), b"{}")
 
     def emulated_s(self) -> float:
         """Where the clock of the run stands."""
@@ -239,7 +259,7 @@ class Collector:
         return [
             name
             for name, station in self.stations.items()
-            if station.status is None or station.status.state in ("dead", "stopped")
+            if station.status is None or station.status.state in ABSENT
         ]
 
     def _statuses(self) -> list[tuple[str, Status]]:
@@ -329,8 +349,6 @@ class Collector:
         for name, station in self.stations.items():
             status = station.status
             if status is None or status.state != "done" or station.is_told_all:
-                if status is not None and status.state == "dead" and self._is_over:
-                    station.is_told_all = True
                 continue
             if len(station.lines) >= status.events:
                 station.is_told_all = True

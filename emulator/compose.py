@@ -28,6 +28,10 @@ DEFAULT_RATE = "60"
 
 Value = str | int | bool | Sequence["Value"] | Mapping[str, "Value"]
 
+_PREPARED: Value = {"prepare": {"condition": "service_completed_successfully"}}
+_BROKER_THERE: Value = {BROKER: {"condition": "service_started"}}
+"""Its name can be looked up then; nobody waits until it listens, but tries until it does."""
+
 
 def compose(name: str, scenario: str, nodes: Sequence[str]) -> str:
     """The text of a compose file.
@@ -100,8 +104,8 @@ def _broker() -> Value:
         **_hardened(),
         "volumes": [f"{BROKER}:/mosquitto/lightlag:ro"],
         "networks": ["links"],
-        "depends_on": {"prepare": {"condition": "service_completed_successfully"}},
-        "healthcheck": _health(listening, 2),
+        "depends_on": _PREPARED,
+        "healthcheck": _health(listening, 10),
         "restart": "on-failure",
         "mem_limit": "256m",
     }
@@ -117,7 +121,7 @@ def _node(name: str, node: str) -> Value:
         **_hardened(),
         "volumes": [f"{node}:{HOME}"],
         "networks": ["links"],
-        "depends_on": {BROKER: {"condition": "service_healthy"}},
+        "depends_on": _BROKER_THERE,
         "healthcheck": _health(alive, 10),
         "restart": "on-failure",
         "mem_limit": "192m",
@@ -137,7 +141,7 @@ def _collector(name: str) -> Value:
         "volumes": [f"{COLLECTOR}:{HOME}"],
         "networks": ["links", "page"],
         "ports": ["127.0.0.1:${PAGE_PORT:-8080}:8080"],
-        "depends_on": {BROKER: {"condition": "service_healthy"}},
+        "depends_on": _BROKER_THERE,
         "healthcheck": _health(f'python3 -c "{asks}"', 15),
         "restart": "on-failure",
         "stop_grace_period": "1m",

@@ -3,8 +3,10 @@
 control/clock         Clock, retained: where the clock of all nodes stood at a moment, and its pace
 control/link          LinkOrder: cut a link, or mend it
 control/finish        the run is over for all: say what you still hold
+control/stop          the run ends here: leave
 node/NAME/status      Status, retained; the will of a node says "dead"
 node/NAME/order       NodeOrder: go down, come up, send a bundle
+node/NAME/answer      Answer: the order was carried out, or why not
 node/NAME/resend      number of the first event that the collector lacks
 node/NAME/have        how many events the collector has
 node/NAME/grant       Grant: in lockstep, how far a node may run (`emulator.lockstep`)
@@ -125,6 +127,7 @@ class NodeOrder(Document):
     """Something that one node is to do.
 
     Args:
+        number: by which it is answered, and known when it comes again.
         do: down, up, listen, or send, which listens for answers too.
         destination: endpoint of what is sent.
         service: where it comes from, or what is listened to.
@@ -132,11 +135,25 @@ class NodeOrder(Document):
         lifetime_s: of what is sent.
     """
 
+    number: str
     do: Literal["down", "up", "listen", "send"]
     destination: str = ""
     service: str = ""
     payload: str = ""
     lifetime_s: float = 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Document):
+    """What became of an order.
+
+    Args:
+        number: the order's.
+        refusal: why it was not carried out; "" if it was.
+    """
+
+    number: str
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,16 @@ from __future__ import annotations
 import os
 import threading
 from bisect import bisect_right
+from itertools import islice
 from pathlib import Path
 
 from dtn.events import Event
-from emulator.log import line_of
+from emulator.log import events_of, line_of
 from nodes.channel.connection import Message
+from nodes.past import Past
 
 MESSAGE_BYTES = 200_000
+LINES_AT_ONCE = 1000
 
 
 class Journal:
@@ -33,6 +36,7 @@ class Journal:
 
     def __init__(self, path: Path, topic: str) -> None:
         self._topic = topic
+        self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         self._lock = threading.Lock()
         self.count = self._mend()
@@ -58,6 +62,15 @@ class Journal:
             self._sent, self._sent_bytes = self._marks[place]
             del self._marks[place + 1 :]
         self.tick()
+
+    def past(self) -> Past:
+        """What became of the node's bundles up to now."""
+        past = Past()
+        with self._path.open(encoding="utf-8") as file:
+            while lines := list(islice(file, LINES_AT_ONCE)):
+                for event in events_of(self._path, lines):
+                    past.follow(event)
+        return past
 
     def close(self) -> None:
         """Nothing more happens."""

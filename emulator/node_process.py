@@ -45,7 +45,7 @@ from dtn.store import MemoryStore
 from emulator import setup_file
 from emulator.build import Network, Process, find_strategy
 from emulator.clock import EmulatedLoop
-from emulator.control import Clock, Delivered, LinkOrder, NodeOrder, State, Status, utc_now
+from emulator.control import Answer, Clock, Delivered, LinkOrder, NodeOrder, State, Status, utc_now
 from emulator.journal import Journal
 from emulator.lockstep.follower import Follower
 from emulator.lockstep.synchroniser import Grant, Report
@@ -67,6 +67,8 @@ FLUSH_S = 0.1
 HEARTBEAT_S = 2.0
 TOLD_WITHIN_S = 60.0
 """How long it waits at the end for the collector to have everything."""
+
+VERSION = version("lightlag")
 
 OPERATOR = "order"
 """Why a node or a link is down that an operator took down."""
@@ -103,6 +105,7 @@ class NodeProcess:
         self._told = threading.Event()
         self._is_connected = False
         self._relays: set[str] = set()
+        self._answers: dict[str, str] = {}
         self._inbox: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         """In lockstep: what came in and waits for its turn."""
         self._follower: Follower | None = None
@@ -165,7 +168,7 @@ class NodeProcess:
             self._loop.follow(self._clock.monotonic_s(), self._clock.emulated_s, self._clock.rate)
             # a wait for the disk would be minutes of emulated time; a process is killed, not its machine
             store = SqliteStore(self._folder / "store.sqlite", self._loop, power_safe=False)
-            process = Process(self._name, self._channel, store)
+            process = Process(self._name, self._channel, store, past=journal.past())
             with contextlib.closing(store), self._loop:
                 self._network = Network(
                     self._given.setup, strategy, self._loop, self._record, process=process
@@ -267,13 +270,15 @@ class NodeProcess:
                     self._loop.call_soon_threadsafe(self._obey_link, LinkOrder.of(payload))
                 case "control", "finish":
                     self._finished.set()
+                case "control", "stop":
+                    os.kill(os.getpid(), signal.SIGTERM)  # the main thread may wait for anything
                 case "node", "status":
                     listens = Status.of(payload).state not in ("dead", "stopped")
                     self._channel.neighbour_changed(rest[0], listens)
                 case _, "grant":
                     self._inbox.put(partial(self._granted, Grant.of(payload)))
                 case _, "order":
-                    self._loop.call_soon_threadsafe(self._obey, NodeOrder.of(payload))
+                    self._take_order(NodeOrder.of(payload))
                 case _, "resend" if self._journal is not None:
                     self._journal.resend(int(payload))
                 case _, "have" if self._journal is not None and self._state == "done":
@@ -325,7 +330,7 @@ class NodeProcess:
         status = Status(
             state=self._state,
             sha256=self._given.sha256,
-            version=version("lightlag"),
+            version=VERSION,
             process=self._process,
             sent_at=utc_now(),
             emulated_s=self._loop.time(),
@@ -352,9 +357,32 @@ class NodeProcess:
             with contextlib.suppress(ValueError, KeyError):  # mended twice
                 (links.cut if order.is_cut else links.restore)(source, destination, OPERATOR)
 
-    def _obey(self, order: NodeOrder) -> None:
-        if self._network is None:
+    def _answer(self, order: NodeOrder, refusal: str = "") -> None:
+        answer = Answer(number=order.number, refusal=refusal)
+        self._posts.put(Message(self._topics.node(self._name, "answer"), answer.octets()))
+        self._connection.wake()
+
+    def _take_order(self, order: NodeOrder) -> None:
+        """Operators give an order until it is answered; it is carried out once.
+
+        Until the clock runs nobody is there who could.
+        """
+        if self._network is None or self._loop.reading_s() < 0:
             return
+        if order.number in self._answers:
+            self._answer(order, self._answers[order.number])
+        else:
+            self._answers[order.number] = ""
+            self._loop.call_soon_threadsafe(self._carry_out, order)
+
+    def _carry_out(self, order: NodeOrder) -> None:
+        refusal = self._answers[order.number] = self._obey(order)
+        self._answer(order, refusal)
+
+    def _obey(self, order: NodeOrder) -> str:
+        """Do it; returns why not."""
+        assert self._network is not None
+        node = self._network.nodes[self._name]
         match order.do:
             case "down":
                 self._network.links.leave(self._name, OPERATOR)
@@ -363,9 +391,11 @@ class NodeProcess:
                     self._network.links.join(self._name, OPERATOR)
             case "listen":
                 self._listen(order.service)
+            case "send" if not node.is_up:
+                return "it is down, or not launched yet: nothing can be sent from there"
             case "send":
                 self._listen(order.service)
-                self._network.nodes[self._name].send(
+                node.send(
                     TransmissionRequest(
                         service=order.service,
                         destination=parse_eid(order.destination),
@@ -374,6 +404,7 @@ class NodeProcess:
                         flow="operator",
                     )
                 )
+        return ""
 
     def _listen(self, service: str) -> None:
         """Let operators know what comes for a service."""

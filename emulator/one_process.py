@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dtn.errors import BadInput, Fault, InvalidValue
 from dtn.events import Event
@@ -25,10 +26,12 @@ from emulator.clock import EmulatedLoop
 from emulator.log import LogHeader
 from emulator.merging import put_in_order
 from emulator.result import Result
-from emulator.scenario import Scenario, load, parse_duration_s
 from emulator.setup import Setup, changed, return_freed_memory, with_geometry
 from emulator.watch import DECISION_LIMIT_S, watched
 from nodes.channel.frame import Frame
+
+if TYPE_CHECKING:  # who is given setups needs neither scenarios nor what they take to be read
+    from emulator.scenario import Scenario
 
 Progress = Callable[[str, float], object]
 """Told what is being done ("windows", "sessions", "run", "report") and how far it is, 0 to 1."""
@@ -75,15 +78,17 @@ def run(
     speed = rate_of(rate, processes=processes)
     until_s = until_seconds(until)
     if isinstance(scenario, str | Path):
+        from emulator.scenario import load
+
         scenario = load(scenario)
     chosen = find_strategy(scenario, strategy)  # before the minutes that a plan may take
     folder = _folder(out)
     geometry = None
-    if isinstance(scenario, Scenario):
+    if isinstance(scenario, Setup):
+        setup = scenario
+    else:
         setup, geometry = with_geometry(scenario, tell)
         return_freed_memory()
-    else:
-        setup = scenario
     setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
     command = command_of(setup, speed, seed, until, strategy, out, processes=processes)
     if processes:
@@ -223,6 +228,8 @@ def until_seconds(until: float | str | None) -> float | None:
     Raises:
         BadInput: no time.
     """
+    from emulator.scenario import parse_duration_s
+
     try:
         seconds = parse_duration_s(until) if isinstance(until, str) else until
         if seconds is not None and not seconds > 0:

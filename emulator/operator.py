@@ -2,7 +2,8 @@
 
 Pause it or change its pace, cut and mend links, take nodes down and up, send a bundle, listen for
 one, ping. Orders go to the nodes, which do what a fault or an application of theirs would do; what
-comes of it stands in the log as everything else does.
+comes of it stands in the log as everything else does. A node answers each order: the broker forgets
+what is said to a node that has just lost its connection, so that an order is given again until then.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from dtn.errors import BadInput, Fault, InvalidValue
-from emulator.control import Clock, Delivered, Document, LinkOrder, NodeOrder, Status
+from emulator.control import Answer, Clock, Delivered, Document, LinkOrder, NodeOrder, Status
 from nodes.channel.broker import Broker
 from nodes.channel.connection import Connection, Message, Posts
 from nodes.channel.topics import Topics
@@ -33,6 +34,10 @@ STATUS_WITHIN_S = 1.0
 
 EVENTS_WITHIN_S = 0.5
 """How long after an answer the last event on its way may come."""
+
+ANSWER_WITHIN_S = 20.0
+AGAIN_S = 1.0
+"""An order that is not answered so soon is given again."""
 
 FIRST_SERVICE = 60_000
 """Operators' own services, of which each takes one at random."""
@@ -65,11 +70,13 @@ class Operator:
                 topics.status("+"),
                 topics.event("+"),
                 topics.node("+", "delivered"),
+                topics.node("+", "answer"),
             ),
             receive=lambda topic, payload: self._heard.put((topic, payload)),
             outboxes=(self._posts,),
         )
         self._clock: Clock | None = None
+        self._answers: dict[str, Answer] = {}
         self.nodes: dict[str, Status] = {}
 
     def __enter__(self) -> Self:
@@ -109,12 +116,13 @@ class Operator:
 
     def set_node(self, node: str, *, is_up: bool) -> None:
         """Take a node out of the network, or let it join again."""
-        self._order(node, NodeOrder(do="up" if is_up else "down"))
+        self._order(node, NodeOrder(number=_number(), do="up" if is_up else "down"))
 
     def send(self, node: str, destination: str, payload: bytes, lifetime_s: float) -> str:
         """Let a node send a bundle; returns the service that it comes from."""
         service = str(FIRST_SERVICE + secrets.randbelow(5_000))
         order = NodeOrder(
+            number=_number(),
             do="send",
             destination=destination,
             service=service,
@@ -126,7 +134,7 @@ class Operator:
 
     def receive(self, node: str, service: str) -> Generator[Delivered, None, None]:
         """What comes for a service of a node from now on."""
-        self._order(node, NodeOrder(do="listen", service=service))
+        self._order(node, NodeOrder(number=_number(), do="listen", service=service))
         while True:
             for _, document in self._next(1.0):
                 if isinstance(document, Delivered) and document.service == service:
@@ -170,8 +178,24 @@ class Operator:
             raise BadInput(Fault("", "node", node, mend))
 
     def _order(self, node: str, order: NodeOrder) -> None:
+        """Give an order until it is answered.
+
+        Raises:
+            BadInput: it is refused, or nobody answers.
+        """
         self._known(node)
-        self._say(self._topics.node(node, "order"), order)
+        deadline = time.monotonic() + ANSWER_WITHIN_S
+        while (now := time.monotonic()) < deadline and order.number not in self._answers:
+            self._say(self._topics.node(node, "order"), order)
+            again = now + AGAIN_S
+            while time.monotonic() < again and order.number not in self._answers:
+                self._take(AGAIN_S / 10)
+        answer = self._answers.pop(order.number, None)
+        if answer is None:
+            mend = f"does not answer within {ANSWER_WITHIN_S:g} s: look at its log"
+            raise BadInput(Fault("", "node", node, mend))
+        if answer.refusal:
+            raise BadInput(Fault("", "node", node, answer.refusal))
 
     def _say(self, topic: str, document: Document, *, retain: bool = False) -> None:
         self._posts.put(Message(topic, document.octets(), retain))
@@ -201,9 +225,16 @@ class Operator:
         with contextlib.suppress(InvalidValue):
             if topic == self._topics.control("clock"):
                 self._clock = Clock.of(payload)
+            elif topic.endswith("/answer"):
+                answer = Answer.of(payload)
+                self._answers[answer.number] = answer
             elif topic.endswith("/status"):
                 self.nodes[topic.split("/")[3]] = Status.of(payload)
         return topic, payload
+
+
+def _number() -> str:
+    return secrets.token_hex(8)
 
 
 STATIONS = {

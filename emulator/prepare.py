@@ -61,9 +61,8 @@ def prepare(given: setup_file.SetupFile, into: Path, *, owner: int | None = None
     for user, password in passwords.items():
         files = {"ca.crt": ca, "password": f"{password}\n"}
         _write(into / user, files)
-        if user != OPERATOR:
-            mine = setup_file.for_node(setup, user)
-            setup_file.save(mine, into / user / "setup.json")
+    informed = [user for user in users if user != OPERATOR]
+    setup_file.save_each(setup, {user: into / user / "setup.json" for user in informed})
     _write(
         into / BROKER,
         {
@@ -110,7 +109,8 @@ def access_list(setup: Setup, topics: Topics) -> Iterator[str]:
         yield f"topic read {topics.status('+')}"
         yield f"topic write {topics.status(name)}"
         yield f"topic write {topics.event(name)}"
-        yield f"topic write {topics.node(name, 'delivered')}"
+        for what in ("delivered", "answer"):
+            yield f"topic write {topics.node(name, what)}"
         yield f"topic write {topics.node(name, 'report')}"
         for source, destination in links:
             if name == source:
@@ -129,7 +129,8 @@ def access_list(setup: Setup, topics: Topics) -> Iterator[str]:
     yield f"topic read {topics.status('+')}"
     yield f"topic readwrite {topics.control('#')}"
     yield f"topic write {topics.node('+', 'order')}"
-    yield f"topic read {topics.node('+', 'delivered')}"
+    for what in ("delivered", "answer"):
+        yield f"topic read {topics.node('+', what)}"
 
 
 def password_line(user: str, password: str) -> str:

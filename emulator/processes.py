@@ -74,6 +74,10 @@ def constellation(
     setup: Setup, broker: Broker, topics: Topics, folder: Path, children: Children
 ) -> Iterator[None]:
     """A process for each node, as long as the block lasts; they are put into `children`."""
+    homes = {member.name: folder / member.name for member in setup.members}
+    for home in homes.values():
+        home.mkdir(exist_ok=True)
+    setup_file.save_each(setup, {name: home / "setup.json" for name, home in homes.items()})
     try:
         for member in setup.members:
             children[member.name] = start_node(setup, member.name, broker, topics, folder)
@@ -97,16 +101,12 @@ def start_node(
 ) -> subprocess.Popen[bytes]:
     """Start one node's process, for the first time or again."""
     home = folder / name
-    home.mkdir(exist_ok=True)
-    file = home / "setup.json"
-    if not file.exists():
-        setup_file.save(setup_file.for_node(setup, name), file)
     with (home / "log").open("ab") as log:
         return subprocess.Popen(
             [
                 sys.executable,
                 *("-m", "emulator.node_process", name),
-                *("--setup", str(file)),
+                *("--setup", str(home / "setup.json")),
                 *("--broker", str(broker)),
                 *("--run", topics.run),
                 *("--folder", str(home)),

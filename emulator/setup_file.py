@@ -19,7 +19,7 @@ import hashlib
 import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -27,8 +27,9 @@ from functools import cache
 from importlib.metadata import version
 from inspect import signature
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+from dtn.bpsec.policy import SecurityRule
 from dtn.errors import BadInput, Fault
 from emulator.files import replace_text
 from emulator.setup import Setup
@@ -60,14 +61,34 @@ def for_node(setup: Setup, node: str) -> Setup:
 
 def save(setup: Setup, path: Path) -> None:
     """Write it whole or not at all."""
+    replace_text(path, _whole(setup, digest(setup)))
+
+
+def save_each(setup: Setup, paths: Mapping[str, Path]) -> None:
+    """Write what each node is given; what is the same for many is encoded once.
+
+    Args:
+        setup: the run's.
+        paths: of each file, by the name of the node, or of whom no rule of security concerns.
+    """
+    run_sha256 = digest(setup)
+    known: dict[tuple[SecurityRule, ...], str] = {}
+    for node, path in paths.items():
+        mine = for_node(setup, node)
+        if mine.security not in known:
+            known[mine.security] = _whole(mine, run_sha256)
+        replace_text(path, known[mine.security])
+
+
+def _whole(setup: Setup, run_sha256: str) -> str:
     text = _text(setup)
     header = {
         "format": FORMAT,
         "lightlag": version("lightlag"),
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "run_sha256": digest(setup),
+        "run_sha256": run_sha256,
     }
-    replace_text(path, f"{json.dumps(header)}\n{text}\n")
+    return f"{json.dumps(header)}\n{text}\n"
 
 
 def load(path: Path) -> SetupFile:
@@ -143,47 +164,63 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 def _read(kind: Any, value: Any) -> Any:
     """A value of this type from JSON."""
+    return _reader(kind)(value)
+
+
+_FROM_PLAIN: dict[Any, Callable[[Any], Any]] = {
+    float: float,
+    datetime: datetime.fromisoformat,
+    bytes: bytes.fromhex,
+}
+
+
+@cache
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """What makes a value of this type: worked out once, as there are contacts by the thousand."""
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        return _read_one_of(get_args(kind), value)
-    if origin is Literal:
-        return value
-    if kind is float:
-        return float(value)
-    if kind is bytes:
-        return bytes.fromhex(value)
-    if kind is datetime:
-        return datetime.fromisoformat(value)
+        return _reader_of_one_of(get_args(kind))
+    if kind in _FROM_PLAIN:
+        return _FROM_PLAIN[kind]
     if origin is frozenset:
-        return frozenset(_read(get_args(kind)[0], item) for item in value)
+        item = _reader(get_args(kind)[0])
+        return lambda value: frozenset(map(item, value))
     if origin is tuple:
-        return _read_tuple(get_args(kind), value)
+        return _reader_of_tuple(get_args(kind))
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        key_kind, item_kind = get_args(kind)
-        return {_read(key_kind, key): _read(item_kind, item) for key, item in value}
+        of_key, of_item = map(_reader, get_args(kind))
+        return lambda value: {of_key(key): of_item(item) for key, item in value}
     if is_dataclass(kind):
         assert isinstance(kind, type)
-        return kind(**{name: _read(hint, value[name]) for name, hint in _hints(kind).items()})
+        fields = [(name, _reader(hint)) for name, hint in _hints(kind).items()]
+        return lambda value: kind(**{name: read(value[name]) for name, read in fields})
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind[value]
-    return value
+        return lambda value: kind[value]
+    return lambda value: value
 
 
-def _read_tuple(kinds: tuple[Any, ...], value: list[Any]) -> tuple[Any, ...]:
+def _reader_of_tuple(kinds: tuple[Any, ...]) -> Callable[[Any], Any]:
     if len(kinds) == 2 and kinds[1] is Ellipsis:
-        if kinds[0] is float:
-            return tuple(map(float, value))  # samples: millions of them
-        return tuple(_read(kinds[0], item) for item in value)
-    return tuple(_read(kind, item) for kind, item in zip(kinds, value, strict=True))
+        item = _reader(kinds[0])
+        return lambda value: tuple(map(item, value))
+    items = [_reader(kind) for kind in kinds]
+    return lambda value: tuple(read(each) for read, each in zip(items, value, strict=True))
 
 
-def _read_one_of(kinds: tuple[Any, ...], value: Any) -> Any:
-    if value is None:
-        return None
-    named = value.get("is") if isinstance(value, dict) else None
-    for kind in kinds:
-        if named is not None and getattr(kind, "__name__", "") == named:
-            return _read(kind, value)
-        if isinstance(value, list) == (get_origin(kind) in (tuple, frozenset)) and named is None:
-            return _read(kind, value)
-    raise TypeError(f"none of {kinds} is a {type(value).__name__}")
+def _reader_of_one_of(kinds: tuple[Any, ...]) -> Callable[[Any], Any]:
+    """A class by its name; else of a list and a plain value each the one that can be it."""
+    named = {getattr(kind, "__name__", ""): _reader(kind) for kind in kinds}
+    of_list = [_reader(kind) for kind in kinds if get_origin(kind) in (tuple, frozenset)]
+    plain = [_reader(k) for k in kinds if get_origin(k) not in (tuple, frozenset)]
+
+    def read(value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, dict):
+            return named[value["is"]](value)
+        fitting = of_list if isinstance(value, list) else plain
+        if not fitting:
+            raise TypeError(f"none of {kinds} is a {type(value).__name__}")
+        return fitting[0](value)
+
+    return read

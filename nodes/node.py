@@ -25,6 +25,7 @@ from dtn.bundle import Bundle
 from dtn.events import (
     BundleDeleted,
     BundleHeld,
+    BundleLost,
     BundleReceived,
     BundleSourced,
     Event,
@@ -33,10 +34,14 @@ from dtn.events import (
 )
 from dtn.store import Store as BundleStore
 from nodes.convergence.convergence_layer import Acknowledge, ConvergenceLayer
+from nodes.past import NOTHING, Past
 from nodes.timers import Timers
 
 _DEEDS = (Store, Transmit, Release, Deliver)
 """Outputs that are to be carried out; the others are events."""
+
+PROCESS_DIED = "process died"
+"""Why a bundle is lost that a store did not have yet."""
 
 CONTACT_ENDED = "contact ended"
 """Why a transfer failed that the planned end of its contact cut short."""
@@ -91,6 +96,7 @@ class Node:
         self._record = record
         self._convergence = convergence(self)
         self._applications: dict[str, Application] = {}
+        self._lost: list[str] = []
         self._told_when_down: list[Callable[[str, float], object]] = []
         self._work: deque[Output] = deque()
         self._working = False
@@ -127,15 +133,28 @@ class Node:
 
     # -- the environment: power and links
 
-    def restore(self, now_s: float) -> None:
-        """Go on with what the store kept over a restart of the process, before all else."""
+    def restore(self, now_s: float, past: Past = NOTHING) -> None:
+        """Go on with what the store kept over a restart of the process, before all else.
+
+        What the journal says has been done with stays so, whether or not the store heard of it; what the
+        journal says is here and the store does not have is lost.
+        """
+        self.agent.delivery.recall(past.delivered)
         for kept in self._store:
-            self._carry(self.agent.restored(*kept, now_s), now_s)
+            if str(kept.bundle.id) in past.gone:
+                self._store.forget(kept.ref)
+            else:
+                self._carry(self.agent.restored(*kept, now_s), now_s)
+        here = set(self.agent.held())
+        self._lost = [bundle_id for bundle_id in past.held if bundle_id not in here]
 
     def go_up(self, now_s: float) -> None:
         """Join the network, with the store as it was left."""
         self.is_up = True
         self._record(NodeUp(now_s, self.name))
+        for bundle_id in self._lost:
+            self._record(BundleLost(now_s, self.name, bundle_id, PROCESS_DIED))
+        self._lost.clear()
         if not self.is_deaf:
             self._convergence.start()
         overdue = self.agent.next_timer() <= now_s

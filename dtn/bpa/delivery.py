@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -169,6 +170,10 @@ class Delivery:
         out.append(BundleDelivered(now_s, self.node, record.id, service))
         if not record.bundle.is_administrative:
             out.append(Deliver(service, record.id, record.bundle))
+
+    def recall(self, bundle_ids: Iterable[str]) -> None:
+        """These were delivered before a restart: they would be duplicates, however late they come."""
+        self._delivered.update(dict.fromkeys(bundle_ids, math.inf))
 
     def discard(self, record: StoredBundle) -> None:
         """It was deleted: it waits no more."""

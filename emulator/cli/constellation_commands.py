@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from dtn.errors import FramesLate
 from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
 from emulator.cli.output import print_json, stdout, write_whole
 
@@ -134,7 +135,9 @@ def collect(
 ) -> None:
     """Start a constellation's clock when all nodes are there, and gather what happens.
 
-    Writes what `lightlag run` writes. Stopped before the end, it writes what has happened so far.
+    Writes what `lightlag run` writes. Interrupted (Ctrl-C) before the end, it ends the run for all and
+    writes what has happened so far; terminated, it leaves the nodes to a collector that is started
+    after it.
     """
     from emulator.cli.progress import progress
     from emulator.collector import Collector
@@ -155,13 +158,18 @@ def collect(
     server = StatusPage(collector, host or "127.0.0.1", int(port)) if page else None
     collector.connect(patience)
     is_stopped = False
+    fault: FramesLate | None = None
     try:
         collector.wait_until_ready(patience)
         collector.start(speed, ahead_s=AHEAD_S)
         with progress(given.setup.start, given.setup.duration_s) as tell:
             collector.wait_until_over(lambda part: tell("run", part), strict=strict)
-    except (KeyboardInterrupt, SystemExit):
+    except SystemExit:
+        is_stopped = True  # another collector can take over, or this one again
+    except (KeyboardInterrupt, FramesLate) as end:
         is_stopped = True
+        fault = end if isinstance(end, FramesLate) else None
+        collector.stop()
     result = collector.result()
     if out is not None:
         result.write(out)
@@ -174,6 +182,8 @@ def collect(
     collector.close()
     if server is not None:
         server.close()
+    if fault is not None:
+        raise fault
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -22,6 +22,7 @@ from dtn.events import (
     BundleDelivered,
     BundleDuplicate,
     BundleFragmented,
+    BundleLost,
     BundleReassembled,
     BundleReceived,
     BundleSourced,
@@ -163,6 +164,7 @@ class Fold:
             BundleDuplicate: self._duplicate,
             BundleDelivered: self._is_delivered,
             BundleDeleted: self._is_deleted,
+            BundleLost: self._is_deleted,
             BundleFragmented: self._fragmented,
             BundleReassembled: self._reassembled,
             RouteComputed: self._routed,
@@ -239,7 +241,7 @@ class Fold:
             self.deliveries.append(Delivery(sourced, event.node, event.t_s))
             insort(self.latencies_s, event.t_s - sourced.t_s)
 
-    def _is_deleted(self, event: BundleDeleted) -> None:
+    def _is_deleted(self, event: BundleDeleted | BundleLost) -> None:
         self._node(event.node).give_up(event.bundle)
         self.deleted += 1
 

@@ -10,23 +10,24 @@ from dtn.events import (
     BundleDelivered,
     BundleDuplicate,
     BundleFragmented,
+    BundleLost,
     BundleMalformed,
     BundleReassembled,
     BundleReceived,
     BundleSourced,
     ContactEnded,
     ContactStarted,
-    Event,
     DecisionMade,
+    Event,
     FrameLate,
     FrameLost,
-    NodeDown,
     JobCreated,
     JobDropped,
     JobFinished,
     JobQueued,
     JobSent,
     JobStarted,
+    NodeDown,
     NodeUp,
     RouteComputed,
     RouteForfeited,
@@ -59,12 +60,13 @@ _CATEGORIES: dict[type, Category] = {
     BundleReassembled: Category.BUNDLE,
     StatusReported: Category.BUNDLE,
     ContactStarted: Category.LINK,
-    BundleMalformed: Category.FAULT,
     JobCreated: Category.BUNDLE,
     JobDropped: Category.FAULT,
     DecisionMade: Category.BUNDLE,
+    BundleMalformed: Category.FAULT,
     SecurityOperationFailed: Category.FAULT,
     TransferFailed: Category.FAULT,
+    BundleLost: Category.FAULT,
     FrameLost: Category.FAULT,
     FrameLate: Category.FAULT,
     SegmentLost: Category.FAULT,
@@ -105,6 +107,8 @@ def sentence(event: Event) -> str:
             return f"delivered to service {event.service}"
         case BundleDeleted():
             return f"deleted: {reason_words(event.reason)}"
+        case BundleLost():
+            return f"lost with the node's memory: {event.reason}"
         case BundleFragmented():
             return f"cut into {len(event.fragments)} fragments"
         case BundleReassembled():
@@ -121,10 +125,6 @@ def sentence(event: Event) -> str:
             return f"down: {event.reason}"
         case BlockSent():
             return f"last bit of a block for {event.neighbour}"
-        case SecurityOperationFailed() | BundleMalformed():
-            return event.why if isinstance(event, SecurityOperationFailed) else event.reason
-    fields = event._asdict()
-    said = (f"{key} {value}" for key, value in list(fields.items())[2:] if key != "bundle")
         case JobCreated():
             return f"event {event.job}: to be decided at {event.place or 'no place'}"
         case JobSent():
@@ -139,4 +139,8 @@ def sentence(event: Event) -> str:
             return f"{event.job}: dropped, {event.reason}"
         case DecisionMade():
             return f"{event.job}: decision in effect"
+        case SecurityOperationFailed() | BundleMalformed():
+            return event.why if isinstance(event, SecurityOperationFailed) else event.reason
+    fields = event._asdict()
+    said = (f"{key} {value}" for key, value in list(fields.items())[2:] if key != "bundle")
     return f"{type(event).__name__}: {', '.join(said)}"

@@ -18,6 +18,7 @@ from dtn.events import (
     BundleDelivered,
     BundleHeld,
     BundleInFlight,
+    BundleLost,
     FrameLost,
 )
 from emulator.reports.history import BundleEvent, History
@@ -63,7 +64,7 @@ def fate_of(bundle: str, life: list[BundleEvent]) -> Fate:
             return Fate("delivered", "delivered", event.node, event.t_s)
         if isinstance(event, BundleHeld | BundleInFlight):
             left = event
-        elif isinstance(event, BundleDeleted | FrameLost):
+        elif isinstance(event, BundleDeleted | BundleLost | FrameLost):
             lost = event
     if isinstance(left, BundleHeld):
         return Fate("in_network", "held in a store", left.node, left.t_s)
@@ -72,6 +73,8 @@ def fate_of(bundle: str, life: list[BundleEvent]) -> Fate:
     if isinstance(lost, BundleDeleted):
         expired = lost.reason == Reason.LIFETIME_EXPIRED
         return Fate("expired" if expired else "dropped", reason_words(lost.reason), *_at(lost))
+    if isinstance(lost, BundleLost):
+        return Fate("dropped", f"lost with a node's memory: {lost.reason}", *_at(lost))
     if isinstance(lost, FrameLost):
         return Fate("dropped", f"frame lost: {lost.reason}", *_at(lost))
     return Fate("dropped", UNACCOUNTED, *_at(life[-1]))

@@ -19,6 +19,7 @@ from dtn.events import (
     BundleFragmented,
     BundleHeld,
     BundleInFlight,
+    BundleLost,
     BundleReassembled,
     BundleReceived,
     BundleSourced,
@@ -27,8 +28,8 @@ from dtn.events import (
     Event,
     FrameLate,
     FrameLost,
-    NodeDown,
     JobSent,
+    NodeDown,
     NodeUp,
     RouteComputed,
     RouteForfeited,
@@ -50,15 +51,16 @@ BundleEvent = (
     | TransferFailed
     | BundleDelivered
     | BundleDeleted
+    | BundleLost
     | BundleFragmented
     | BundleReassembled
     | BundleHeld
     | BundleInFlight
     | SecurityOperationFailed
     | FrameLost
+    | JobSent
 )
 """An event that names a bundle."""
-    | JobSent
 
 END_OF_RUN = "end of run"
 """Why a contact that outlasted the run ended, in the log's reckoning."""

@@ -19,6 +19,7 @@ from dtn.events import (
     BundleDuplicate,
     BundleFragmented,
     BundleHeld,
+    BundleLost,
     BundleReassembled,
     BundleReceived,
     BundleSourced,
@@ -95,7 +96,9 @@ def _stays(life: list[BundleEvent], end_s: float) -> Iterator[Stay]:
                 open_[key] = (event.t_s, event.size_bytes)
         elif isinstance(event, TransferFinished):
             left[key] = event.t_s
-        elif isinstance(event, BundleDelivered | BundleDeleted | BundleFragmented | BundleHeld):
+        elif isinstance(
+            event, BundleDelivered | BundleDeleted | BundleLost | BundleFragmented | BundleHeld
+        ):
             if key in open_:
                 left.pop(key, None)
                 until_s = end_s if isinstance(event, BundleHeld) else event.t_s

@@ -19,12 +19,13 @@ from dtn.events import (
     BundleFragmented,
     BundleHeld,
     BundleInFlight,
+    BundleLost,
     BundleReassembled,
     BundleReceived,
     BundleSourced,
     FrameLost,
-    RouteComputed,
     JobSent,
+    RouteComputed,
     RouteForfeited,
     SecurityOperationFailed,
     TransferFailed,
@@ -207,13 +208,15 @@ def _said(
             return f"delivered to service {event.service}"
         case BundleDeleted():
             return f"deleted: {reason_words(event.reason)}"
+        case BundleLost():
+            return f"lost with the node's memory: {event.reason}"
         case SecurityOperationFailed():
             return f"{event.operation} of block {event.target}: {event.why}"
+        case JobSent():
+            return f"carries the {event.what} of job {event.job}"
         case FrameLost():
             return f"its frame to {event.neighbour} was lost: {event.reason}"
         case BundleHeld():
-        case JobSent():
-            return f"carries the {event.what} of job {event.job}"
             return "still in the store at the end of the run"
         case BundleInFlight():
             return f"on its way to {event.neighbour} at the end of the run"
