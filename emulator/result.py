@@ -22,6 +22,7 @@ from emulator.log import FILE_NAME, LogHeader, read_log, write_log
 from emulator.reports.breakdown import Journey, journeys
 from emulator.reports.bundles import bundle_table
 from emulator.reports.decisions import decision_table, decisions, executor_use, job_lives
+from emulator.reports.energy import EnergyBooks, energy_books
 from emulator.reports.fates import fates
 from emulator.reports.history import History, history_of
 from emulator.reports.html import report_page
@@ -48,6 +49,7 @@ class Result:
         journeys: how each delivered bundle travelled.
         bundles: one row a bundle, see `emulator.reports.bundles.bundle_table`.
         decisions: one row a job, see `emulator.reports.decisions.decision_table`.
+        energy: accounts of its nodes' energy, and their charge over time.
         summary: the numbers of summary.json.
         geometry: where its nodes and bodies were; None for a contact plan of the user's.
     """
@@ -59,6 +61,7 @@ class Result:
     journeys: dict[str, Journey] = field(repr=False)
     bundles: pl.DataFrame = field(repr=False)
     decisions: pl.DataFrame = field(repr=False)
+    energy: EnergyBooks = field(repr=False)
     summary: Summary
     geometry: Geometry | None = field(default=None, repr=False)
 
@@ -79,6 +82,7 @@ class Result:
         journeys_ = {b: j for b, j in journeys(history, plan).items() if b in fates_}
         ideals = ideal_latencies(history, plan, journeys_)
         table = bundle_table(history, fates_, journeys_, ideals, plan.ipn_numbers)
+        energy = energy_books(log)
         lives = job_lives(log)
         decided = decision_table(
             lives, history.sourced, fates_, journeys_, plan.ipn_numbers, history.end_s
@@ -91,6 +95,7 @@ class Result:
             table,
             decisions(decided),
             executor_use(lives),
+            energy,
             wall_s=wall_s,
             command=command,
         )
@@ -102,6 +107,7 @@ class Result:
             journeys=journeys_,
             bundles=table,
             decisions=decided,
+            energy=energy,
             summary=summary,
             geometry=geometry,
         )
@@ -135,7 +141,13 @@ class Result:
     def page(self) -> str:
         """The report page, one HTML document that needs nothing else."""
         return report_page(
-            self.summary, self.plan, self.history, self.bundles, self.decisions, self.geometry
+            self.summary,
+            self.plan,
+            self.history,
+            self.bundles,
+            self.decisions,
+            self.energy,
+            self.geometry,
         )
 
     def picture(self) -> str:

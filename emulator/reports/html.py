@@ -19,6 +19,8 @@ from emulator.reports.decisions_view import (
     decision_parts_figure,
     decisions_html,
 )
+from emulator.reports.energy import EnergyBooks
+from emulator.reports.energy_view import ENERGY_LEAD, charge_lines, energy_html, upsets_section
 from emulator.reports.figures import Figure, TimeAxis
 from emulator.reports.geometry_map import geometry_map
 from emulator.reports.history import History
@@ -51,6 +53,7 @@ def report_page(
     history: History,
     bundles: pl.DataFrame,
     decided: pl.DataFrame,
+    energy: EnergyBooks,
     geometry: Geometry | None = None,
 ) -> str:
     """The whole page as HTML.
@@ -61,6 +64,7 @@ def report_page(
         history: its events, grouped.
         bundles: its bundle table.
         decided: its decision table.
+        energy: accounts of its nodes' energy.
         geometry: where its nodes and bodies were, if that is known.
     """
     axis = TimeAxis.of(history.end_s, summary["start_utc"])
@@ -79,6 +83,9 @@ def report_page(
         drawn["breakdown"] = figures.breakdown_by_flow(bundles)
         drawn["ideal"] = figures.actual_against_ideal(bundles)
         drawn["hops"] = figures.hop_bars(bundles)
+    charge = charge_lines(energy, axis)
+    if charge is not None:
+        drawn["energy"] = charge
     if len(decided):
         drawn["decisions"] = figures.decisions_by_placement(decided)
         drawn["decision-parts"] = decision_parts_figure(summary["decisions"])
@@ -89,6 +96,8 @@ def report_page(
         chart(drawn, "ideal", "Against the ideal", _IDEAL_LEAD),
         chart(drawn, "decisions", "Decisions", DECISIONS_LEAD, decisions_html(summary)),
         chart(drawn, "decision-parts", "Where decisions waited", DECISION_PARTS_LEAD),
+        chart(drawn, "energy", "Energy", ENERGY_LEAD, energy_html(summary))
+        or upsets_section(summary["upsets"]),
         chart(drawn, "contacts", "Contacts", _contacts_lead(history, plan)),
         chart(drawn, "links", "Link use", _LINKS_LEAD, _ltp_table(summary)),
         chart(drawn, "storage", "Storage", _STORAGE_LEAD),
@@ -148,6 +157,7 @@ def _page(summary: Summary, body: str, drawn: dict[str, Figure]) -> str:
         ("flows", "Latency"),
         ("breakdown-section", "Breakdown"),
         ("decisions-section", "Decisions"),
+        ("energy-section", "Energy"),
         ("contacts-section", "Contacts"),
         ("losses", "Losses"),
         ("again", "Run it again"),

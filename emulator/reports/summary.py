@@ -14,6 +14,7 @@ from emulator.log import LogHeader
 from emulator.reports.breakdown import Parts
 from emulator.reports.bundles import PART_COLUMNS
 from emulator.reports.decisions import Decisions, ExecutorUse
+from emulator.reports.energy import EnergyBooks, Launched, NodeEnergy, NodeUpsets
 from emulator.reports.fates import FATES, Fate
 from emulator.reports.history import History
 from emulator.reports.latency import Spread, spread
@@ -52,7 +53,8 @@ class Summary(TypedDict):
     `bundles` counts original application bundles, `sourced` being the sum of the other four;
     `administrative` counts status reports, apart. `hops` are receptions at nodes new to the bundle,
     `transmissions` all that were started, so their ratio tells what copies and failures cost.
-    `decisions` and `executors` say what was computed, where and how soon (`emulator.reports.decisions`).
+    `decisions` and `executors` say what was computed, where and how soon (`emulator.reports.decisions`); `energy`,
+    `upsets` and `launches` what it took and cost (`emulator.reports.energy`).
     """
 
     scenario: str
@@ -72,6 +74,9 @@ class Summary(TypedDict):
     ltp_links: list[LtpLink]
     decisions: list[Decisions]
     executors: list[ExecutorUse]
+    energy: list[NodeEnergy]
+    upsets: list[NodeUpsets]
+    launches: list[Launched]
     hops: int
     transmissions: int
     administrative: int
@@ -91,6 +96,7 @@ def summarise(
     table: pl.DataFrame,
     decided: list[Decisions],
     executors: list[ExecutorUse],
+    energy: EnergyBooks,
     *,
     wall_s: float,
     command: str,
@@ -105,6 +111,7 @@ def summarise(
         table: its bundle table.
         decided: how each placement did.
         executors: what each node computed.
+        energy: accounts of its nodes' energy.
         wall_s: how long it took on this machine, seconds.
         command: how to run it again.
     """
@@ -133,6 +140,9 @@ def summarise(
         ltp_links=ltp_links(history, plan, header.ltp_sessions),
         decisions=decided,
         executors=executors,
+        energy=energy.nodes,
+        upsets=energy.upsets,
+        launches=energy.launches,
         hops=history.hops,
         transmissions=history.transmissions,
         administrative=len(history.sourced) - len(fates),

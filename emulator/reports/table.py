@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emulator.reports.decisions_view import decisions_table
+from emulator.reports.energy_view import energy_table
 from emulator.reports.readable import NOTHING, duration_text, share_text
 from emulator.reports.summary import Flow, Summary
 
@@ -23,6 +24,7 @@ def summary_view(summary: Summary) -> RenderableType:
         _breakdown_line(summary),
         *_late_line(summary),
         *decisions_table(summary["decisions"]),
+        *energy_table(summary["energy"]),
     )
 
 

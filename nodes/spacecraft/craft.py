@@ -161,7 +161,10 @@ class Spacecraft:
     # -- what follows
 
     def _begin(self) -> None:
-        self._follow(self._energy.on_timer(self._joins_s), self._joins_s)
+        changes = self._energy.on_timer(self._joins_s)
+        if self._energy.shed and not changes:  # it begins with an empty battery
+            changes = [ShedChanged(self._energy.shed, Shed.NOTHING)]
+        self._follow(changes, self._joins_s)
         self._sample_again()
 
     def _follow(self, changes: list[Change], now_s: float) -> None:
