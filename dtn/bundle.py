@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from dtn.eid import MAX_UINT64, Eid
 from dtn.errors import InvalidValue
@@ -66,6 +66,50 @@ class CrcType:
     NONE = 0
     CRC16_X25 = 1
     CRC32C = 2
+
+
+class _PrimaryDraft:
+    """A primary block while it is filled in.
+
+    A frozen dataclass sets its fields by object.__setattr__, which takes several times as long as an assignment. Where
+    hundreds of thousands are made of what is known to be good, a draft with the same slots is filled in and then
+    becomes the block.
+    """
+
+    __slots__ = (
+        "crc_type",
+        "creation",
+        "destination",
+        "flags",
+        "fragment",
+        "id_text",
+        "lifetime_ms",
+        "octets",
+        "report_to",
+        "size_bytes",
+        "source",
+    )
+    crc_type: int
+    creation: CreationTimestamp
+    destination: Eid
+    flags: int
+    fragment: None
+    id_text: str
+    lifetime_ms: int
+    octets: None
+    report_to: Eid
+    size_bytes: int
+    source: Eid
+
+
+class _BundleDraft:
+    """A bundle while it is filled in."""
+
+    __slots__ = ("_id", "blocks", "primary", "size_bytes")
+    _id: None
+    blocks: tuple[CanonicalBlock, ...]
+    primary: PrimaryBlock
+    size_bytes: int
 
 
 PAYLOAD_NUMBER = 1
@@ -124,6 +168,7 @@ class PrimaryBlock:
     Attributes:
         octets: its encoding, where that is known.
         size_bytes: the length of its encoding, where that is known, else 0.
+        id_text: the identity of a whole bundle as text, once it has been asked for.
 
     Raises:
         InvalidValue: a field cannot be encoded, or flag and fragment fields disagree.
@@ -139,7 +184,46 @@ class PrimaryBlock:
     fragment: FragmentField | None = None
     octets: bytes | None = field(default=None, init=False, repr=False, compare=False)
     size_bytes: int = field(default=0, init=False, repr=False, compare=False)
-    _text: str = field(default="", init=False, repr=False, compare=False)
+    id_text: str = field(default="", init=False, repr=False, compare=False)
+
+    @classmethod
+    def of_checked(
+        cls,
+        destination: Eid,
+        source: Eid,
+        report_to: Eid,
+        crc_type: int,
+        creation: CreationTimestamp,
+        lifetime_ms: int,
+        id_text: str,
+        size_bytes: int,
+    ) -> PrimaryBlock:
+        """That of a whole bundle without flags, of fields that are known to be good: nothing is checked again.
+
+        Args:
+            destination: as above, and so on.
+            source: its source.
+            report_to: where reports go.
+            crc_type: of `CrcType`.
+            creation: its timestamp.
+            lifetime_ms: as above.
+            id_text: its bundle's identity as text.
+            size_bytes: the length of its encoding.
+        """
+        draft = _PrimaryDraft()
+        draft.destination = destination
+        draft.source = source
+        draft.report_to = report_to
+        draft.flags = 0
+        draft.crc_type = crc_type
+        draft.creation = creation
+        draft.lifetime_ms = lifetime_ms
+        draft.fragment = None
+        draft.octets = None
+        draft.size_bytes = size_bytes
+        draft.id_text = id_text
+        draft.__class__ = cls  # type: ignore[assignment]
+        return cast("PrimaryBlock", draft)
 
     def __post_init__(self) -> None:
         flags, fragment = self.flags, self.fragment
@@ -239,6 +323,19 @@ class Bundle:
                         "blocks", [block.type for block in blocks], "one payload block and no more"
                     )
 
+    @classmethod
+    def of_checked(
+        cls, primary: PrimaryBlock, blocks: tuple[CanonicalBlock, ...], size_bytes: int = 0
+    ) -> Bundle:
+        """A bundle of parts that are known to fit, and its encoded size if known: nothing is checked again."""
+        draft = _BundleDraft()
+        draft.primary = primary
+        draft.blocks = blocks
+        draft._id = None
+        draft.size_bytes = size_bytes
+        draft.__class__ = cls  # type: ignore[assignment]
+        return cast("Bundle", draft)
+
     @property
     def payload(self) -> bytes:
         """The payload block's data: the application data unit, or a fragment's part of it."""
@@ -262,9 +359,9 @@ class Bundle:
         primary = self.primary
         if primary.fragment is not None:
             return str(self.id)
-        if not primary._text:
-            object.__setattr__(primary, "_text", str(self.id))
-        return primary._text
+        if not primary.id_text:
+            object.__setattr__(primary, "id_text", str(self.id))
+        return primary.id_text
 
     @property
     def is_administrative(self) -> bool:

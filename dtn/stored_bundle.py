@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dtn.bundle import Bundle
 
 if TYPE_CHECKING:
+    from dtn.bpa.front import Front
     from dtn.routing.queue import Queued
 
 
@@ -15,6 +16,7 @@ class StoredBundle:
 
     `ref` names it in the store. `queued` are its places in queues, `sending` counts transfers under way, `kept` says
     that the strategy holds on to it: with none of the three left no retention constraint is left (RFC 9171 §5.4.1).
+    `front` is there for a bundle that has nothing out of the ordinary (`dtn.bpa.front`).
     """
 
     __slots__ = (
@@ -25,6 +27,7 @@ class StoredBundle:
         "destination",
         "expires_s",
         "failed_with",
+        "front",
         "hops",
         "id",
         "kept",
@@ -80,6 +83,7 @@ class StoredBundle:
         self.sending = 0
         self.kept = False
         self.outgoing: tuple[Bundle, int] | None = None
+        self.front: Front | None = None
 
     @property
     def retained(self) -> bool:

@@ -231,6 +231,7 @@ class Network:
             and tap is None
             and setup.ltp is None
             and not setup.security
+            and self._record is self._log  # no spacecraft listens, which might act on what it hears
             and not any(member.agent.fragment for member in setup.members)
             and members.issuperset(setup.plan.nodes)
         )
@@ -291,7 +292,12 @@ class Network:
             if stream.source in self.nodes and stream.job is None:
                 self._application(stream).start()
         start_computing(
-            self._setup, self.nodes, self._spacecraft, self._record, self._all_moments, self._begins_s
+            self._setup,
+            self.nodes,
+            self._spacecraft,
+            self._record,
+            self._all_moments,
+            self._begins_s,
         )
         for demand in self._setup.demands:
             if demand.source in self.nodes and demand.created_s >= self._begins_s:

@@ -101,7 +101,7 @@ class Node:
         self._work: deque[Output] = deque()
         self._working = False
         self._working_s = 0.0
-        self._armed_s = math.inf
+        self.armed_s = math.inf
         self._puts = 0
         self._answered = 0
         self._not_stored: set[int] = set()
@@ -235,10 +235,15 @@ class Node:
 
     def _carry(self, outputs: Iterable[Output], now_s: float) -> None:
         """Work off the outputs and what they bring about, then set the timer."""
-        work = self._work
-        work.extend(outputs)
+        self._work.extend(outputs)
         if self._working:
             return  # the list is being worked off below us
+        self._work_off(now_s)
+        self._arm()
+
+    def _work_off(self, now_s: float) -> None:
+        """Carry out what is on the list, and what that brings about."""
+        work = self._work
         self._working = True
         self._working_s = now_s
         try:
@@ -250,7 +255,6 @@ class Node:
                     self._record(output)
         finally:
             self._working = False
-        self._arm()
 
     def _carry_out(self, deed: Store | Transmit | Release | Deliver, now_s: float) -> None:
         if isinstance(deed, Store):
@@ -286,14 +290,14 @@ class Node:
 
     def _arm(self) -> None:
         due_s = self.agent.next_timer()
-        if due_s < self._armed_s:
-            self._armed_s = due_s
+        if due_s < self.armed_s:
+            self.armed_s = due_s
             self.timers.schedule(due_s, self._on_timer, due_s)
 
     def _on_timer(self, due_s: float) -> None:
-        if due_s != self._armed_s:
+        if due_s != self.armed_s:
             return  # an earlier deadline came between and set its own
-        self._armed_s = math.inf
+        self.armed_s = math.inf
         if not self.is_up:
             return
         if self.agent.next_timer() <= due_s:

@@ -57,9 +57,9 @@ class Agent(Procedures):
     def cancel(self, bundle_id: str, now_s: float) -> list[Output]:
         """An application takes back what it wanted sent (§5.12); nothing happens if it is gone already."""
         out: list[Output] = []
-        record = self._holdings.find(bundle_id)
+        record = self.holdings.find(bundle_id)
         if record is not None and record.source == self.node:
-            self._delete(record, Reason.TRANSMISSION_CANCELED, now_s, out)
+            self.delete(record, Reason.TRANSMISSION_CANCELED, now_s, out)
         return out
 
     def registered(
@@ -71,14 +71,14 @@ class Agent(Procedures):
         """
         out: list[Output] = []
         passive = Registration.ABANDON if abandon else Registration.DEFER
-        for record in self._delivery.register(service, Registration.ACTIVE if active else passive):
+        for record in self.delivery.register(service, Registration.ACTIVE if active else passive):
             self._deliver(record, now_s, out)
         return out
 
     def poll(self, service: str, now_s: float) -> list[Output]:
         """A passive application asks for one bundle: the first that was deferred for it (§5.7)."""
         out: list[Output] = []
-        record = self._delivery.poll(service)
+        record = self.delivery.poll(service)
         if record is not None:
             self._deliver(record, now_s, out)
         return out
@@ -120,11 +120,11 @@ class Agent(Procedures):
                 reason = Reason.BLOCK_UNINTELLIGIBLE
                 self._report(bundle, BundleFlag.REPORT_DELETION, reason, now_s, out)
             return out
-        record = self._records.received(bundle, facts, now_s, light_s, previous)
+        record = self.records.received(bundle, facts, now_s, light_s, previous)
         record.size_bytes = size_bytes
         out = [BundleReceived(now_s, self.node, record.id, previous, size_bytes)]
         self.routing.saw(previous, record.id)
-        if record.id in self._holdings or self._delivery.was_delivered(record, now_s):
+        if record.id in self.holdings or self.delivery.was_delivered(record, now_s):
             out.append(BundleDuplicate(now_s, self.node, record.id, previous))
             return out
         self._report(bundle, BundleFlag.REPORT_RECEPTION, 0, now_s, out)
@@ -134,36 +134,36 @@ class Agent(Procedures):
             flag = BundleFlag.REPORT_RECEPTION
             self._report(bundle, flag, reason, now_s, out, by_block=True)
         if facts.unsupported & BlockFlag.DELETE_BUNDLE_IF_UNPROCESSED:
-            self._delete(record, Reason.BLOCK_UNSUPPORTED, now_s, out)
+            self.delete(record, Reason.BLOCK_UNSUPPORTED, now_s, out)
             return out
         if facts.unsupported & BlockFlag.DISCARD_IF_UNPROCESSED:
-            record.bundle = self._builder.without_unsupported(bundle)
+            record.bundle = self.builder.without_unsupported(bundle)
         if facts.hops > facts.hop_limit:
-            self._delete(record, Reason.HOP_LIMIT_EXCEEDED, now_s, out)
+            self.delete(record, Reason.HOP_LIMIT_EXCEEDED, now_s, out)
             return out
-        self._dispatch(record, now_s, out)
+        self.dispatch(record, now_s, out)
         return out
 
     def stored(self, ref: int, now_s: float) -> list[Output]:
         """The store has committed the bundle: go on with it (§5.4)."""
         out: list[Output] = []
-        record = self._holdings.get(ref)
+        record = self.holdings.get(ref)
         if record is None:
             return out
         if record.destination != self.node:
             self._forward((record,), now_s, out)
-        elif self._delivery.is_active(record):  # since it was put into the store
+        elif self.delivery.is_active(record):  # since it was put into the store
             self._deliver(record, now_s, out)
         else:
-            self._delivery.defer(record)
+            self.delivery.defer(record)
         return out
 
     def not_stored(self, ref: int, now_s: float) -> list[Output]:
         """The store had no room after all: the bundle is deleted, reason 4 (§5.10)."""
         out: list[Output] = []
-        record = self._holdings.get(ref)
+        record = self.holdings.get(ref)
         if record is not None:
-            self._delete(record, Reason.DEPLETED_STORAGE, now_s, out)
+            self.delete(record, Reason.DEPLETED_STORAGE, now_s, out)
         return out
 
     def restored(self, ref: int, bundle: Bundle, received_s: float, now_s: float) -> list[Output]:
@@ -175,13 +175,13 @@ class Agent(Procedures):
             received_s: when it was.
             now_s: the present.
         """
-        self._records.last_ref = ref - 1
+        self.records.last_ref = ref - 1
         facts = read_facts(bundle, self.options.names)
-        record = self._records.received(bundle, facts, received_s, 0.0, None)
+        record = self.records.received(bundle, facts, received_s, 0.0, None)
         self._retain(record)
         out: list[Output] = []
         if record.destination == self.node:
-            self._delivery.restore(record)
+            self.delivery.restore(record)
         else:
             self._forward((record,), now_s, out)
         return out
@@ -192,8 +192,8 @@ class Agent(Procedures):
         """The link of this contact is up: ask about what is on hold, then send."""
         link = self.routing.contact_started(contact, now_s)
         out: list[Output] = [ContactStarted(now_s, self.node, link.name, contact)]
-        self._tell(link.name, contact, now_s, out)
-        held = self._held.met(link.name)
+        self.tell(link.name, contact, now_s, out)
+        held = self.on_hold.met(link.name)
         self._forward(self.routing.worth_asking(held, now_s), now_s, out)
         self._pump(link, now_s, out)
         return out
@@ -215,7 +215,7 @@ class Agent(Procedures):
 
     def transfer_finished(self, transfer: int, now_s: float) -> list[Output]:
         """The convergence layer reports success (§5.4 step 5)."""
-        entry = self._transfers.pop(transfer)
+        entry = self.transfers.pop(transfer)
         record = entry.record
         record.sending -= 1
         record.failed_with = None
@@ -228,12 +228,12 @@ class Agent(Procedures):
 
     def transfer_failed(self, transfer: int, reason: str, now_s: float) -> list[Output]:
         """The convergence layer gives the bundle back: ask again (§5.4 step 2, §5.4.2)."""
-        entry = self._transfers.pop(transfer)
+        entry = self.transfers.pop(transfer)
         record = entry.record
         record.sending -= 1
         out: list[Output] = [TransferFailed(now_s, self.node, record.id, entry.neighbour, reason)]
         self.routing.not_sent(entry, now_s)
-        if self._holdings.get(record.ref) is not None:
+        if self.holdings.get(record.ref) is not None:
             record.failed_with = entry.neighbour
             self._forward((record,), now_s, out)
         return out
@@ -242,17 +242,18 @@ class Agent(Procedures):
 
     def next_timer(self) -> float:
         """When to call on_timer next; inf if never."""
-        return self._deadlines.next_s()
+        return self.deadlines.next_s()
 
     def on_timer(self, now_s: float) -> list[Output]:
         """Everything whose time has come."""
         out: list[Output] = []
-        while (deadline := self._deadlines.due(now_s)) is not None:
-            if deadline.purpose is Purpose.FORFEIT:
-                self._forfeit(deadline.subject, now_s, out)
-            elif (record := self._holdings.get(deadline.subject)) is not None:
-                if deadline.purpose is Purpose.EXPIRY:
-                    self._delete(record, why_expired(record), now_s, out)
+        while (deadline := self.deadlines.due(now_s)) is not None:
+            _, _, purpose, subject = deadline
+            if purpose is Purpose.FORFEIT:
+                self._forfeit(subject, now_s, out)
+            elif (record := self.holdings.get(subject)) is not None:
+                if purpose is Purpose.EXPIRY:
+                    self.delete(record, why_expired(record), now_s, out)
                 elif record.kept and not record.queued and not record.sending:
                     self._forward((record,), now_s, out)
         return out

@@ -24,7 +24,8 @@ from dtn.bundle import (
     PrimaryBlock,
     free_number,
 )
-from dtn.codec import encoded_size
+from dtn.cbor import head_size
+from dtn.codec import encoded_size, primary_size
 from dtn.eid import MAX_UINT64, Eid, IpnEid, NodeKey
 from dtn.errors import MalformedBundle
 from dtn.extension_blocks import (
@@ -175,6 +176,26 @@ def priority_of(bundle: Bundle) -> int:
         return NORMAL_PRIORITY
 
 
+MOST_ADDRESSES = 4096
+"""Pairs of endpoints that a node remembers."""
+
+
+class Address(NamedTuple):
+    """Where bundles of one application for one endpoint come from and go to.
+
+    `asked` are the endpoints as they were given; `size_bytes` is the primary block's size without its times.
+    """
+
+    asked: tuple[Eid, Eid | None]
+    source: IpnEid
+    destination: Eid
+    report_to: Eid
+    source_text: str
+    destination_text: str
+    destination_name: str
+    size_bytes: int
+
+
 class BundleBuilder:
     """Makes the bundles that leave one node."""
 
@@ -184,31 +205,97 @@ class BundleBuilder:
         self._previous_node = encode_previous_node(options.node_id)
         self._numbers: dict[str, int] | None = None
         self._payload: CanonicalBlock | None = None
+        self._addresses: dict[tuple[str, int, int], Address] = {}
+        self._first: dict[tuple[int, bool], tuple[CanonicalBlock, ...]] = {}
         self._last_time_ms = -1
         self._sequence = 0
 
     def new(self, request: TransmissionRequest, now_s: float) -> Bundle:
         """A bundle for a request (§5.2), with a hop limit and, where it is not the usual one, its class of service."""
+        return self.addressed(self.address(request), request, now_s)
+
+    def addressed(self, address: Address, request: TransmissionRequest, now_s: float) -> Bundle:
+        """`new`, where the address is at hand."""
         options = self._options
-        creation = self._timestamp(now_s)
-        node = options.node_id
-        source = IpnEid(node.allocator, node.node_number, int(request.service))
         flags = request.flags
         if flags & BundleFlag.ADMINISTRATIVE_RECORD:
             flags &= ~BundleFlag.ANY_REPORT
-        primary = PrimaryBlock(
-            destination=self._named(request.destination),
-            source=source,
-            report_to=self._named(request.report_to or node),
-            flags=flags,
-            crc_type=options.crc_type,
-            creation=creation,
-            lifetime_ms=round(min(request.lifetime_s * 1000, LONGEST_LIFETIME_MS)),
-        )
+        creation = self._timestamp(now_s)
+        lifetime_ms = round(min(request.lifetime_s * 1000, LONGEST_LIFETIME_MS))
+        if not flags and lifetime_ms >= 0:
+            size_bytes = address.size_bytes + head_size(lifetime_ms)
+            size_bytes += head_size(creation.time_ms) + head_size(creation.sequence)
+            primary = PrimaryBlock.of_checked(
+                address.destination,
+                address.source,
+                address.report_to,
+                options.crc_type,
+                creation,
+                lifetime_ms,
+                f"{address.source_text}/{creation.time_ms}/{creation.sequence}",
+                size_bytes,
+            )
+        else:
+            primary = PrimaryBlock(
+                destination=address.destination,
+                source=address.source,
+                report_to=address.report_to,
+                flags=flags,
+                crc_type=options.crc_type,
+                creation=creation,
+                lifetime_ms=lifetime_ms,
+            )
+        blocks = self._first_blocks(request.priority, request.critical)
+        payload = self._payload
+        if payload is None or payload.data is not request.payload:
+            payload = CanonicalBlock(BlockType.PAYLOAD, 1, 0, options.crc_type, request.payload)
+            self._payload = payload  # the next bundle may well have the same: one block, one CRC
+        return Bundle.of_checked(primary, (*blocks, payload))
+
+    def address(self, request: TransmissionRequest) -> Address:
+        """Where its bundle comes from and goes to; worked out once for each pair of endpoint objects."""
+        destination, report_to = request.destination, request.report_to
+        key = (request.service, id(destination), id(report_to))
+        known = self._addresses.get(key)
+        if known is None or known.asked != (destination, report_to):
+            node = self._options.node_id
+            source = IpnEid(node.allocator, node.node_number, int(request.service))
+            named = self._named(destination)
+            answer_to = self._named(report_to or node)
+            sample = PrimaryBlock(
+                destination=named,
+                source=source,
+                report_to=answer_to,
+                flags=0,
+                crc_type=self._options.crc_type,
+                creation=CreationTimestamp(0, 0),
+                lifetime_ms=0,
+            )
+            known = Address(
+                (destination, report_to),
+                source,
+                named,
+                answer_to,
+                str(source),
+                str(named),
+                self._options.names.get(named.node or 0, ""),
+                primary_size(sample) - 3 * head_size(0),
+            )
+            if len(self._addresses) >= MOST_ADDRESSES:
+                self._addresses.clear()
+            self._addresses[key] = known
+        return known
+
+    def _first_blocks(self, priority: int, critical: bool) -> tuple[CanonicalBlock, ...]:
+        """The blocks of a new bundle before its payload block."""
+        known = self._first.get((priority, critical))
+        if known is not None:
+            return known
+        options = self._options
         blocks = [_first_hop_count(options.hop_limit)]
-        if request.priority != NORMAL_PRIORITY or request.critical:
+        if priority != NORMAL_PRIORITY or critical:
             service = encode_quality_of_service(
-                QualityOfService(priority=request.priority, critical=request.critical)
+                QualityOfService(priority=priority, critical=critical)
             )
             blocks.append(
                 CanonicalBlock(
@@ -222,11 +309,8 @@ class BundleBuilder:
             )
         if options.route_record:
             blocks.append(_NOBODY)
-        payload = self._payload
-        if payload is None or payload.data is not request.payload:
-            payload = CanonicalBlock(BlockType.PAYLOAD, 1, 0, options.crc_type, request.payload)
-            self._payload = payload  # the next bundle may well have the same: one block, one CRC
-        return Bundle(primary, (*blocks, payload))
+        self._first[priority, critical] = first = tuple(blocks)
+        return first
 
     def outgoing(
         self,

@@ -6,7 +6,6 @@ import heapq
 import math
 from collections.abc import Container
 from enum import Enum
-from typing import NamedTuple
 
 
 class Purpose(Enum):
@@ -17,13 +16,8 @@ class Purpose(Enum):
     FORFEIT = "contact is over"
 
 
-class Deadline(NamedTuple):
-    """`subject` is a bundle's ref, or the number of the contact that is over."""
-
-    at_s: float
-    sequence: int
-    purpose: Purpose
-    subject: int
+Deadline = tuple[float, int, Purpose, int]
+"""When; how many were set before; what for; and a bundle's ref, or the number of the contact that is over."""
 
 
 class Deadlines:
@@ -43,7 +37,7 @@ class Deadlines:
         """Set one; never for inf."""
         if at_s < math.inf:
             self._set += 1
-            heapq.heappush(self._heap, Deadline(at_s, self._set, purpose, subject))
+            heapq.heappush(self._heap, (at_s, self._set, purpose, subject))
 
     def add_forfeit(self, at_s: float, contact: int) -> None:
         """Set the one of a contact, unless it has been set before."""
@@ -60,6 +54,11 @@ class Deadlines:
                 return at_s
             heapq.heappop(heap)
         return math.inf
+
+    @property
+    def least_s(self) -> float:
+        """The earliest, be its bundle still there or not, or inf: not later than `next_s`."""
+        return self._heap[0][0] if self._heap else math.inf
 
     def due(self, now_s: float) -> Deadline | None:
         """Take out the earliest if its time has come."""

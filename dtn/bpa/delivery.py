@@ -108,7 +108,8 @@ class Delivery:
 
     def was_delivered(self, record: StoredBundle, now_s: float) -> bool:
         """Whether it, or the whole that it is a piece of, was delivered here and might still come again."""
-        if not self._delivered:
+        delivered = self._delivered
+        if not delivered:
             return False
         primary = record.bundle.primary
         whole_id = record.id
@@ -161,12 +162,8 @@ class Delivery:
         That it was delivered is known until it can no longer come again.
         """
         service = _service(record)
-        forgetting = self._forgetting
-        while forgetting and forgetting[0][0] <= now_s:
-            self._delivered.pop(heapq.heappop(forgetting)[1], None)
         if not record.bundle.primary.source.is_null:  # which has no identity (§4.2.3)
-            self._delivered[record.id] = known_until_s
-            heapq.heappush(forgetting, (known_until_s, record.id))
+            self.remember(record.id, known_until_s, now_s)
         out.append(BundleDelivered(now_s, self.node, record.id, service))
         if not record.bundle.is_administrative:
             out.append(Deliver(service, record.id, record.bundle))
@@ -174,6 +171,18 @@ class Delivery:
     def recall(self, bundle_ids: Iterable[str]) -> None:
         """These were delivered before a restart: they would be duplicates, however late they come."""
         self._delivered.update(dict.fromkeys(bundle_ids, math.inf))
+
+    def remember(self, bundle_id: str, known_until_s: float, now_s: float) -> None:
+        """It is delivered: until it can no longer come again it would be a duplicate."""
+        forgetting, delivered = self._forgetting, self._delivered
+        while forgetting and forgetting[0][0] <= now_s:
+            delivered.pop(heapq.heappop(forgetting)[1], None)
+        delivered[bundle_id] = known_until_s
+        heapq.heappush(forgetting, (known_until_s, bundle_id))
+
+    def takes(self, service: str) -> bool:
+        """Whether a whole bundle for this service is delivered at once, and nothing else comes of it."""
+        return not self._units and self._registrations.get(service) is Registration.ACTIVE
 
     def discard(self, record: StoredBundle) -> None:
         """It was deleted: it waits no more."""

@@ -51,12 +51,17 @@ class Holdings:
 
     def remove(self, record: StoredBundle) -> bool:
         """Retain it no more; whether it was."""
-        if self._by_ref.pop(record.ref, None) is None:
+        ref, bundle_id = record.ref, record.id
+        if self._by_ref.pop(ref, None) is None:
             return False
-        if self._refs.get(record.id) == record.ref:
-            del self._refs[record.id]
+        if self._refs.get(bundle_id) == ref:
+            del self._refs[bundle_id]
         self.size_bytes -= record.size_bytes
         return True
+
+    def has_room(self, newcomer: StoredBundle) -> bool:
+        """Whether a newcomer fits beside everything else."""
+        return self.size_bytes + newcomer.size_bytes <= self._quota_bytes
 
     def in_the_way(self, newcomer: StoredBundle) -> list[StoredBundle] | None:
         """What to drop for a newcomer: bundles of lower priority, lowest first, then those that expire first.

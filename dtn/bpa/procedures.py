@@ -32,7 +32,7 @@ from dtn.events import (
     RouteForfeited,
     TransferStarted,
 )
-from dtn.routing.engine import RoutingEngine
+from dtn.routing.engine import RoutingEngine, Verdict
 from dtn.routing.queue import LinkQueue, Queued
 from dtn.stored_bundle import StoredBundle
 
@@ -53,24 +53,24 @@ class Procedures:
         self.node = node
         self.options = options
         self.routing = routing
-        self._builder = BundleBuilder(options)
+        self.builder = BundleBuilder(options)
         self._security = BundleSecurity(node, options)
-        self._records = Records(options)
-        self._holdings = Holdings(options.store_bytes)
-        self._delivery = Delivery(node)
-        self._deadlines = Deadlines(self._holdings.refs)
-        self._held = OnHold()
-        self._transfers: dict[int, Queued] = {}
-        self._last_transfer = 0
+        self.records = Records(options)
+        self.holdings = Holdings(options.store_bytes)
+        self.delivery = Delivery(node)
+        self.deadlines = Deadlines(self.holdings.refs)
+        self.on_hold = OnHold()
+        self.transfers: dict[int, Queued] = {}
+        self.last_transfer = 0
 
     @property
     def stored_bytes(self) -> int:
         """What the store holds."""
-        return self._holdings.size_bytes
+        return self.holdings.size_bytes
 
     def held(self) -> list[str]:
         """Identities of the bundles in the store, in order of arrival."""
-        return [record.id for record in self._holdings]
+        return [record.id for record in self.holdings]
 
     def _source(
         self,
@@ -81,8 +81,8 @@ class Procedures:
         tells: str | None = None,
     ) -> None:
         """§5.2: make the bundle that was asked for and dispatch it; a summary `tells` one neighbour."""
-        bundle = self._security.protect(self._builder.new(request, now_s))
-        record = self._records.sourced(bundle, now_s, request.lifetime_s, self.routing.tokens)
+        bundle = self._security.protect(self.builder.new(request, now_s))
+        record = self.records.sourced(bundle, now_s, request.lifetime_s, self.routing.tokens)
         if tells is not None:
             self.routing.tells(record.id, tells)
         out.append(
@@ -99,22 +99,22 @@ class Procedures:
                 request.flow,
             )
         )
-        self._dispatch(record, now_s, out)
+        self.dispatch(record, now_s, out)
 
-    def _dispatch(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
+    def dispatch(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
         """§5.3: to an application here, or onwards; in either case after the store has it, if it has to wait."""
         if record.expires_s + EXPIRY_GRAIN_S <= now_s:
-            self._delete(record, why_expired(record), now_s, out)
+            self.delete(record, why_expired(record), now_s, out)
         elif record.destination == self.node:
             self._arrive(record, now_s, out)
         elif not record.destination and record.bundle.primary.destination.is_null:
-            self._delete(record, Reason.DESTINATION_UNAVAILABLE, now_s, out, quietly=True)
+            self.delete(record, Reason.DESTINATION_UNAVAILABLE, now_s, out, quietly=True)
         elif record.came_from is None or self._is_secure(record, now_s, out):
             self._keep(record, now_s, out)
 
     def _arrive(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
         """§5.7: deliver what is for this node, once it is whole (§5.9) and its application takes it."""
-        whole = self._delivery.accept(record, now_s, out)
+        whole = self.delivery.accept(record, now_s, out)
         if whole is None:
             self._keep(record, now_s, out)
             return
@@ -123,12 +123,12 @@ class Procedures:
         record = whole.record
         if not self._is_secure(record, now_s, out):
             return
-        if self._delivery.is_active(record):
+        if self.delivery.is_active(record):
             self._deliver(record, now_s, out)
-        elif self._delivery.defers(record):
+        elif self.delivery.defers(record):
             self._keep(record, now_s, out)
         else:
-            self._delete(record, Reason.DESTINATION_UNAVAILABLE, now_s, out)
+            self.delete(record, Reason.DESTINATION_UNAVAILABLE, now_s, out)
 
     def _is_secure(self, record: StoredBundle, now_s: float, out: list[Output]) -> bool:
         """RFC 9172 §5.1: check and accept the security operations that are this node's to check and accept."""
@@ -137,7 +137,7 @@ class Procedures:
             return True
         out += verdict.failures
         if verdict.reason is not None:
-            self._delete(record, verdict.reason, now_s, out)
+            self.delete(record, verdict.reason, now_s, out)
             return False
         if verdict.bundle is not record.bundle:
             record.bundle = verdict.bundle
@@ -147,12 +147,12 @@ class Procedures:
 
     def _keep(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
         """Commit to the store, making room by dropping what matters less (reason 4)."""
-        victims = self._holdings.in_the_way(record)
+        victims = self.holdings.in_the_way(record)
         if victims is None:
-            self._delete(record, Reason.DEPLETED_STORAGE, now_s, out)
+            self.delete(record, Reason.DEPLETED_STORAGE, now_s, out)
             return
         for victim in victims:
-            self._delete(victim, Reason.DEPLETED_STORAGE, now_s, out, quietly=True)
+            self.delete(victim, Reason.DEPLETED_STORAGE, now_s, out, quietly=True)
         self._retain(record)
         out.append(Store(record.ref, record.bundle))
         for victim in victims:  # now that the room is taken that reports would take
@@ -161,39 +161,49 @@ class Procedures:
 
     def _retain(self, record: StoredBundle) -> None:
         """It is in the store until it is released or expires."""
-        self._holdings.add(record)
-        self._deadlines.add(record.expires_s + EXPIRY_GRAIN_S, Purpose.EXPIRY, record.ref)
+        self.holdings.add(record)
+        self.deadlines.add(record.expires_s + EXPIRY_GRAIN_S, Purpose.EXPIRY, record.ref)
 
     def _forward(self, records: Iterable[StoredBundle], now_s: float, out: list[Output]) -> None:
         """§5.4: ask the strategy about each, then let every link whose queue grew send."""
         grown: dict[str, LinkQueue] = {}
         for record in records:
-            verdict = self.routing.ask(record, now_s)
-            if self.options.fragment and self._fragment(record, now_s, out):
-                continue
-            out.extend(verdict.events)
-            if verdict.drop is not None:
-                self._delete(record, verdict.drop, now_s, out)
-                continue
-            for link in verdict.grown:
-                grown[link.name] = link
-                for entry in record.queued:
-                    end_s = self.routing.contact_at(entry.contact).end_s
-                    self._deadlines.add_forfeit(end_s, entry.contact)
-            if record.kept:
-                self._held.put(record, verdict.awaits)
-                self._deadlines.add(verdict.ask_again_s, Purpose.ASK, record.ref)
-            else:
-                self._held.remove(record.ref)
-                if not record.retained:
-                    self._release(record, out)
+            self.settle(record, self.routing.ask(record, now_s), grown, now_s, out)
         for link in grown.values():
             self._pump(link, now_s, out)
 
+    def settle(
+        self,
+        record: StoredBundle,
+        verdict: Verdict,
+        grown: dict[str, LinkQueue],
+        now_s: float,
+        out: list[Output],
+    ) -> None:
+        """What follows from the strategy's verdict on a bundle; `grown` takes the links whose queue grew."""
+        if self.options.fragment and self._fragment(record, now_s, out):
+            return
+        out.extend(verdict.events)
+        if verdict.drop is not None:
+            self.delete(record, verdict.drop, now_s, out)
+            return
+        for link in verdict.grown:
+            grown[link.name] = link
+            for entry in record.queued:
+                end_s = self.routing.contact_at(entry.contact).end_s
+                self.deadlines.add_forfeit(end_s, entry.contact)
+        if record.kept:
+            self.on_hold.put(record, verdict.awaits)
+            self.deadlines.add(verdict.ask_again_s, Purpose.ASK, record.ref)
+        else:
+            self.on_hold.remove(record.ref)
+            if not record.retained:
+                self._release(record, out)
+
     def _fragment(self, record: StoredBundle, now_s: float, out: list[Output]) -> bool:
         """§5.8: two fragments take the place of what no remaining contact can take whole."""
-        _, leaving_bytes = self._builder.outgoing(record, 0, now_s)
-        pieces = two_of(record, leaving_bytes, self.routing, self._records, now_s)
+        _, leaving_bytes = self.builder.outgoing(record, 0, now_s)
+        pieces = two_of(record, leaving_bytes, self.routing, self.records, now_s)
         if not pieces:
             return False
         names = tuple(piece.id for piece in pieces)
@@ -221,37 +231,41 @@ class Procedures:
             return
 
         def fits(entry: Queued) -> bool:
-            _, size_bytes = self._builder.outgoing(entry.record, entry.tokens, now_s, entry.planned)
+            _, size_bytes = self.builder.outgoing(entry.record, entry.tokens, now_s, entry.planned)
             return contact.last_bit_s(now_s, size_bytes) < math.inf
 
         entry = link.next_that(fits)
         if entry is None:
             return
+        self.start(entry, link, now_s, out)
+
+    def start(self, entry: Queued, link: LinkQueue, now_s: float, out: list[Output]) -> None:
+        """§5.4 step 4: hand what was taken from a link's queue to the convergence layer."""
         record = entry.record
-        bundle, size_bytes = self._builder.outgoing(record, entry.tokens, now_s, entry.planned)
+        bundle, size_bytes = self.builder.outgoing(record, entry.tokens, now_s, entry.planned)
         self.routing.started(entry, link, now_s, size_bytes)
         record.sending += 1
-        self._last_transfer += 1
-        self._transfers[self._last_transfer] = entry
+        self.last_transfer += 1
+        self.transfers[self.last_transfer] = entry
         number = link.number
         out.append(TransferStarted(now_s, self.node, record.id, link.name, number, size_bytes))
-        out.append(Transmit(self._last_transfer, link.name, number, record.id, bundle, size_bytes))
+        out.append(Transmit(self.last_transfer, link.name, number, record.id, bundle, size_bytes))
 
     def _deliver(self, record: StoredBundle, now_s: float, out: list[Output]) -> None:
         """§5.7: local delivery; an administrative record to the administrative element (§6)."""
-        self._delivery.deliver(record, record.expires_s + EXPIRY_GRAIN_S, now_s, out)
+        self.delivery.deliver(record, record.expires_s + EXPIRY_GRAIN_S, now_s, out)
         if record.bundle.is_administrative:
             came_from = record.came_from
             out += administer(record.bundle, self.node, came_from, record.size_bytes, now_s)
             told = summary_in(record.bundle)
             if told is not None:
                 self.routing.learn(record.source, told, now_s)
-                held = self._held.met(record.source)
+                held = self.on_hold.met(record.source)
                 self._forward(self.routing.worth_asking(held, now_s), now_s, out)
         self._report(record.bundle, BundleFlag.REPORT_DELIVERY, 0, now_s, out)
         self._release(record, out)
 
-    def _tell(self, neighbour: str, contact: int, now_s: float, out: list[Output]) -> None:
+    def tell(self, neighbour: str, contact: int, now_s: float, out: list[Output]) -> None:
         """Tell a neighbour whose contact begins what the strategy has to say (§6)."""
         told = self.routing.summary(neighbour, now_s)
         if told is None:
@@ -261,7 +275,7 @@ class Procedures:
         if request is not None:
             self._source(request, now_s, out, tells=neighbour)
 
-    def _delete(
+    def delete(
         self,
         record: StoredBundle,
         reason: int,
@@ -273,7 +287,7 @@ class Procedures:
         """§5.10: delete the node's copy, saying why."""
         for entry in tuple(record.queued):
             self.routing.withdraw(entry)
-        self._delivery.discard(record)
+        self.delivery.discard(record)
         out.append(BundleDeleted(now_s, self.node, record.id, int(reason)))
         if not quietly:
             flag = BundleFlag.REPORT_DELETION
@@ -282,8 +296,8 @@ class Procedures:
 
     def _release(self, record: StoredBundle, out: list[Output]) -> None:
         """No constraint is left: the store may forget it (§5.10 step 2, §5.11)."""
-        if self._holdings.remove(record):
-            self._held.remove(record.ref)
+        if self.holdings.remove(record):
+            self.on_hold.remove(record.ref)
             out.append(Release(record.ref))
 
     def _report(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from dtn.bpa.blocks import Facts, read_facts
+from dtn.bpa.front import Front
 from dtn.bpa.request import AgentOptions
 from dtn.bundle import Bundle
 from dtn.codec import encoded_size
@@ -40,6 +41,18 @@ class Records:
         lifetime_s = min(primary.lifetime_ms / 1000, options.lifetime_override_s)
         record.expires_s = record.created_s + lifetime_s
         return record
+
+    def front_of(self, bundle: Bundle) -> Front:
+        """What the blocks before the payload say of an ordinary bundle."""
+        facts = read_facts(bundle, self._options.names)
+        return Front(
+            bundle.blocks[:-1],
+            facts.priority,
+            facts.critical,
+            facts.hops,
+            facts.hop_limit,
+            self._names_of(facts.visited),
+        )
 
     def piece(self, bundle: Bundle, of: StoredBundle) -> StoredBundle:
         """Of a fragment that was made here (§5.8): its times and names are those of the whole."""

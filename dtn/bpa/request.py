@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dtn.bpsec.policy import NodeSecurity
 from dtn.bundle import CrcType
@@ -12,8 +13,7 @@ from dtn.eid import Eid, IpnEid, NodeKey
 from dtn.errors import InvalidValue
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransmissionRequest:
+class TransmissionRequest(NamedTuple):
     """A request to transmit (RFC 9171 §5.2).
 
     Args:

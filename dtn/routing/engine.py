@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Hashable, MutableMapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from dtn.contact_plan import Contact, ContactPlan
@@ -21,7 +22,7 @@ from dtn.routing.index import index_of
 from dtn.routing.queue import PRIORITIES, LinkQueue, Queued
 from dtn.routing.route import Route
 from dtn.routing.sabr import SabrOptions
-from dtn.routing.strategy import Decision, Drop, Hold, Send, Strategy
+from dtn.routing.strategy import Decision, Decisions, Drop, Hold, Send, Strategy
 from dtn.routing.view import NodeView
 from dtn.stored_bundle import StoredBundle
 
@@ -88,8 +89,11 @@ class RoutingEngine:
         self._starts: list[float] = []
         self._booked: dict[int, list[float]] = {}
         self._volumes = index_of(plan).volumes_bytes
+        self._contacts = plan.contacts
+        self._decide = strategy.decide
+        self._evc_bytes: dict[float, float] = {}
         self._cut: set[int] = set()
-        self._open: list[str] = []
+        self._open: list[LinkQueue] = []
         self._telling: dict[str, str] = {}
         self._traits = Traits.of(strategy.traits)
         self.tokens = self._traits.tokens
@@ -114,18 +118,34 @@ class RoutingEngine:
         Raises:
             StrategyFault: the strategy raised, or broke a rule of the interface.
         """
-        self._view.now_s = now_s
-        if record.bundle.is_administrative and record.id in self._telling:
+        if self._telling and record.id in self._telling:
+            self._view.now_s = now_s
             return self._tell(record, now_s)
-        if record.visited and record.hops - len(record.visited) > self._most_revisits:
+        return self.obey(record, self.decision(record, now_s), now_s)
+
+    def decision(self, record: StoredBundle, now_s: float) -> Decisions:
+        """Ask the strategy about a bundle that is no summary.
+
+        Raises:
+            StrategyFault: the strategy raised, or the bundle is being sent round.
+        """
+        self._view.now_s = now_s
+        if record.hops - len(record.visited) > self._most_revisits and record.visited:
             rule = f"sent it round: {record.hops} hops among {len(record.visited)} nodes"
             raise self._fault(record, rule)
         try:
-            answer = self.strategy.decide(self._view, record)
+            return self._decide(self._view, record)
         except StrategyFault:
             raise
         except Exception as fault:
             raise self._fault(record, f"raised {fault!r}") from fault
+
+    def obey(self, record: StoredBundle, answer: Decisions, now_s: float) -> Verdict:
+        """Do what the strategy says about a bundle.
+
+        Raises:
+            StrategyFault: the answer breaks a rule of the interface.
+        """
         verdict = Verdict()
         record.kept = False
         decisions = _listed(answer)
@@ -163,32 +183,52 @@ class RoutingEngine:
         return verdict
 
     def _send(self, record: StoredBundle, send: Send, now_s: float, verdict: Verdict) -> None:
+        entry = self.enqueue(record, send, now_s)
+        if entry is None:
+            return
+        route = entry.route
+        verdict.grown.append(self.links[entry.neighbour])
+        promised = route.delivery_s if route else math.inf
+        hops = route.hops if route else 0
+        verdict.events.append(
+            RouteComputed(now_s, self.node, record.id, entry.neighbour, promised, hops)
+        )
+
+    def enqueue(self, record: StoredBundle, send: Send, now_s: float) -> Queued | None:
+        """Queue a bundle as the strategy says, and book it; None if it is queued there already.
+
+        Raises:
+            StrategyFault: there is no such neighbour, or no contact to it is left.
+        """
         route = send.to if isinstance(send.to, Route) else None
-        neighbour = route.entry if route else send.to
+        neighbour = send.to if route is None else route.contacts[0].destination
         link = self.links.get(neighbour) if isinstance(neighbour, str) else None
         if link is None:
             raise self._fault(
                 record, f"sent to {neighbour!r}, to which {self.node!r} has no contact"
             )
-        record.kept = record.kept or send.keep
-        if any(entry.neighbour == link.name for entry in record.queued):
-            return
-        number = route.numbers[0] if route else self._contact_for(link, now_s)
-        if number is None or self.plan.contacts[number].end_s < now_s:
+        if send.keep:
+            record.kept = True
+        for entry in record.queued:
+            if entry.neighbour == link.name:
+                return None
+        number = route.numbers[0] if route is not None else self._contact_for(link, now_s)
+        if number is None or self._contacts[number].end_s < now_s:
             raise self._fault(record, f"sent to {link.name!r}, to which no contact is left")
-        booked = self.options.evc_bytes(record.size_bytes)
-        spent = min(send.tokens, record.tokens)
-        record.tokens -= spent
+        size_bytes, spent = record.size_bytes, send.tokens
+        booked = self._evc_bytes.get(size_bytes)
+        if booked is None:
+            booked = self._evc_bytes[size_bytes] = self.options.evc_bytes(size_bytes)
+        if spent:
+            spent = min(spent, record.tokens)
+            record.tokens -= spent
         entry = Queued(record, link.name, number, route, booked, send.keep, send.tokens, spent)
         if route is not None and self._traits.source_routes:
             entry.planned = tuple([(c.destination, c.start_s) for c in route.contacts[1:]])
         record.queued.append(entry)
         link.append(entry)
         self._book(entry, booked)
-        verdict.grown.append(link)
-        promised = route.delivery_s if route else math.inf
-        hops = route.hops if route else 0
-        verdict.events.append(RouteComputed(now_s, self.node, record.id, link.name, promised, hops))
+        return entry
 
     def _contact_for(self, link: LinkQueue, now_s: float) -> int | None:
         """The contact a bundle for a neighbour waits for: the open one, else the next that has not ended."""
@@ -213,7 +253,7 @@ class RoutingEngine:
         contact = self.plan.contacts[number]
         link = self.links[contact.destination]
         if link.contact is None:
-            insort(self._open, link.name)
+            insort(self._open, link, key=_name_of)
         link.open(number, contact)
         if number in self._cut:
             self._cut.discard(number)
@@ -228,7 +268,7 @@ class RoutingEngine:
         link = self.links[self.plan.contacts[number].destination]
         if link.number == number:
             link.close()
-            self._open.remove(link.name)
+            self._open.remove(link)
         self._hook(self._traits.contact_down, now_s, link.name)
         return link
 
@@ -283,6 +323,11 @@ class RoutingEngine:
             self.links[neighbour].seen.add(bundle_id)
 
     # --- summaries ------------------------------------------------------------------------------
+
+    @property
+    def tells_neighbours(self) -> bool:
+        """Whether the strategy has something to tell whom it meets."""
+        return self._traits.summary is not None
 
     def summary(self, neighbour: str, now_s: float) -> bytes | None:
         """What to tell a neighbour whose contact begins; None for nothing.
@@ -349,21 +394,22 @@ class RoutingEngine:
         """Charge (or refund) every contact of the route, at every priority up to the bundle's (§3.2.8.1.2)."""
         if amount_bytes < 0:
             self._view.something_got_better()
-        numbers = entry.route.numbers if entry.route else (entry.contact,)
+        numbers = entry.route.numbers if entry.route is not None else (entry.contact,)
+        most = entry.record.priority + 1
         for number in numbers:
             booked = self._booked.get(number)
             if booked is None:
                 if amount_bytes < 0:
                     continue
                 booked = self._booked[number] = [0.0] * PRIORITIES
-            for priority in range(entry.record.priority + 1):
+            for priority in range(most):
                 booked[priority] += amount_bytes
 
     # --- what the view shows --------------------------------------------------------------------
 
-    def open_links(self) -> list[LinkQueue]:
-        """Links that are up now, by name."""
-        return [self.links[name] for name in self._open]
+    def open_links(self) -> Sequence[LinkQueue]:
+        """Links that are up now, by name; not to be changed."""
+        return self._open
 
     def next_start_s(self, now_s: float) -> float:
         """When the next contact from here begins, after now."""
@@ -381,6 +427,7 @@ class RoutingEngine:
         return self.plan.contacts[number]
 
 
+_name_of = attrgetter("name")
 _DECISIONS = (Send, Hold, Drop)
 
 

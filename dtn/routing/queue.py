@@ -6,6 +6,7 @@ stays for the contact it was booked on.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -21,7 +22,7 @@ class Queued:
     """One bundle in one queue: booked on the contacts of its route, for `contact` at the latest.
 
     It takes `tokens` copies along, of which `spent` were this node's, and the rest of the route, `planned`, if that
-    travels with it.
+    travels with it. Once it is on the air, it leaves with `size_bytes`, the last bit at `last_bit_s`.
     """
 
     __slots__ = (
@@ -29,10 +30,12 @@ class Queued:
         "contact",
         "gone",
         "keep",
+        "last_bit_s",
         "neighbour",
         "planned",
         "record",
         "route",
+        "size_bytes",
         "spent",
         "tokens",
     )
@@ -58,6 +61,8 @@ class Queued:
         self.spent = spent
         self.planned: tuple[tuple[str, float], ...] = ()
         self.gone = False
+        self.size_bytes = 0
+        self.last_bit_s = math.inf
 
 
 class LinkQueue:

@@ -42,9 +42,10 @@ def arrival_order(frame: Frame) -> int:
 
     It comes from names alone, so that every process gives the same.
     """
-    return _first_of_link(frame.source, frame.destination) + frame.sequence
+    return first_of_link(frame.source, frame.destination) + frame.sequence
 
 
 @cache
-def _first_of_link(source: str, destination: str) -> int:
+def first_of_link(source: str, destination: str) -> int:
+    """The order of a link's first frame; the following are counted from it."""
     return int.from_bytes(f"{destination}<{source}".encode()) << SEQUENCE_BITS

@@ -22,13 +22,16 @@ class LocalChannel:
     Args:
         timers: the loop.
         record: takes events.
+
+    Attributes:
+        in_flight: what is on its way: source, destination and sequence of a frame, and its bundle.
     """
 
     def __init__(self, timers: ArrivalTimers, record: Callable[[Event], object]) -> None:
         self._timers = timers
         self._record = record
         self._receivers: dict[str, Receive] = {}
-        self._in_flight: dict[tuple[str, str, int], str] = {}
+        self.in_flight: dict[tuple[str, str, int], str] = {}
 
     def attach(self, node: str, receive: Receive) -> None:
         """The node is up: hand it what arrives from now on."""
@@ -40,11 +43,11 @@ class LocalChannel:
 
     def send(self, frame: Frame, bundle_id: str) -> None:
         """Hold a frame until it arrives."""
-        self._in_flight[frame[:3]] = bundle_id
+        self.in_flight[frame[:3]] = bundle_id
         self._timers.schedule_arrival(frame.arrives_s, arrival_order(frame), self._arrive, frame)
 
     def _arrive(self, frame: Frame) -> None:
-        bundle_id = self._in_flight.pop(frame[:3])
+        bundle_id = self.in_flight.pop(frame[:3])
         receive = self._receivers.get(frame.destination)
         if receive is not None:
             receive(frame)
@@ -62,7 +65,7 @@ class LocalChannel:
 
     def end(self, now_s: float) -> None:
         """The run is over: say what is still between two nodes."""
-        for (source, destination, _), bundle_id in self._in_flight.items():
+        for (source, destination, _), bundle_id in self.in_flight.items():
             if not bundle_id:
                 continue  # segments: their senders still hold the bundles
             self._record(BundleInFlight(now_s, source, bundle_id, destination))

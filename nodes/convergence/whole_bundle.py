@@ -36,6 +36,9 @@ class WholeBundle:
         timers: the loop.
         channel: carries the frames.
         octets: whether frames carry octets, not Bundles.
+
+    Attributes:
+        latest: by neighbour, the contact over which something was sent last.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class WholeBundle:
         self._channel = channel
         self._octets = octets
         self._on_air: dict[int, tuple[Transmit, float]] = {}
-        self._latest: dict[str, int] = {}
+        self.latest: dict[str, int] = {}
         self._sequences: dict[str, int] = {}
 
     def start(self) -> None:
@@ -70,7 +73,7 @@ class WholeBundle:
         """Send a bundle over an open contact, starting now."""
         last_bit_s = self._contacts[request.contact].last_bit_s(now_s, request.size_bytes)
         self._on_air[request.contact] = (request, last_bit_s)
-        self._latest[request.neighbour] = request.contact
+        self.latest[request.neighbour] = request.contact
         if last_bit_s < math.inf:
             self._timers.schedule(last_bit_s, self._last_bit_out, request, last_bit_s)
 
@@ -91,6 +94,12 @@ class WholeBundle:
         self._finish(request, last_bit_s, now_s)
         return []
 
+    def next_sequence(self, neighbour: str) -> int:
+        """The number of the next frame to a neighbour."""
+        sequence = self._sequences.get(neighbour, 0)
+        self._sequences[neighbour] = sequence + 1
+        return sequence
+
     def receive(self, frame: Frame) -> None:
         """A frame arrived: it is a bundle."""
         self._user.received(
@@ -107,14 +116,13 @@ class WholeBundle:
             return  # cut short before
         self._finish(request, last_bit_s, last_bit_s)
         neighbour = request.neighbour
-        if self._latest[neighbour] == request.contact:  # else a newer contact has its own transfer
+        if self.latest[neighbour] == request.contact:  # else a newer contact has its own transfer
             self._user.link_ready(neighbour, last_bit_s)
 
     def _finish(self, request: Transmit, last_bit_s: float, now_s: float) -> None:
         del self._on_air[request.contact]
         neighbour = request.neighbour
-        sequence = self._sequences.get(neighbour, 0)
-        self._sequences[neighbour] = sequence + 1
+        sequence = self.next_sequence(neighbour)
         arrives_s = last_bit_s + self._contacts[request.contact].owlt_at(last_bit_s)
         content = encode(request.bundle) if self._octets else request.bundle
         frame = Frame(

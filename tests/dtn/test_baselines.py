@@ -128,7 +128,7 @@ def test_spraying_halves_the_copies_and_the_last_one_waits():
     network.run(until_s=40)
     met = [event.neighbour for event in network.happened(TransferStarted)]
     assert met == ["n0", "n1", "n2"]  # of 6 copies 3, then 1, then 1; the last one waits for d
-    held = [record.tokens for name in met for record in network.agents[name]._holdings]
+    held = [record.tokens for name in met for record in network.agents[name].holdings]
     assert held == [3, 1, 1]
 
 
@@ -138,7 +138,7 @@ def test_a_sprayed_copy_that_was_lost_can_be_given_again():
     network = network_of("spray_and_wait", contacts_, cuts=cut, names=["d"])
     network.send("a", "d", size=1000)
     network.run(until_s=40)
-    (record,) = network.agents["c"]._holdings
+    (record,) = network.agents["c"].holdings
     assert record.tokens == 3
 
 
@@ -256,7 +256,7 @@ def test_a_source_route_is_followed_where_it_can_be_and_planned_anew_where_not()
     network = network_of("source_route", contacts_)
     network.send("a", "d", at_s=1.0)
     network.run(until_s=5.0)
-    (record,) = network.agents["b"]._holdings
+    (record,) = network.agents["b"].holdings
     assert record.planned == (("c", 10.0), ("d", 30.0))
     network.run()
     assert path_of(network) == ["b", "c", "d"]

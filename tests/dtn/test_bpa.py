@@ -191,7 +191,7 @@ def test_octets_and_bundles_are_received_alike():
     network = Network(CHAIN)
     network.send("a", "c")
     network.run(until_s=0.0)
-    (transfer,) = network.agents["a"]._transfers.values()
+    (transfer,) = network.agents["a"].transfers.values()
     bundle, size_bytes = transfer.record.outgoing
     octets = encode(bundle)
     assert len(octets) == size_bytes
@@ -232,7 +232,7 @@ def test_a_bundle_for_a_service_that_does_not_exist_is_deleted_with_reason_5():
 def _sent_bundle(network: Network, **request: object) -> Bundle:
     network.send("a", "b", **request)
     network.run(until_s=0.0)
-    (transfer,) = network.agents["a"]._transfers.values()
+    (transfer,) = network.agents["a"].transfers.values()
     return transfer.record.outgoing[0]
 
 

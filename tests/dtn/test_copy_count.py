@@ -97,9 +97,9 @@ def test_a_count_is_carried_as_octets_and_goes_no_further_than_its_strategy_says
     network = network_of(STAR)
     network.send("a", "d", at_s=0.0)
     network.run(until_s=0.0)
-    (transfer,) = network.agents["a"]._transfers.values()
+    (transfer,) = network.agents["a"].transfers.values()
     agent = network.agents["a"]
-    leaving, size_bytes = agent._builder.outgoing(transfer.record, transfer.tokens, 0.0)
+    leaving, size_bytes = agent.builder.outgoing(transfer.record, transfer.tokens, 0.0)
     octets = encode(leaving)
     assert len(octets) == size_bytes
     assert decode_copy_count(decode(octets).block(COPY_COUNT).data) == 4
@@ -107,9 +107,9 @@ def test_a_count_is_carried_as_octets_and_goes_no_further_than_its_strategy_says
     for output in received.receive_octets(octets, "a", 1.0, 1.0):
         if type(output).__name__ == "Store":
             received.stored(output.ref, 1.0)
-    (record,) = received._holdings
+    (record,) = received.holdings
     assert record.tokens == 4
-    onward, _ = received._builder.outgoing(record, 0, 200.0)
+    onward, _ = received.builder.outgoing(record, 0, 200.0)
     assert onward.block(COPY_COUNT) is None
 
 
@@ -126,4 +126,4 @@ def test_a_copy_count_that_cannot_be_read_is_none(data):
     agent = network_of(STAR).agents["b"]
     strange = bundle(CanonicalBlock(COPY_COUNT, 9, 0, 0, data), destination="ipn:4.1")
     assert agent.receive(strange, "a", 1.0, 99, 1.0)
-    assert [record.tokens for record in agent._holdings] == [0]
+    assert [record.tokens for record in agent.holdings] == [0]

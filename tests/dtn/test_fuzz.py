@@ -96,7 +96,7 @@ def _one_round(inputs: list[bytes], seed: int) -> int:
 
 
 def _is_long_lived(agent: Agent, name: str) -> bool:
-    record = agent._holdings.find(name)
+    record = agent.holdings.find(name)
     return record is None or record.expires_s > 1e7  # a mutation may have made it so
 
 

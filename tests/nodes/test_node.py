@@ -1,7 +1,6 @@
 """Real nodes wired together in virtual time: every time is known beforehand."""
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -297,8 +296,8 @@ def _rich_story(seed, octets, clock_trusted, strategy):
         for _ in range(3):
             destination = rng.choice([name for name in "abcd" if name != source])
             payload = bytes(rng.randrange(400_000))
-            request = replace(
-                network.flow(destination, lifetime_s=300.0).request(payload),
+            request = network.flow(destination, lifetime_s=300.0).request(payload)
+            request = request._replace(
                 flags=ALL_REPORTS,
                 report_to=rng.choice((None, network.endpoint("a", "0"), parse_eid("dtn:none"))),
             )
