@@ -186,6 +186,31 @@ def test_six_hours_between_earth_and_moon_are_those_of_one_process_to_the_octet(
     assert synchroniser.grants < len(alone)
 
 
+@pytest.mark.parametrize(
+    "strategy", ["epidemic", "prophet", "spray_and_wait", "maxprop", "cgr_hop"]
+)
+def test_so_are_they_under_other_strategies(earth_moon, strategy):
+    given = changed(earth_moon, seed=3, strategy=strategy, until_s=7200.0)
+    together, _ = in_lockstep(given, max)
+    assert [line_of(event) for event in together] == [
+        line_of(event) for event in in_one_process(given)
+    ]
+
+
+@pytest.mark.slow
+def test_a_day_of_moonbase_alpha_with_all_that_its_nodes_are_is_that_of_one_process():
+    given = changed(
+        from_scenario(load(SCENARIOS / "moonbase-alpha.toml")),
+        seed=None,
+        strategy=None,
+        until_s=86400.0,
+    )
+    together, _ = in_lockstep(given, min)
+    assert [line_of(event) for event in together] == [
+        line_of(event) for event in in_one_process(given)
+    ]
+
+
 # ------------------------------------------------------------------------------------- in processes
 
 
