@@ -8,7 +8,7 @@ same input, jobs and bundles of their own. A satellite that is down sees nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from dtn.bundle import Bundle
@@ -172,7 +172,7 @@ class Inference:
             terms = Terms(self._here, self._flow.lifetime_s, self._flow.priority)
             self._computer.submit(Task(job, octets), terms, now_s)
         else:
-            self._send(policy, job, octets, place, now_s)
+            self._send(job, octets, place, now_s)
 
     def _place(self, policy: Placement, job: Job) -> str | None:
         """Where the policy wants it; a policy's own faults end the run."""
@@ -195,15 +195,9 @@ class Inference:
             outlook.sent(expected)
         return expected.place
 
-    def _send(self, policy: Placement, job: Job, octets: bytes, place: str, now_s: float) -> None:
-        flow = Flow(
-            name=f"{self._flow.name}-{policy.name}",
-            service=self._flow.service,
-            destination=IpnEid(0, self._numbers[place], int(COMPUTING_SERVICE)),
-            lifetime_s=self._flow.lifetime_s,
-            priority=self._flow.priority,
-            report_flags=self._flow.report_flags,
-        )
+    def _send(self, job: Job, octets: bytes, place: str, now_s: float) -> None:
+        executor = IpnEid(0, self._numbers[place], int(COMPUTING_SERVICE))
+        flow = replace(self._flow, destination=executor)
         bundle = self._node.send(flow.request(encode_task(Task(job, octets))))
         if bundle is not None:
             self._record(JobSent(now_s, self._node.name, job.id, bundle, "input"))

@@ -235,7 +235,7 @@ class Computer:
             payload=encode_answer(answer),
             lifetime_s=terms.lifetime_s,
             priority=terms.priority,
-            flow=f"{job.flow}-{job.placement}-{what}",
+            flow=f"{job.flow}-{what}",
         )
         bundle = self._node.send(request)
         if bundle is not None:

@@ -290,7 +290,7 @@ def test_a_model_of_the_users_makes_the_answers_and_time_stays_virtual(tmp_path:
     plain, real = (
         fly(tmp_path, placement=BOTH, job=job) for job in ("", 'model = "model.py:count"')
     )
-    sizes = real.bundles.filter(pl.col("flow") == "watch-earth-answer")["payload_bytes"]
+    sizes = real.bundles.filter(pl.col("flow") == "watch-answer")["payload_bytes"]
     assert sizes.max() < 60 < 200  # type: ignore[operator]  # 6 octets, not 200
     assert medians(real)["onboard"] == medians(plain)["onboard"]
 
