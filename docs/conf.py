@@ -6,6 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import example_notebooks
 import reference
 
 project = "Lightlag"
@@ -15,7 +16,7 @@ release = metadata.version("lightlag")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["requirements.txt"]
+exclude_patterns = []
 suppress_warnings = [
     "myst.xref_missing"
 ]  # of links to files of the repository; tests/docs holds them
@@ -32,7 +33,7 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_title = "Lightlag"
-html_static_path = ["static"]
+html_static_path = ["static", "generated/static"]
 html_css_files = ["lightlag.css"]
 html_copy_source = False
 html_theme_options = {
@@ -46,4 +47,6 @@ html_theme_options = {
     },
 }
 
-reference.write(Path(__file__).parent / "generated")
+generated = Path(__file__).parent / "generated"
+reference.write(generated)
+example_notebooks.write(generated / "notebooks", generated / "static")

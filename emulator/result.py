@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import polars as pl
 from rich.console import RenderableType
 
 from dtn.contact_plan import ContactPlan
-from dtn.errors import BadInput, Fault
+from dtn.errors import BadInput, Fault, InvalidValue
 from dtn.events import Event
 from emulator.files import replace_text
 from emulator.geometry import FILE_NAME as GEOMETRY
@@ -28,13 +28,20 @@ from emulator.reports.history import History, history_of
 from emulator.reports.html import report_page
 from emulator.reports.ideal import ideal_latencies
 from emulator.reports.notebook import summary_html
+from emulator.reports.page import figures_in
 from emulator.reports.picture import picture
 from emulator.reports.summary import Summary, summarise
 from emulator.reports.table import summary_view
 from emulator.reports.trace import find_bundle, trace_view
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 SUMMARY, BUNDLES, PLAN, PAGE = "summary.json", "bundles.csv", "contact_plan.json", "report.html"
 DECISIONS = "decisions.csv"
+
+_NOTEBOOK = {"template": "plotly_white", "margin": {"l": 12, "r": 12, "t": 40, "b": 44}}
+"""What figures need outside the report's page, which brings its own colours."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +121,7 @@ class Result:
 
     @cached_property
     def events(self) -> pl.DataFrame:
-        """The log as a table: one row an event, a column for each field that any event has."""
+        """The log as a table, one row an event and a column for each field that any event has."""
         rows = [{"event": type(event).__name__, **event._asdict()} for event in self.log]
         return pl.DataFrame(rows, infer_schema_length=None)
 
@@ -149,6 +156,22 @@ class Result:
             self.energy,
             self.geometry,
         )
+
+    def figure(self, name: str) -> go.Figure:
+        """A figure of the report, for a notebook.
+
+        Args:
+            name: latency, breakdown, ideal, contacts, links, storage, hops or map.
+
+        Raises:
+            InvalidValue: there is none of that name in this run.
+        """
+        import plotly.graph_objects as go
+
+        known = figures_in(self.page())
+        if name not in known:
+            raise InvalidValue("name", name, f"use one of: {', '.join(known)}")
+        return go.Figure(known[name]).update_layout(_NOTEBOOK)
 
     def picture(self) -> str:
         """Contacts and latencies as one SVG picture."""

@@ -12,6 +12,7 @@ from html import escape
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from emulator.reports.breakdown import Parts
 from emulator.reports.compare import QUESTIONS
@@ -24,12 +25,12 @@ MOST_RUNS = len(PALETTE)
 CURVE_POINTS = 240
 MOST_FLOWS = 40
 _LEAST_S = 1e-3
-_FATES = (
-    ("delivered", "#2a9d8f"),
-    ("in_network", "#8c96a8"),
-    ("expired", "#e08a1e"),
-    ("dropped", "#d1495b"),
-)
+_FATES = {
+    "delivered": "#2a9d8f",
+    "in_network": "#8c96a8",
+    "expired": "#e08a1e",
+    "dropped": "#d1495b",
+}
 _DELAY_LEAD = (
     "Of all bundles that were sourced, the share that had been delivered after so long. A curve that stays "
     "below the others lost bundles or had not delivered them at the end. Dotted: the ideal of the first run."
@@ -116,7 +117,7 @@ def _delays(runs: Mapping[str, pl.DataFrame]) -> Figure:
     }
 
 
-def _curve(name: str, ordered_s: np.ndarray, whole: int, colour: str, dash: str) -> Figure:
+def _curve(name: str, ordered_s: NDArray[np.float64], whole: int, colour: str, dash: str) -> Figure:
     """The share of `whole` that is no slower; at even steps, so that its size does not grow."""
     places = np.unique(np.linspace(0, max(len(ordered_s) - 1, 0), CURVE_POINTS).round().astype(int))
     seconds = ordered_s[places] if len(ordered_s) else ordered_s
@@ -132,22 +133,19 @@ def _curve(name: str, ordered_s: np.ndarray, whole: int, colour: str, dash: str)
     }
 
 
-def _delivery(summaries: Mapping[str, Summary]) -> Figure:
+def _delivery(summaries: dict[str, Summary]) -> Figure:
     names = [escape(name) for name in reversed(summaries)]
-    data = []
-    for fate, colour in _FATES:
-        counts = [
-            (s["bundles"][fate], s["bundles"]["sourced"]) for s in reversed(summaries.values())
-        ]  # type: ignore[literal-required]
-        data.append(
-            _bars(
-                fate.replace("_", " "),
-                names,
-                [_short(part / max(whole, 1)) for part, whole in counts],
-                [f"{part:,} of {whole:,}" for part, whole in counts],
-                colour,
-            )
+    fates = [summary["bundles"] for summary in reversed(summaries.values())]
+    data = [
+        _bars(
+            fate.replace("_", " "),
+            names,
+            [_short(counts[fate] / max(counts["sourced"], 1)) for counts in fates],
+            [f"{counts[fate]:,} of {counts['sourced']:,}" for counts in fates],
+            colour,
         )
+        for fate, colour in _FATES.items()
+    ]
     layout = {
         "barmode": "stack",
         "xaxis": {
@@ -161,9 +159,9 @@ def _delivery(summaries: Mapping[str, Summary]) -> Figure:
     return {"data": data, "layout": layout}
 
 
-def _parts(summaries: Mapping[str, Summary]) -> Figure:
+def _parts(summaries: dict[str, Summary]) -> Figure:
     names = [escape(name) for name in reversed(summaries)]
-    parts = [dict(summary["breakdown_s"]) for summary in reversed(summaries.values())]
+    parts = [summary["breakdown_s"] for summary in reversed(summaries.values())]
     axis = TimeAxis.of(max((sum(means.values()) for means in parts), default=0.0), "")
     data = [
         _bars(
@@ -244,7 +242,7 @@ def _by_flow(runs: Mapping[str, pl.DataFrame]) -> Figure:
 # ------------------------------------------------------------------------------------- tables
 
 
-def _cards(summaries: Mapping[str, Summary]) -> str:
+def _cards(summaries: dict[str, Summary]) -> str:
     cards = []
     for place, (name, summary) in enumerate(summaries.items()):
         counts = summary["bundles"]
@@ -260,9 +258,9 @@ def _cards(summaries: Mapping[str, Summary]) -> str:
     return card_list(cards)
 
 
-def _unlike(summaries: Mapping[str, Summary]) -> str:
+def _unlike(summaries: dict[str, Summary]) -> str:
     """A word of warning where runs were not given the same; "" where they were."""
-    said = {
+    said: dict[str, set[object]] = {
         "scenarios": {summary["scenario_sha256"] for summary in summaries.values()},
         "seeds": {summary["seed"] for summary in summaries.values()},
         "lengths": {summary["duration_s"] for summary in summaries.values()},
@@ -289,7 +287,7 @@ def _flow_table(runs: Mapping[str, tuple[Summary, pl.DataFrame]]) -> str:
     return table(head, rows, words=1)
 
 
-def _numbers(summaries: Mapping[str, Summary]) -> str:
+def _numbers(summaries: dict[str, Summary]) -> str:
     rows = []
     for title, said in QUESTIONS:
         answers = [said(summary) for summary in summaries.values()]
@@ -302,7 +300,7 @@ def _numbers(summaries: Mapping[str, Summary]) -> str:
     return table(("", *map(escape, summaries)), rows, words=1)
 
 
-def _again(summaries: Mapping[str, Summary]) -> str:
+def _again(summaries: dict[str, Summary]) -> str:
     lines = "\n".join(
         escape(summary["command"]) for summary in summaries.values() if summary["command"]
     )
@@ -326,7 +324,7 @@ def _flow(rows: pl.DataFrame, flow: str) -> tuple[float | None, float | None, st
     return float(np.median(latencies_s)), float(np.percentile(latencies_s, 95)), share
 
 
-def _finite(seconds: pl.Series) -> np.ndarray:
+def _finite(seconds: pl.Series) -> NDArray[np.float64]:
     values = np.sort(seconds.drop_nulls().to_numpy().astype(np.float64))
     return values[np.isfinite(values)]
 

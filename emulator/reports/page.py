@@ -18,6 +18,8 @@ from plotly.offline import get_plotlyjs
 
 from emulator.reports.figures import Figure
 
+_FIGURES = '<script type="application/json" id="figures">'
+
 
 def page(
     title: str,
@@ -70,12 +72,19 @@ def page(
 {body}
 </main>
 <footer>{footer}</footer>
-<script type="application/json" id="figures">{data}</script>
+{_FIGURES}{data}</script>
 <script>{plotly}</script>
 <script>{script}</script>
 </body>
 </html>
 """
+
+
+def figures_in(text: str) -> dict[str, Figure]:
+    """The figures of a page that `page` made, by key."""
+    data = text.partition(_FIGURES)[2].partition("</script>")[0]
+    found: dict[str, Figure] = json.loads(data)
+    return found
 
 
 def _digest(script: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 from streams import PLAN, SIMPLE, delivered, hop, in_order, sourced, story
 
 from dtn.contact_plan import ContactPlan
+from dtn.errors import InvalidValue
 from dtn.events import BundleDeleted, ContactEnded, Event, FrameLate
 from emulator.geometry import Geometry, Track
 from emulator.log import LogHeader
@@ -199,3 +200,15 @@ def test_the_map_ends_where_the_tracks_do_and_is_there_only_with_a_geometry() ->
     assert ends[escape(EVIL), "x"] == pytest.approx((10 + 10 * end, 0.0), rel=1e-4)
     assert ends["earth", "x2"] == pytest.approx((150.0, 0.0), abs=1e-4)
     assert "site" not in {name for name, _ in ends}
+
+
+def test_a_figure_of_the_report_is_there_for_a_notebook():
+    result = _result(SIMPLE)
+    figure = result.figure("latency")
+    assert list(figure.data[0].x) == [103.0]
+    with pytest.raises(InvalidValue, match="latency"):
+        result.figure("nothing")
+
+
+def test_a_result_of_a_hostile_name_is_no_markup_in_a_notebook():
+    assert "<img" not in _result(SIMPLE, scenario=EVIL)._repr_html_()
