@@ -29,9 +29,12 @@ from nodes.channel.topics import Topics
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 MOST_MEMORY_MB = 90
 
-pytestmark = pytest.mark.skipif(
-    find_mosquitto() is None, reason="no mosquitto here: apt-get install mosquitto"
-)
+pytestmark = [
+    pytest.mark.realtime,
+    pytest.mark.skipif(
+        find_mosquitto() is None, reason="no mosquitto here: apt-get install mosquitto"
+    ),
+]
 
 
 def chain(duration_s: float, bundles: int) -> Setup:
