@@ -38,7 +38,7 @@ _SKIPPED_TABLES = {
     "security",
 }
 """What contacts do not follow from. A table that is not named here counts: a new one is safe."""
-_SKIPPED_KEYS = {"store_bytes", "agent"}
+_SKIPPED_KEYS = {"store_bytes", "agent", "computing"}
 
 
 def folder() -> Path:
@@ -50,7 +50,7 @@ def folder() -> Path:
 def key_of(scenario: Scenario) -> str:
     """The name under which a scenario's plan is kept."""
     tables = scenario.model_dump(mode="json", exclude=_SKIPPED_TABLES)
-    for node in tables["nodes"]:
+    for node in (*tables["nodes"], *(driver["satellites"] for driver in tables["mass_driver"])):
         for key in _SKIPPED_KEYS:
             node.pop(key, None)
     digest = hashlib.sha256(json.dumps(tables, sort_keys=True).encode())

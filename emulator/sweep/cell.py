@@ -34,7 +34,7 @@ from dtn.routing import load_strategy
 from dtn.routing.strategy import BundleView, Decisions, Strategy, View
 from emulator.one_process import fly
 from emulator.setup import Setup
-from emulator.sweep.measure import Measured, measure
+from emulator.sweep.measure import DECISION_SCHEMA, Measured, measure
 
 NO_CONTACTS = ContactPlan(())
 
@@ -210,6 +210,7 @@ def keep(outcome: Outcome, file: Path) -> None:
     told = {
         "numbers": outcome.measured.numbers,
         "peak_bytes": outcome.measured.peak_bytes,
+        "decisions": outcome.measured.decisions.to_dict(as_series=False),
         "timing": [outcome.timing.wall_s, outcome.timing.decisions, outcome.timing.decision_s],
     }
     part = file.with_suffix(".part")
@@ -228,7 +229,8 @@ def kept(file: Path) -> Outcome | None:
     except (OSError, pl.exceptions.PolarsError, KeyError, ValueError):
         return None
     timing = Timing(float(wall_s), int(decisions), float(decision_s))
-    return Outcome(Measured(bundles, told["numbers"], told["peak_bytes"]), timing)
+    decisions = pl.DataFrame(told["decisions"], schema=DECISION_SCHEMA)
+    return Outcome(Measured(bundles, told["numbers"], told["peak_bytes"], decisions), timing)
 
 
 def mean_decision_us(timings: list[Timing]) -> float:

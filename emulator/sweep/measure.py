@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,7 @@ from dtn.events import (
     RouteComputed,
     TransferStarted,
 )
+from emulator.reports.decisions import decision_table, job_lives
 from emulator.reports.fates import fate_of
 from emulator.reports.history import BundleEvent, History, history_of
 from emulator.reports.links import link_use
@@ -48,6 +49,16 @@ IDENTITY = ("flow", "source", "destination", "turn")
 """What names a bundle in every run with the same traffic: the turn counts those of a flow's pair."""
 
 
+DECISION_SCHEMA: dict[str, type[pl.DataType]] = {
+    "created_s": pl.Float64,
+    "latency_s": pl.Float64,
+    "is_missed": pl.Boolean,
+    "energy_j": pl.Float64,
+    "onboard_energy_j": pl.Float64,
+    "home_bytes": pl.Int64,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What a run came to.
@@ -58,11 +69,14 @@ class Measured:
             each null where there is none.
         numbers: of the network: sent_bytes, volume_bytes, mean_stored_bytes, events, end_s.
         peak_bytes: the most that each node stored, by name.
+        decisions: one row an event and placement, columns as in DECISION_SCHEMA, of those whose deadline
+            came within the run or that were decided on before it. `latency_s` is null where there is none.
     """
 
     bundles: pl.DataFrame
     numbers: dict[str, float]
     peak_bytes: dict[str, float]
+    decisions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DECISION_SCHEMA))
 
 
 def measure(events: Iterable[Event], plan: ContactPlan, given: frozenset[str]) -> Measured:
@@ -73,7 +87,8 @@ def measure(events: Iterable[Event], plan: ContactPlan, given: frozenset[str]) -
         plan: its contacts.
         given: flows of the traffic that was given; bundles of others are answers.
     """
-    history = history_of(events)
+    log = list(events)
+    history = history_of(log)
     names = {f"ipn:{number}": name for name, number in plan.ipn_numbers.items()}
     turns: dict[tuple[str, str, str], int] = {}
     rows = []
@@ -91,7 +106,29 @@ def measure(events: Iterable[Event], plan: ContactPlan, given: frozenset[str]) -
         "events": float(history.events),
         "end_s": history.end_s,
     }
-    return Measured(pl.DataFrame(rows, schema=SCHEMA, orient="row"), numbers, peak_bytes)
+    table = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    return Measured(table, numbers, peak_bytes, _decisions(log, history, plan))
+
+
+def _decisions(log: list[Event], history: History, plan: ContactPlan) -> pl.DataFrame:
+    """Journeys are left out: a study compares how late decisions were, not why."""
+    lives = job_lives(log)
+    if not lives:
+        return pl.DataFrame(schema=DECISION_SCHEMA)
+    ends = {
+        b: fate_of(b, history.lives[b]) for life in lives.values() for b in life.bundles.values()
+    }
+    table = decision_table(lives, history.sourced, ends, {}, plan.ipn_numbers, history.end_s)
+    due = table.filter((pl.col("fate") != "open") | pl.col("is_missed"))
+    energy = pl.col("energy_j").fill_null(0.0)
+    return due.select(
+        "created_s",
+        "latency_s",
+        "is_missed",
+        energy.alias("energy_j"),
+        pl.when(pl.col("is_onboard")).then(energy).otherwise(0.0).alias("onboard_energy_j"),
+        "home_bytes",
+    )
 
 
 def _row(

@@ -15,7 +15,7 @@ import numpy as np
 
 from emulator.reports.figures import Figure, log_axis
 from emulator.reports.page import card_list, chart, page, section, table
-from emulator.reports.readable import NOTHING, bytes_text, duration_text
+from emulator.reports.readable import NOTHING, bytes_text, duration_text, energy_text
 from emulator.sweep.cell import mean_decision_us
 from emulator.sweep.measure import Measured
 from emulator.sweep.statistics import (
@@ -91,6 +91,19 @@ TABLES: tuple[tuple[str, str, tuple[Column, ...]], ...] = (
             Column("promises_kept", "promises kept", share_text),
         ),
     ),
+    (
+        "autonomy",
+        "Decisions",
+        (
+            Column("decision_p50_s", "decision latency, median", duration_text),
+            Column("decision_p95_s", "95 %", duration_text),
+            Column("decision_s", "mean", duration_text),
+            Column("missed_ratio", "events missed", share_text),
+            Column("decision_energy_j", "energy an event", energy_text),
+            Column("onboard_energy_j", "of it on board", energy_text),
+            Column("home_bytes", "sent home an event", bytes_text),
+        ),
+    ),
 )
 
 
@@ -120,6 +133,8 @@ def study_page(result: StudyResult) -> str:
             chart(drawn, f"overhead-{number}", f"Overhead{suffix}", ""),
         ]
         for key, title, columns in TABLES:
+            if all(_is_empty(runs, column.metric) for column in columns):
+                continue
             body.append(section(f"{key}-{number}", f"{title}{suffix}", _table(runs, columns)))
         body.append(
             section(f"paired-{number}", f"Pair by pair{suffix}", _paired(runs), _PAIRED_LEAD)
@@ -277,6 +292,10 @@ def _later_curves(runs: _Runs) -> Figure:
             "height": 460,
         },
     }
+
+
+def _is_empty(runs: _Runs, metric: str) -> bool:
+    return all(math.isnan(runs.estimate(name, metric).mean) for name in runs.study.strategies)
 
 
 def _table(runs: _Runs, columns: Sequence[Column]) -> str:

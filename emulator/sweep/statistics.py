@@ -147,6 +147,13 @@ METRICS: dict[str, str] = {
     "contact_use": "sent of what the contacts could carry",
     "mean_stored_bytes": "stored in the whole network, mean over time",
     "peak_stored_bytes": "the most that any node stored",
+    "decision_s": "from an event to the decision about it in effect, mean of those in effect",
+    "decision_p50_s": "its median",
+    "decision_p95_s": "its 95th percentile",
+    "missed_ratio": "events without a decision in effect by their deadline",
+    "decision_energy_j": "what computing about an event drew, wherever",
+    "onboard_energy_j": "what of it the satellite drew",
+    "home_bytes": "sent home about an event: input, answer or report",
 }
 """What is reckoned for each run, in order, and what it means."""
 
@@ -190,9 +197,26 @@ def metrics(measured: Measured, window: Window, common: pl.DataFrame | None) -> 
         "contact_use": _ratio(numbers["sent_bytes"], volume),
         "mean_stored_bytes": numbers["mean_stored_bytes"],
         "peak_stored_bytes": max(measured.peak_bytes.values(), default=0.0),
+        **_decision_metrics(measured.decisions, window),
     }
     assert list(found) == list(METRICS)
     return found
+
+
+def _decision_metrics(decisions: pl.DataFrame, window: Window) -> dict[str, float]:
+    at = pl.col("created_s")
+    events = decisions.filter(at >= window.from_s, at < window.until_s)
+    latency_s = events["latency_s"].drop_nulls().to_numpy()
+    p50, p95 = np.percentile(latency_s, (50, 95)) if len(latency_s) else (math.nan,) * 2
+    return {
+        "decision_s": _mean(latency_s),
+        "decision_p50_s": float(p50),
+        "decision_p95_s": float(p95),
+        "missed_ratio": _ratio(float(events["is_missed"].sum()), len(events)),
+        "decision_energy_j": _mean(events["energy_j"].to_numpy()),
+        "onboard_energy_j": _mean(events["onboard_energy_j"].to_numpy()),
+        "home_bytes": _mean(events["home_bytes"].cast(pl.Float64).to_numpy()),
+    }
 
 
 def delivered_by_all(runs: Sequence[Measured], window: Window) -> pl.DataFrame:

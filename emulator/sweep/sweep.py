@@ -76,6 +76,10 @@ NOT_GEOMETRY = frozenset(
 """What of a scenario its contact plan does not depend on. The seed: only where it draws the weather."""
 
 
+NOT_PLACE = frozenset(("store_bytes", "computing"))
+"""What of a node they do not depend on."""
+
+
 class Progress(NamedTuple):
     """How far a sweep is.
 
@@ -175,7 +179,8 @@ def geometry(scenario: Scenario) -> str:
     if "weather" not in scenario.model_fields_set:
         del told["seed"]
     for table in (*told["nodes"], *(driver["satellites"] for driver in told["mass_driver"])):
-        del table["store_bytes"]
+        for key in NOT_PLACE:
+            table.pop(key, None)
     files = [hashlib.sha256(f.read_bytes()).hexdigest() for f in _files(told, scenario.file.parent)]
     text = json.dumps([told, files, code_digest()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

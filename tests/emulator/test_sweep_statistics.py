@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.sweep.measure import SCHEMA, Measured
+from emulator.sweep.measure import DECISION_SCHEMA, SCHEMA, Measured
 from emulator.sweep.statistics import (
     METRICS,
     Window,
@@ -142,3 +143,20 @@ def test_a_run_without_bundles_has_no_numbers_and_no_faults() -> None:
     found = metrics(run(), ALL, None)
     assert math.isnan(found["delivery_ratio"])
     assert math.isnan(found["restricted_delay_s"])
+
+
+def test_decisions_are_reckoned_over_the_events_that_count() -> None:
+    rows = [
+        (10.0, 4.0, False, 6.0, 6.0, 100),
+        (20.0, 8.0, True, 2.0, 0.0, 300),
+        (30.0, None, True, 0.0, 0.0, 200),
+        (990.0, 1.0, False, 9.0, 9.0, 0),  # outside the window
+    ]
+    decided = pl.DataFrame(rows, schema=DECISION_SCHEMA, orient="row")
+    found = metrics(replace(run(), decisions=decided), Window(0.0, 900.0), None)
+    assert (found["decision_s"], found["decision_p50_s"]) == (6.0, 6.0)
+    assert found["decision_p95_s"] == pytest.approx(7.8)
+    assert found["missed_ratio"] == pytest.approx(2 / 3)
+    assert found["decision_energy_j"] == pytest.approx(8 / 3)
+    assert (found["onboard_energy_j"], found["home_bytes"]) == (2.0, 200.0)
+    assert math.isnan(metrics(run(), ALL, None)["decision_s"])
