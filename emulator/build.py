@@ -36,6 +36,7 @@ from nodes.applications import (
     poisson,
 )
 from nodes.applications.ping import ECHO_SERVICE
+from nodes.channel.channel import Channel
 from nodes.channel.frame import Frame
 from nodes.channel.local import LocalChannel
 from nodes.channel.mqtt import MqttChannel
@@ -49,7 +50,9 @@ from nodes.node import Node
 from nodes.past import NOTHING, Past
 from nodes.seeding import generator, synthetic_octets
 from nodes.spacecraft.craft import Spacecraft
+from nodes.spacecraft.exposed import ExposedChannel, ExposedNode, Resets, counted
 from nodes.spacecraft.launching import MassDriver
+from nodes.spacecraft.radiation import Memory
 
 if TYPE_CHECKING:
     from emulator.scenario import Scenario
@@ -134,7 +137,12 @@ class Network:
         self._process = process
         self._begins_s = loop.time()
         self._channel = LocalChannel(loop, record) if process is None else process.channel
-        self._wire = self._channel if tap is None else TappedChannel(self._channel, tap)
+        self._wire: Channel = self._channel
+        if tap is not None:
+            self._wire = TappedChannel(self._channel, tap)
+        self._memories = self._make_memories()
+        if self._memories:
+            self._wire = ExposedChannel(self._wire, self._memories, self._record)
         self.nodes: dict[str, Node] = {}
         made = self._make_express if express and self._is_ordinary(tap) else self._make_node
         for name, agent in self._make_agents():
@@ -151,6 +159,11 @@ class Network:
                 self.links.add(self.nodes[member.name], joins_s)
         self.links.start()
         schedule_outages(self._outages(), self.links, loop)
+        for member in setup.members:
+            node, options = self.nodes.get(member.name), member.spacecraft
+            if isinstance(node, ExposedNode) and options and options.radiation:
+                resets = Resets(node, options.radiation, self.links, loop)
+                resets.start(max(member.joins_s, self._begins_s))
         for driver in drivers:
             supply = self._spacecraft[driver.node]
             MassDriver(driver, supply, self.links, loop, self._record).start()
@@ -160,6 +173,8 @@ class Network:
         """The run is over: nodes and channel say what they still hold."""
         for spacecraft in self._spacecraft.values():
             spacecraft.end(now_s)
+        for name, memory in self._memories.items():
+            self._record(counted(name, memory, now_s))
         for node in self.nodes.values():
             node.end(now_s)
         self._channel.end(now_s)
@@ -171,13 +186,26 @@ class Network:
         if spacecraft is not None:
             spacecraft.hear(event)
 
+    def _make_memories(self) -> dict[str, Memory]:
+        """The memories that particles hit."""
+        setup, here = self._setup, self._process
+        memories = {}
+        for member in setup.members:
+            options = member.spacecraft and member.spacecraft.radiation
+            if options and (here is None or here.node == member.name):
+                storms = [storm for storm in setup.storms if member.name in storm.nodes]
+                rng = generator(setup.seed, "radiation", member.name)
+                memories[member.name] = Memory(options, storms, rng)
+        return memories
+
     def _make_spacecraft(self) -> None:
         setup = self._setup
         for member in setup.members:
-            if member.spacecraft is not None and member.name in self.nodes:
+            options = member.spacecraft
+            if options and (options.power or options.heat) and member.name in self.nodes:
                 self._spacecraft[member.name] = Spacecraft(
                     member.name,
-                    member.spacecraft,
+                    options,
                     setup.plan.contacts,
                     self._loop,
                     self.links,
@@ -215,7 +243,9 @@ class Network:
         here = self._process
         store = MemoryStore() if here is None else here.store
         convergence = partial(self._convergence, name)
-        return Node(name, agent, store, self._loop, self._record, convergence)
+        given = name, agent, store, self._loop, self._record, convergence
+        memory = self._memories.get(name)
+        return Node(*given) if memory is None else ExposedNode(memory, *given)
 
     def _make_express(self, name: str, agent: Agent) -> Node:
         assert isinstance(self._channel, LocalChannel)  # there is no process
@@ -230,6 +260,7 @@ class Network:
             self._process is None
             and tap is None
             and setup.ltp is None
+            and not self._memories
             and not setup.security
             and self._record is self._log  # no spacecraft listens, which might act on what it hears
             and not any(member.agent.fragment for member in setup.members)

@@ -186,6 +186,13 @@ class Agent(Procedures):
             self._forward((record,), now_s, out)
         return out
 
+    def lose_all(self, now_s: float) -> list[Output]:
+        """The store is empty, and nobody has been told: after a reset of what was not durable."""
+        out: list[Output] = []
+        for record in tuple(self.holdings):
+            self.delete(record, Reason.NO_INFORMATION, now_s, out, quietly=True)
+        return out
+
     # --- links ----------------------------------------------------------------------------------
 
     def contact_started(self, contact: int, now_s: float) -> list[Output]:

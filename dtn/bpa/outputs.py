@@ -29,7 +29,8 @@ class Transmit(NamedTuple):
 
     The convergence layer answers `agent.link_ready(neighbour, now)` when it can take another
     bundle, and `agent.transfer_finished(transfer, now)` or `agent.transfer_failed(transfer, reason,
-    now)` when this one's fate is known.
+    now)` when this one's fate is known. `octets` are what goes out where it is not the bundle's encoding any more: when
+    memory has damaged it.
     """
 
     transfer: int
@@ -38,6 +39,7 @@ class Transmit(NamedTuple):
     bundle_id: str
     bundle: Bundle
     size_bytes: int
+    octets: bytes | None = None
 
 
 class Deliver(NamedTuple):

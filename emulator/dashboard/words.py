@@ -15,6 +15,7 @@ from dtn.events import (
     BundleReassembled,
     BundleReceived,
     BundleSourced,
+    ComputingThrottled,
     ContactEnded,
     ContactStarted,
     DecisionMade,
@@ -27,10 +28,15 @@ from dtn.events import (
     JobQueued,
     JobSent,
     JobStarted,
+    LaunchDelayed,
+    MemoryUpset,
     NodeDown,
     NodeUp,
+    PowerRestored,
+    PowerShed,
     RouteComputed,
     RouteForfeited,
+    SatelliteLaunched,
     SecurityOperationFailed,
     SegmentLost,
     SessionCancelled,
@@ -73,6 +79,12 @@ _CATEGORIES: dict[type, Category] = {
     SessionCancelled: Category.FAULT,
     NodeUp: Category.FAULT,
     NodeDown: Category.FAULT,
+    PowerShed: Category.FAULT,
+    PowerRestored: Category.FAULT,
+    ComputingThrottled: Category.FAULT,
+    LaunchDelayed: Category.FAULT,
+    SatelliteLaunched: Category.LINK,
+    MemoryUpset: Category.FAULT,
 }
 
 
@@ -123,6 +135,18 @@ def sentence(event: Event) -> str:
             return "up"
         case NodeDown():
             return f"down: {event.reason}"
+        case PowerShed():
+            return f"low power, {event.charge:.0%} left: {event.what} shed"
+        case PowerRestored():
+            return f"power again, {event.charge:.0%}: {event.what} back"
+        case ComputingThrottled():
+            return f"{event.temperature_k:.0f} K: computing at {event.speed:.0%}"
+        case LaunchDelayed():
+            return f"launch of {event.satellite} waits for {energy_text(event.missing_j)}"
+        case SatelliteLaunched():
+            return f"{event.satellite} launched with {energy_text(event.energy_j)}"
+        case MemoryUpset():
+            return f"{event.bits} bits flipped in memory"
         case BlockSent():
             return f"last bit of a block for {event.neighbour}"
         case JobCreated():

@@ -20,6 +20,7 @@ from dtn.events import (
     BundleInFlight,
     BundleLost,
     FrameLost,
+    MemoryUpset,
 )
 from emulator.reports.history import BundleEvent, History
 
@@ -64,7 +65,7 @@ def fate_of(bundle: str, life: list[BundleEvent]) -> Fate:
             return Fate("delivered", "delivered", event.node, event.t_s)
         if isinstance(event, BundleHeld | BundleInFlight):
             left = event
-        elif isinstance(event, BundleDeleted | BundleLost | FrameLost):
+        elif isinstance(event, BundleDeleted | BundleLost | FrameLost | MemoryUpset):
             lost = event
     if isinstance(left, BundleHeld):
         return Fate("in_network", "held in a store", left.node, left.t_s)
@@ -77,6 +78,8 @@ def fate_of(bundle: str, life: list[BundleEvent]) -> Fate:
         return Fate("dropped", f"lost with a node's memory: {lost.reason}", *_at(lost))
     if isinstance(lost, FrameLost):
         return Fate("dropped", f"frame lost: {lost.reason}", *_at(lost))
+    if isinstance(lost, MemoryUpset):  # what it spoilt was discarded by the next hop
+        return Fate("dropped", "spoilt by a memory upset", *_at(lost))
     return Fate("dropped", UNACCOUNTED, *_at(life[-1]))
 
 

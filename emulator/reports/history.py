@@ -29,6 +29,7 @@ from dtn.events import (
     FrameLate,
     FrameLost,
     JobSent,
+    MemoryUpset,
     NodeDown,
     NodeUp,
     RouteComputed,
@@ -58,6 +59,7 @@ BundleEvent = (
     | BundleInFlight
     | SecurityOperationFailed
     | FrameLost
+    | MemoryUpset
     | JobSent
 )
 """An event that names a bundle."""

@@ -25,6 +25,7 @@ from dtn.events import (
     BundleSourced,
     FrameLost,
     JobSent,
+    MemoryUpset,
     RouteComputed,
     RouteForfeited,
     SecurityOperationFailed,
@@ -214,6 +215,8 @@ def _said(
             return f"{event.operation} of block {event.target}: {event.why}"
         case JobSent():
             return f"carries the {event.what} of job {event.job}"
+        case MemoryUpset():
+            return f"{event.bits} bits of it flipped in memory"
         case FrameLost():
             return f"its frame to {event.neighbour} was lost: {event.reason}"
         case BundleHeld():

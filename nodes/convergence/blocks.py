@@ -53,7 +53,7 @@ class Aggregation:
 
 def block_of(requests: list[Transmit]) -> bytes:
     """The octets of a block."""
-    return b"".join([encode(request.bundle) for request in requests])
+    return b"".join([request.octets or encode(request.bundle) for request in requests])
 
 
 def bundles_in(block: bytes) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 
 from dtn.bpa.outputs import Transmit
+from dtn.bundle import Bundle
 from dtn.codec import encode
 from dtn.contact_plan import ContactPlan
 from dtn.contact_plan.contact import TIME_TOLERANCE_S
@@ -124,7 +125,9 @@ class WholeBundle:
         neighbour = request.neighbour
         sequence = self.next_sequence(neighbour)
         arrives_s = last_bit_s + self._contacts[request.contact].owlt_at(last_bit_s)
-        content = encode(request.bundle) if self._octets else request.bundle
+        content: bytes | Bundle = request.octets or request.bundle
+        if self._octets and isinstance(content, Bundle):
+            content = encode(content)
         frame = Frame(
             self._node, neighbour, sequence, last_bit_s, arrives_s, request.size_bytes, content
         )
