@@ -26,6 +26,7 @@ from emulator.cli import (
     run_commands,
     scenario_commands,
     sky_commands,
+    socket_node_command,
     sweep_command,
 )
 from emulator.cli.output import print_faults
@@ -93,6 +94,7 @@ EXAMPLES = (
         operator_commands.control,
         "lightlag control rate 120 --broker mqtt://localhost --run earth-moon",
     ),
+    (socket_node_command.socket_node, "lightlag socket-node node.toml"),
     (doctor_command.doctor, "lightlag doctor"),
 )
 """Every command with the example that its help shows; its second word is the command's name."""

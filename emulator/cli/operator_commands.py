@@ -1,4 +1,4 @@
-"""Commands on a constellation under way: control, ping, send, recv."""
+"""Commands on a constellation under way, or on one node on real sockets: control, ping, send, recv."""
 
 from __future__ import annotations
 
@@ -13,10 +13,20 @@ from dtn.errors import BadInput, Fault, InvalidValue
 from emulator.cli.constellation_commands import BrokerOption, CaOption, PasswordOption, UserOption
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from emulator.operator import Operator
+    from emulator.outside.control import Document
 
 RunName = Annotated[str, typer.Option("--run", metavar="NAME", help="The run's: its scenario's.")]
 FromOption = Annotated[str, typer.Option("--from", metavar="NODE", help="Who sends.")]
+OrBroker = Annotated[
+    str, typer.Option("--broker", metavar="URL", help="A constellation's: mqtt://HOST[:PORT].")
+]
+OrNode = Annotated[
+    Path | None,
+    typer.Option("--node", metavar="FILE", help="A socket-node's file, or its control socket."),
+]
 
 ORDERS = {
     "pause": "pause",
@@ -57,16 +67,23 @@ def control(
 
 def ping(
     destination: Annotated[str, typer.Argument(metavar="EID", help="An echo: ipn:2.7.")],
-    source: FromOption,
-    broker: BrokerOption,
-    run: RunName,
+    node: OrNode = None,
+    source: FromOption = "",
+    broker: OrBroker = "",
+    run: RunName = "",
     patience: Annotated[float, typer.Option(metavar="SECONDS", help="Real time to wait.")] = 60.0,
     user: UserOption = "",
     password_file: PasswordOption = None,
     ca: CaOption = None,
 ) -> None:
-    """Send a bundle to a node's echo: where it is when, there and back, by the run's clock."""
+    """Send a bundle to a node's echo: where it is when, there and back, by the run's clock.
+
+    From a node of a constellation (--from, --broker, --run), or from a socket-node (--node).
+    """
     _endpoint(destination)
+    if _is_socket_node(node, {"--from": source, "--broker": broker, "--run": run}):
+        _ping_from(node, destination, patience)
+        return
     with _operator(broker, run, user, password_file, ca) as operator:
         began_s: float | None = None
         what = ""
@@ -82,25 +99,37 @@ def ping(
 def send(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What is sent.", exists=True)],
     destination: Annotated[str, typer.Argument(metavar="EID", help="Where to: ipn:2.42.")],
-    source: FromOption,
-    broker: BrokerOption,
-    run: RunName,
+    node: OrNode = None,
+    source: FromOption = "",
+    broker: OrBroker = "",
+    run: RunName = "",
     lifetime: Annotated[float, typer.Option(metavar="SECONDS", help="Of the bundle.")] = 86400.0,
     user: UserOption = "",
     password_file: PasswordOption = None,
     ca: CaOption = None,
 ) -> None:
-    """Let a node send a file as one bundle."""
+    """Let a node send a file as one bundle.
+
+    A node of a constellation (--from, --broker, --run), or a socket-node (--node).
+    """
     _endpoint(destination)
+    if _is_socket_node(node, {"--from": source, "--broker": broker, "--run": run}):
+        payload = file.read_bytes().hex()
+        request = {"do": "send", "to": destination, "payload": payload, "lifetime_s": lifetime}
+        for answer in _asked(node, request):
+            typer.echo(answer["bundle"])
+        return
     with _operator(broker, run, user, password_file, ca) as operator:
         operator.send(source, destination, file.read_bytes(), lifetime)
 
 
 def recv(
-    node: Annotated[str, typer.Argument(metavar="NODE", help="Where.")],
-    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The 42 of ipn:2.42.")],
-    broker: BrokerOption,
-    run: RunName,
+    where: Annotated[
+        list[str], typer.Argument(metavar="[NODE] SERVICE", help="The 42 of ipn:2.42, and whose.")
+    ],
+    node: OrNode = None,
+    broker: OrBroker = "",
+    run: RunName = "",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")
     ] = None,
@@ -108,16 +137,65 @@ def recv(
     password_file: PasswordOption = None,
     ca: CaOption = None,
 ) -> None:
-    """Wait for a bundle for a service of a node, and write its payload."""
-    with (
-        _operator(broker, run, user, password_file, ca) as operator,
-        contextlib.closing(operator.receive(node, service)) as arrivals,
-    ):
-        payload = bytes.fromhex(next(arrivals).payload)
+    """Wait for a bundle for a service of a node, and write its payload.
+
+    At a node of a constellation (NODE, --broker, --run), or at a socket-node (--node).
+    """
+    name, service = where if len(where) == 2 else ("", where[-1])
+    if len(where) > 2:
+        raise BadInput(Fault("", "SERVICE", " ".join(where), "write [NODE] SERVICE"))
+    if _is_socket_node(node, {"NODE": name, "--broker": broker, "--run": run}):
+        arrival = next(iter(_asked(node, {"do": "receive", "service": service})), None)
+        if arrival is None:
+            raise BadInput(Fault("", "--node", str(node), "the node has stopped"))
+        payload = bytes.fromhex(arrival["payload"])
+    else:
+        with (
+            _operator(broker, run, user, password_file, ca) as operator,
+            contextlib.closing(operator.receive(name, service)) as arrivals,
+        ):
+            payload = bytes.fromhex(next(arrivals).payload)
     if output is not None:
         output.write_bytes(payload)
     else:
         sys.stdout.buffer.write(payload)
+
+
+def _is_socket_node(node: Path | None, given: dict[str, str]) -> bool:
+    """Whether a socket-node is meant, and not a constellation.
+
+    Raises:
+        BadInput: both, or neither, or half of what a constellation needs.
+    """
+    present = [option for option, value in given.items() if value]
+    if node is not None and present:
+        raise BadInput(Fault("", "--node", str(node), f"goes without {', '.join(present)}"))
+    if node is None and len(present) < len(given):
+        option = next(option for option, value in given.items() if not value)
+        mend = "give it for a constellation, or --node FILE for a socket-node"
+        raise BadInput(Fault("", option, "", mend))
+    return node is not None
+
+
+def _ping_from(node: Path | None, destination: str, patience: float) -> None:
+    for answer in _asked(node, {"do": "ping", "to": destination}, patience):
+        if "bundle" in answer:
+            typer.echo(f"sent {answer['bundle']}")
+            continue
+        remark = "" if answer["intact"] else ", with another payload"
+        typer.echo(f"answered after {1000 * answer['round_trip_s']:.3f} ms{remark}")
+        return
+    typer.echo(f"no answer within {patience:g} s", err=True)
+    raise SystemExit(1)
+
+
+def _asked(
+    node: Path | None, request: Document, patience_s: float | None = None
+) -> Iterator[Document]:
+    from emulator.outside.control import ask
+
+    assert node is not None
+    return ask(node, request, patience_s)
 
 
 def _operator(
