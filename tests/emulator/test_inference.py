@@ -14,7 +14,15 @@ import pytest
 import emulator
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, FunctionFault
-from dtn.events import DecisionMade, JobCreated, JobDropped, JobFinished, JobSent
+from dtn.events import (
+    DecisionMade,
+    EnergyAccounted,
+    JobCreated,
+    JobDropped,
+    JobFinished,
+    JobSent,
+    PowerShed,
+)
 from emulator.cli import main
 from emulator.reports.decisions import JOB_FATES, PART_COLUMNS
 from emulator.result import Result
@@ -255,6 +263,45 @@ def test_a_vote_costs_its_runs_and_leaves_fewer_errors(tmp_path: Path) -> None:
     assert (a["energy_j"], b["energy_j"]) == (pytest.approx(72.0), pytest.approx(216.0))
     assert medians(thrice)["onboard"] == pytest.approx(3.0)
     assert 0 < b["wrong"] < a["wrong"]
+
+
+POWER = """spacecraft = "small"
+
+[spacecraft.small.power]
+battery_wh = 1.0
+source_w = 0.6
+bus_w = 0.3
+shed_computing_below = 0.95
+shed_links_below = 0.0
+sleep_below = 0.0
+resume_margin = 0.02
+"""
+
+
+def test_computing_draws_what_its_jobs_do_and_stands_still_while_it_is_shed(tmp_path: Path) -> None:
+    result = fly(tmp_path, craft_w=2.0, operations="2.5e11", deadline="10h", more=POWER)
+    (books,) = events(result, EnergyAccounted)
+    (one,) = result.summary["decisions"]
+    assert one["open"] == 0
+    assert one["energy_j"] == pytest.approx(72 * 250.0)
+    assert books.computing_j == pytest.approx(one["energy_j"], rel=1e-6)  # type: ignore[attr-defined]
+    assert len(events(result, PowerShed)) == 72
+    assert one["breakdown_s"]["computing"] == pytest.approx(125.0)
+    assert one["breakdown_s"]["stalled"] == pytest.approx(253.0, rel=0.01)  # 72 J at 0.285 W
+
+
+def test_deadline_sees_what_power_there_will_be(tmp_path: Path) -> None:
+    """A job that would stand still through a shed waits for nobody if the Earth is sooner."""
+    alone = ContactPlan(both_ways("craft", "home", 600.0, ALWAYS), ipn_numbers=NUMBERS)
+    said = {"craft_w": 2.0, "operations": "4.2e11", "deadline": "10h", "more": POWER}
+    weak, strong = (
+        fly(tmp_path, alone, placement='"deadline"', **{**said, "more": more})
+        for more in (POWER, "")
+    )
+    assert set(strong.decisions["place"]) == {"craft"}
+    assert set(weak.decisions["place"]) == {"craft", "home"}
+    onboard = fly(tmp_path, alone, **said)
+    assert medians(weak)["deadline"] < medians(onboard)["onboard"]
 
 
 MODEL = """
