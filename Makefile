@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo picture figures screenshot docs test test-all test-docker check bench bench-peers setup clean
+.PHONY: orbits demo picture figures screenshot docs test test-all test-docker check bench bench-peers setup clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -34,6 +34,9 @@ docs: $(VENV)/installed  ## the documentation, to build/docs/index.html
 
 figures: $(VENV)/installed  ## draw the documentation's figures anew, from three days of Moonbase Alpha
 	$(BIN)/python docs/figures.py docs/figures
+
+orbits: $(VENV)/installed  ## the files of scenarios/orbits, made again
+	$(BIN)/python -m topology.orbit_files scenarios/orbits
 
 test: $(VENV)/installed  ## the tests, under three minutes
 	$(BIN)/python -m pytest -n 2

@@ -33,6 +33,9 @@ from topology.steps import Steps
 
 TABLE_STEP_S = 3600.0
 STORAGE_TOLERANCE_KM = 1e-3
+ORBIT_TOLERANCE_KM = (
+    1e-5  # velocities are slopes: at the ends of a piece a hundred times as far off
+)
 
 Acceleration = Callable[[float, FloatArray], FloatArray]
 
@@ -263,6 +266,7 @@ class Integration:
 
     Attributes:
         end_s: the last epoch reached.
+        end_state: position and velocity then, shape (6,).
         evaluations: of the acceleration.
         steps: gives the positions in between.
     """
@@ -292,6 +296,7 @@ class Integration:
             if stop(solver.t, solver.y):
                 break
         self.end_s = float(epochs[-1])
+        self.end_state: FloatArray = states[-1]
         self.evaluations = solver.nfev
         order = slice(None, None, 1 if end_s > start_s else -1)
         self.steps = Steps(*(np.array(each)[order] for each in (epochs, states, rates)))

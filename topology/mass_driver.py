@@ -3,7 +3,7 @@
 A launch is a site, an azimuth, an elevation, a muzzle speed and a date. The muzzle turns with the Moon (`v = R^T
 (speed u) + dR^T x`); from there the path is integrated about the solar-system barycentre among Sun, Moon and planets,
 with the Moon's gravity to degree 8 while it is near and with solar radiation pressure (`topology.dynamics.DeepSpace`),
-and kept as Chebyshev polynomials true to 1 m. It begins at the launch: a satellite that has not been launched is nowhere.
+and kept as Chebyshev polynomials true to 1 m. It begins at the launch: before it, a satellite is nowhere.
 
 `report` says before a run what becomes of a satellite: whether it meets the Moon or the Earth, whether it leaves them,
 how close it comes and how far it is after 1, 10 and 100 days. Lunar escape takes 2.376 km/s, but less than 2.4 km/s, or

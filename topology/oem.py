@@ -13,7 +13,6 @@ them, a span that does not cover the scenario.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -120,9 +119,7 @@ def oem_path(sky: Sky, text: str) -> OemPath:
     return path
 
 
-def write_oem(
-    sky: Sky, path: Path, body: str, name: str, start_s: float, end_s: float, step_s: float
-) -> str:
+def write_oem(sky: Sky, path: Path, body: str, name: str, t_s: FloatArray) -> str:
     """A path as an OEM about a body, in UTC.
 
     Args:
@@ -130,15 +127,11 @@ def write_oem(
         path: the path.
         body: the centre it is written about.
         name: of the object.
-        start_s: first line.
-        end_s: last line.
-        step_s: between lines, shortened so that it divides the span.
+        t_s: when to write a line, rising, four at least; rounded to a millisecond.
 
     Returns:
         Text that `oem_path` reads back to a millimetre and a nanometre a second.
     """
-    lines = max(_STATES, math.ceil((end_s - start_s) / step_s) + 1)
-    t_s = np.linspace(start_s, end_s, lines)
     # round dates: UTC seconds, and the states at exactly what is written
     dates = [sky.start_utc + timedelta(seconds=round(float(at_s), 3)) for at_s in t_s]
     t_s = np.array([sky.seconds(date) for date in dates])

@@ -26,7 +26,7 @@ from topology.chebyshev import fit
 from topology.constants import DAY_S
 from topology.dynamics import (
     CENTRES,
-    STORAGE_TOLERANCE_KM,
+    ORBIT_TOLERANCE_KM,
     Integration,
     Tolerances,
     Trajectory,
@@ -93,7 +93,7 @@ def orbit_from_state(
         )
 
     longest_s = _quarter_turn_s(state, body_named(body).gm_km3_s2)
-    pieces = fit(positions, start_s, end_s, tolerance_km=STORAGE_TOLERANCE_KM, longest_s=longest_s)
+    pieces = fit(positions, start_s, end_s, tolerance_km=ORBIT_TOLERANCE_KM, longest_s=longest_s)
     at_s = pieces.epochs(16)
     _refuse_below(sky, body, radius_km, at_s, pieces.state(at_s).position_km)
     return Trajectory(pieces, sky.body(body))

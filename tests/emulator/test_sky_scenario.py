@@ -163,7 +163,7 @@ def test_a_path_that_cannot_be_is_refused_when_it_is_made(
     loaded = scenario(tmp_path, RELAY.format(orbit=orbit))
     with ScenarioSky(loaded) as sky:
         relay = integrated(sky.sky, lunar_relay(sky.sky, 0.0))
-        text = write_oem(sky.sky, relay, "moon", "relay", 0.0, 40_000.0, 300.0)
+        text = write_oem(sky.sky, relay, "moon", "relay", np.linspace(0.0, 40_000.0, 135))
     (tmp_path / "short.oem").write_text(text)
     with ScenarioSky(loaded) as sky, pytest.raises(BadInput, match=mend):
         sky.path("relay")
@@ -174,7 +174,7 @@ def test_a_relay_from_an_oem_is_where_the_integrated_one_is(tmp_path: Path) -> N
     t_s = np.linspace(0.0, 2 * 86_400.0, 500)
     with ScenarioSky(loaded) as sky:
         relay = integrated(sky.sky, lunar_relay(sky.sky, 0.0))
-        text = write_oem(sky.sky, relay, "moon", "relay", -3600.0, 176_400.0, 300.0)
+        text = write_oem(sky.sky, relay, "moon", "relay", np.linspace(-3600.0, 176_400.0, 601))
         (tmp_path / "relay.oem").write_text(text)
         away = sky.path("relay").state(t_s).position_km - relay.state(t_s).position_km
         assert np.abs(away).max() < 1e-3

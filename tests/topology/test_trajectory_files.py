@@ -29,7 +29,7 @@ def sky() -> Iterator[Sky]:
 @pytest.fixture(scope="module")
 def text(sky: Sky) -> str:
     orbit = integrated(sky, lunar_relay(sky, 0.0))
-    return write_oem(sky, orbit, "moon", "elfo-1", -3600.0, 3 * DAY_S + 3600.0, 300.0)
+    return write_oem(sky, orbit, "moon", "elfo-1", np.arange(-3600.0, 3 * DAY_S + 3601.0, 300.0))
 
 
 def test_an_orbit_written_as_an_oem_is_read_back_to_a_metre(sky: Sky, text: str) -> None:
