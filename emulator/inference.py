@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import dropwhile
 
 from dtn.eid import IpnEid
@@ -19,6 +21,8 @@ from nodes.computing.outlook import Foresight, Outlook, Place
 from nodes.computing.placement import load_placement
 from nodes.node import Node
 from nodes.seeding import generator
+from nodes.spacecraft.options import Storm
+from nodes.spacecraft.radiation import error_probability
 from nodes.spacecraft.supply import Mains, Supply
 
 
@@ -62,6 +66,7 @@ def start_computing(
                 models,
                 takers[name],
                 lambda job: generator(setup.seed, "upsets", job),
+                partial(_spoils, member, setup.storms),
             )
             computers[name].start()
     sources = {stream.source for stream, _ in streams if stream.source in nodes}
@@ -132,6 +137,16 @@ def _transmit_w(member: Member) -> float:
     """What sending draws; where the scenario says nothing of power, what leaves the aperture."""
     power = member.spacecraft.power if member.spacecraft else None
     return member.transmit_w if power is None else power.sending_w
+
+
+def _spoils(member: Member, storms: Sequence[Storm], for_s: float, now_s: float) -> float:
+    """How likely radiation spoils a run of a job at a node."""
+    radiation = member.spacecraft.radiation if member.spacecraft else None
+    if radiation is None or member.computing is None:
+        return 0.0
+    hits = (s for s in storms if member.name in s.nodes and s.at_s <= now_s < s.until_s)
+    factor = math.prod(storm.factor for storm in hits)
+    return error_probability(radiation, 8 * member.computing.memory_bytes, for_s, factor=factor)
 
 
 def _flow(stream: Stream, numbers: Mapping[str, int]) -> Flow:

@@ -49,13 +49,22 @@ class Computing(Table):
         default=False,
         description="Whether a job whose deadline is past when its turn comes is let go.",
     )
+    memory_bytes: Bytes | None = Field(
+        default=None,
+        alias="memory",
+        description="What a run depends on, such as a model's weights. It is as exposed to radiation as "
+        "the memory of the node's spacecraft. Left out, radiation spoils no run.",
+    )
     upset_probability: float = Field(
-        default=0.0, ge=0, le=1, description="How likely a run of a job comes out wrong."
+        default=0.0,
+        ge=0,
+        le=1,
+        description="How likely a run comes out wrong whatever the radiation.",
     )
 
     def options(self) -> ExecutorOptions:
         """As executors take it."""
-        return ExecutorOptions(**self.model_dump())
+        return ExecutorOptions(**{**self.model_dump(), "memory_bytes": self.memory_bytes or 0})
 
 
 class Job(Table):

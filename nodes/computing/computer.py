@@ -81,6 +81,7 @@ class Computer:
         models: by the name of the traffic; other traffic's answers are synthetic octets.
         takers: who takes answers at this node, by service number; may be filled later.
         rng: randomness for a job, by its id.
+        spoils: how likely radiation spoils a run that takes so long and ends then, both in seconds.
     """
 
     service = COMPUTING_SERVICE
@@ -95,6 +96,7 @@ class Computer:
         models: Mapping[str, Model],
         takers: Mapping[int, Taker],
         rng: Callable[[str], random.Random],
+        spoils: Callable[[float, float], float] = lambda for_s, now_s: 0.0,
     ) -> None:
         self.executor = Executor(computing)
         self._node = node
@@ -104,6 +106,7 @@ class Computer:
         self._models = models
         self._takers = takers
         self._rng = rng
+        self._spoils = spoils
         self._held: dict[str, _Held] = {}
         self._timer: Timer | None = None
         self._armed_s = math.inf
@@ -195,7 +198,9 @@ class Computer:
         held = self._held.pop(job.id)
         computing = self.executor.computing
         energy_j = computing.energy_j(job.all_operations)
-        wrong = wrong_runs(computing.upset_probability, job.runs, self._rng(job.id))
+        spoilt = self._spoils(full_speed_s / job.runs, now_s)
+        upset_probability = 1 - (1 - computing.upset_probability) * (1 - spoilt)
+        wrong = wrong_runs(upset_probability, job.runs, self._rng(job.id))
         name = self._node.name
         self._record(JobFinished(now_s, name, job.id, full_speed_s, energy_j, wrong))
         output = self._output(held.task)

@@ -47,7 +47,8 @@ class Computing:
         slots: jobs that run at once.
         queue: which waiting job is next: fifo, edf (earliest deadline first), shortest or value.
         drop_late: whether a job whose deadline is past when its turn comes is let go.
-        upset_probability: of one run coming out wrong.
+        memory_bytes: what a run depends on, a model's weights: it is as exposed to radiation as the node's memory.
+        upset_probability: of one run coming out wrong for other reasons.
 
     Raises:
         InvalidValue: a number that cannot be.
@@ -58,6 +59,7 @@ class Computing:
     slots: int = 1
     queue: Queue = "fifo"
     drop_late: bool = False
+    memory_bytes: int = 0
     upset_probability: float = 0.0
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -263,6 +264,35 @@ def test_a_vote_costs_its_runs_and_leaves_fewer_errors(tmp_path: Path) -> None:
     assert (a["energy_j"], b["energy_j"]) == (pytest.approx(72.0), pytest.approx(216.0))
     assert medians(thrice)["onboard"] == pytest.approx(3.0)
     assert 0 < b["wrong"] < a["wrong"]
+
+
+RADIATION = """spacecraft = "soft"
+
+[spacecraft.soft.radiation]
+upsets_per_bit_day = 1e-6
+protection = "none"
+
+[[faults]]
+storm = "craft"
+at = "12h"
+for = "12h"
+factor = 3
+"""
+
+
+def test_radiation_spoils_runs_as_often_as_its_formula_says_and_votes_mend_them(
+    tmp_path: Path,
+) -> None:
+    """1e8 bits for 500 s at 1e-6 a bit and day: 0.44 in quiet, 0.82 in a storm three times as bad."""
+    said = {"operations": "5e11", "more": RADIATION, "computing": 'memory = "12.5 MB"'}
+    result = fly(tmp_path, **said)
+    half = len(result.decisions) // 2
+    expected = [half * (1 - math.exp(-0.5787 * factor)) for factor in (1, 3)]
+    wrong = result.decisions["is_wrong"]
+    for found, mean in zip((wrong[:half].sum(), wrong[half:].sum()), expected, strict=True):
+        assert abs(found - mean) < 3 * math.sqrt(mean * (1 - mean / half))
+    hard = fly(tmp_path, **{**said, "more": RADIATION.replace("none", "tmr")})
+    assert not hard.decisions["is_wrong"].any()
 
 
 POWER = """spacecraft = "small"
