@@ -8,7 +8,6 @@ file, key, value, mend.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Sequence
 
 import typer
@@ -30,6 +29,7 @@ from emulator.cli import (
     sweep_command,
 )
 from emulator.cli.output import print_faults
+from emulator.doubts import doubts_as_lines
 
 app = typer.Typer(
     name="lightlag",
@@ -45,6 +45,7 @@ EXAMPLES = (
     (bound_command.bound, "lightlag bound runs/sabr runs/epidemic"),
     (sweep_command.sweep, "lightlag sweep scenarios/studies/all-strategies.toml"),
     (result_commands.trace, "lightlag trace runs/moonbase-alpha ipn:200.10/849398700000/0"),
+    (result_commands.assert_, "lightlag assert runs/moonbase-alpha 'delivered >= 99 %'"),
     (
         dashboard_command.dashboard,
         "lightlag dashboard scenarios/moonbase-alpha.toml --rate 3600",
@@ -120,9 +121,9 @@ def _lightlag() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; always ends in SystemExit: 0 done, 1 failed, 2 unusable input."""
-    warnings.formatwarning = lambda message, *_rest: f"lightlag: {message}\n"
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="lightlag")
+        with doubts_as_lines():
+            app(args=None if arguments is None else list(arguments), prog_name="lightlag")
     except BadInput as bad:
         print_faults(bad)
         sys.exit(2)

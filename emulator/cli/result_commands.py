@@ -1,4 +1,4 @@
-"""Commands about the folder of a run: report, trace."""
+"""Commands about the folder of a run: report, compare, trace, assert."""
 
 from __future__ import annotations
 
@@ -103,3 +103,36 @@ def trace(
         return
     start = result.header.start_utc
     stdout().print(trace_view(result.history, result.plan, found, journey, ideal_s, start))
+
+
+def assert_(
+    folder: RunFolder,
+    assertions: Annotated[
+        list[str], typer.Argument(metavar="ASSERTION...", help="'delivered >= 99 %', and so on.")
+    ],
+    report_to: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Also write a JUnit report.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Ends with 0 if the run meets every assertion, else with 1: for somebody's CI.
+
+    Names are keys of summary.json, dots lead inside: `latency_s.p95 < 2h and late_frames == 0`. Of the
+    bundles, delivered, expired, dropped and in_network are shares; `flow.NAME.` asks about one flow.
+    """
+    from emulator.assertions import examine, junit
+    from emulator.files import replace_text
+    from emulator.result import read_summary
+
+    summary = read_summary(folder)
+    findings = [examine(summary, assertion) for assertion in assertions]
+    if report_to is not None:
+        replace_text(report_to, junit(str(folder), findings))
+    if json:
+        print_json([finding._asdict() for finding in findings])
+    else:
+        for finding in findings:
+            said = "met    " if finding.is_met else "NOT MET"
+            typer.echo(f"{said}  {finding.assertion}  ({finding.why()})")
+    if not all(finding.is_met for finding in findings):
+        raise SystemExit(1)
