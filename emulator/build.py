@@ -134,6 +134,9 @@ class Network:
         has_spacecraft = any(member.spacecraft for member in setup.members)
         self._record = self._heard if has_spacecraft else record
         self._numbers = {member.name: member.ipn for member in setup.members}
+        self._demanded = {
+            name: IpnEid(0, number, int(DEMAND_SERVICE)) for name, number in self._numbers.items()
+        }
         self._process = process
         self._begins_s = loop.time()
         self._channel = LocalChannel(loop, record) if process is None else process.channel
@@ -330,9 +333,14 @@ class Network:
             self._all_moments,
             self._begins_s,
         )
-        for demand in self._setup.demands:
-            if demand.source in self.nodes and demand.created_s >= self._begins_s:
-                self._loop.schedule(demand.created_s, self._meet, demand)
+        self._loop.schedule_all(
+            self._meet,
+            [
+                (demand.created_s, demand)
+                for demand in self._setup.demands
+                if demand.source in self.nodes and demand.created_s >= self._begins_s
+            ],
+        )
 
     def _application(self, stream: Stream) -> Telemetry | File | Ping:
         node = self.nodes[stream.source]
@@ -396,7 +404,7 @@ class Network:
         self.nodes[demand.source].send(
             TransmissionRequest(
                 service=DEMAND_SERVICE,
-                destination=IpnEid(0, self._numbers[demand.destination], int(DEMAND_SERVICE)),
+                destination=self._demanded[demand.destination],
                 payload=synthetic_octets(demand.size_bytes, demand.flow),
                 lifetime_s=demand.lifetime_s,
                 priority=demand.priority,

@@ -31,11 +31,12 @@ import selectors
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from concurrent.futures import Executor
 from contextvars import Context
 from heapq import heapify, heappop, heappush
 from itertools import count
+from operator import itemgetter
 from types import TracebackType
 from typing import Any, Self, TypeVar, TypeVarTuple, Unpack
 
@@ -290,6 +291,31 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         if not when_s >= self._now_s:
             when_s = self._not_before_now(when_s)
         heappush(self._heap, (when_s, next(self._sequence), callback, args))
+
+    def schedule_all(
+        self, callback: Callable[[T], object], calls: Iterable[tuple[float, T]]
+    ) -> None:
+        """As `schedule` for each of the calls, but only the next of them waits on the heap.
+
+        Args:
+            callback: what is called.
+            calls: when, and with what.
+        """
+        waiting = [
+            (max(when_s, self._now_s), next(self._sequence), about) for when_s, about in calls
+        ]
+        waiting.sort(key=itemgetter(0, 1), reverse=True)
+        if waiting:
+            heappush(self._heap, (*waiting[-1][:2], self._next_of, (callback, waiting)))
+
+    def _next_of(
+        self, callback: Callable[[T], object], waiting: list[tuple[float, int, T]]
+    ) -> None:
+        _, _, about = waiting.pop()
+        if waiting:
+            when_s, sequence, _ = waiting[-1]
+            heappush(self._heap, (when_s, sequence, self._next_of, (callback, waiting)))
+        callback(about)
 
     def schedule_arrival(
         self, when_s: float, order: int, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts

@@ -53,6 +53,9 @@ from nodes.convergence.whole_bundle import WholeBundle
 from nodes.node import CONTACT_ENDED, Node
 from nodes.timers import ArrivalTimers
 
+new = tuple.__new__
+"""Makes an event without the detour by its constructor, half as quick again."""
+
 MOST_FRONTS = 4096
 """Ways that a node remembers; beyond that it works them out anew."""
 
@@ -105,6 +108,7 @@ class ExpressNode(Node):
         self._first: dict[tuple[int, bool], Front] = {}
         self._fronts = 0
         self._on_air: dict[int, Queued] = {}
+        self._ways: dict[str, tuple[int, Callable[..., None]]] = {}
 
     # -- sourcing (§5.2)
 
@@ -141,17 +145,20 @@ class ExpressNode(Node):
         )
         record.front = front
         self._record(
-            BundleSourced(
-                now_s,
-                self.name,
-                record.id,
-                address.source_text,
-                address.destination_text,
-                record.size_bytes,
-                len(request.payload),
-                request.lifetime_s,
-                front.priority,
-                request.flow,
+            new(
+                BundleSourced,
+                (
+                    now_s,
+                    self.name,
+                    record.id,
+                    address.source_text,
+                    address.destination_text,
+                    record.size_bytes,
+                    len(request.payload),
+                    request.lifetime_s,
+                    front.priority,
+                    request.flow,
+                ),
             )
         )
         if self._retain(record, now_s):
@@ -206,7 +213,7 @@ class ExpressNode(Node):
             front.visited,
         )
         record.front = front
-        self._record(BundleReceived(now_s, self.name, record.id, previous, size_bytes))
+        self._record(new(BundleReceived, (now_s, self.name, record.id, previous, size_bytes)))
         agent.routing.saw(previous, record.id)
         if record.id in agent.holdings or agent.delivery.was_delivered(record, now_s):
             self._record(BundleDuplicate(now_s, self.name, record.id, previous))
@@ -230,7 +237,7 @@ class ExpressNode(Node):
             self._dispatch(record, now_s)
             return
         delivery.remember(record.id, known_until_s, now_s)
-        self._record(BundleDelivered(now_s, self.name, record.id, service))
+        self._record(new(BundleDelivered, (now_s, self.name, record.id, service)))
         self._applications[service].deliver(record.bundle, now_s)
 
     # -- retaining and asking (§5.4)
@@ -239,9 +246,8 @@ class ExpressNode(Node):
         """Hold it till it is sent on; False if it is expired or there is no room."""
         agent = self.agent
         known_until_s = record.expires_s + EXPIRY_GRAIN_S
-        if known_until_s <= now_s or not agent.holdings.has_room(record):
+        if known_until_s <= now_s or not agent.holdings.take_in(record):
             return False
-        agent.holdings.add(record)
         agent.deadlines.add(known_until_s, Purpose.EXPIRY, record.ref)
         return True
 
@@ -270,7 +276,9 @@ class ExpressNode(Node):
             neighbour, number, route = entry.neighbour, entry.contact, entry.route
             promised_s = math.inf if route is None else route.delivery_s
             hops = 0 if route is None else len(route.contacts)
-            self._record(RouteComputed(now_s, self.name, record.id, neighbour, promised_s, hops))
+            self._record(
+                new(RouteComputed, (now_s, self.name, record.id, neighbour, promised_s, hops))
+            )
             agent.deadlines.add_forfeit(self._contacts[number].end_s, number)
             grown[neighbour] = routing.links[neighbour]
         elif isinstance(answer, Hold):
@@ -335,12 +343,7 @@ class ExpressNode(Node):
         if contact is None or link.busy or not link.count:
             return
 
-        def fits(entry: Queued) -> bool:
-            entry.size_bytes = self._leaving_bytes(entry, now_s)
-            entry.last_bit_s = contact.last_bit_s(now_s, entry.size_bytes)
-            return entry.last_bit_s < math.inf
-
-        entry = link.next_that(fits)
+        entry = link.next_in(contact, now_s, self._leaving_bytes)
         if entry is None:
             return
         record = entry.record
@@ -354,7 +357,7 @@ class ExpressNode(Node):
         self.agent.routing.started(entry, link, now_s, entry.size_bytes)
         record.sending += 1
         self._record(
-            TransferStarted(now_s, self.name, record.id, link.name, number, entry.size_bytes)
+            new(TransferStarted, (now_s, self.name, record.id, link.name, number, entry.size_bytes))
         )
         self._on_air[number] = entry
         self._air.latest[link.name] = number
@@ -370,9 +373,8 @@ class ExpressNode(Node):
 
     def _leaving(self, record: StoredBundle, front: Front, now_s: float) -> Front:
         """The front with which a bundle leaves here, as the general code makes it."""
-        agent = self.agent
-        bundle, _ = agent.builder.outgoing(record, 0, now_s)
-        leaving = agent.records.front_of(bundle)
+        bundle, _ = self.agent.builder.outgoing(record, 0, now_s)
+        leaving = front.behind(self.name, bundle.blocks[:-1])
         if self._fronts < MOST_FRONTS:
             self._fronts += 1
             front.leaving[self.name] = leaving
@@ -389,33 +391,28 @@ class ExpressNode(Node):
 
     def _finish(self, entry: Queued, number: int, now_s: float) -> None:
         """It is on its way; nothing more is owed to this transfer (§5.4 step 5)."""
-        agent, record, neighbour, sent_s = (
-            self.agent,
-            entry.record,
-            entry.neighbour,
-            entry.last_bit_s,
-        )
-        front = record.front
+        """It is on its way; nothing more is owed to this transfer (§5.4 step 5)."""
+        agent, record, neighbour = self.agent, entry.record, entry.neighbour
+        front, sent_s = record.front, entry.last_bit_s
         assert front is not None
-        leaving = front.leaving.get(self.name) or self._leaving(record, front, now_s)
+        way = self._ways.get(neighbour)
+        if way is None:
+            way = (first_of_link(self.name, neighbour), self._peers[neighbour]._land)
+            self._ways[neighbour] = way
+        first, land = way
         sequence = self._air.next_sequence(neighbour)
         arrives_s = sent_s + self._contacts[number].owlt_at(sent_s)
         self._channel.in_flight[self.name, neighbour, sequence] = record.id
+        leaving = front.leaving.get(self.name) or self._leaving(record, front, now_s)
         self._arrivals.schedule_arrival(
-            arrives_s,
-            first_of_link(self.name, neighbour) + sequence,
-            self._peers[neighbour]._land,
-            entry,
-            leaving,
-            self.name,
-            sequence,
-            arrives_s,
+            arrives_s, first + sequence, land, entry, leaving, self.name, sequence, arrives_s
         )
         record.sending -= 1
         record.failed_with = None
         agent.routing.sent(entry, now_s)
-        self._record(TransferFinished(now_s, self.name, record.id, neighbour))
-        if not record.retained and agent.holdings.remove(record):
+        self._record(new(TransferFinished, (now_s, self.name, record.id, neighbour)))
+        is_retained = record.kept or record.sending or record.queued
+        if not is_retained and agent.holdings.remove(record):
             agent.on_hold.remove(record.ref)
 
     def _arm_if_sooner(self) -> None:

@@ -82,7 +82,7 @@ def _one_hop_more(number: int, flags: int, crc_type: int, data: bytes) -> Canoni
 
 @lru_cache(4096)
 def _with_visit(number: int, flags: int, crc_type: int, data: bytes, node: int) -> CanonicalBlock:
-    data = encode_route_record((*decode_route_record(data), node))
+    data = encode_route_record((*_route_record(data), node))
     return CanonicalBlock(ROUTE_RECORD, number, flags, crc_type, data)
 
 

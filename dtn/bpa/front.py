@@ -4,12 +4,13 @@ A bundle is ordinary if it is whole, no administrative record, asks for no repor
 and no security rules, and has no blocks but hop count, previous node, class of service and route record. What these
 blocks say, and what becomes of them at a node that forwards the bundle, depends on the blocks and the node alone. Few
 kinds are about in a run: one for each way that bundles went. So each front keeps what its blocks say and, by node, the
-front with which the bundle leaves there; both are found out by the general code (`Records.front_of`,
-`BundleBuilder.outgoing`) when they are first asked for.
+front with which the bundle leaves there, made by the general code when it is first asked for
+(`BundleBuilder.outgoing`).
 """
 
 from __future__ import annotations
 
+from dtn.bpa.route_record import ROUTE_RECORD
 from dtn.bundle import CanonicalBlock
 from dtn.codec import block_size
 
@@ -56,3 +57,15 @@ class Front:
         self.hop_limit = hop_limit
         self.visited = visited
         self.leaving: dict[str, Front] = {}
+
+    def behind(self, node: str, blocks: tuple[CanonicalBlock, ...]) -> Front:
+        """The front with which a bundle leaves a node, of the blocks that this node's agent has made for it."""
+        knows_way = any(block.type == ROUTE_RECORD for block in blocks)
+        return Front(
+            blocks,
+            self.priority,
+            self.critical,
+            self.hops + 1,
+            self.hop_limit,
+            self.visited | {node} if knows_way else self.visited,
+        )

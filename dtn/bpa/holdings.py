@@ -59,9 +59,16 @@ class Holdings:
         self.size_bytes -= record.size_bytes
         return True
 
-    def has_room(self, newcomer: StoredBundle) -> bool:
-        """Whether a newcomer fits beside everything else."""
-        return self.size_bytes + newcomer.size_bytes <= self._quota_bytes
+    def take_in(self, record: StoredBundle) -> bool:
+        """Retain a bundle that has an identity, if it fits beside everything else; whether it does."""
+        size_bytes = self.size_bytes + record.size_bytes
+        if size_bytes > self._quota_bytes:
+            return False
+        ref = record.ref
+        self.size_bytes = size_bytes
+        self._by_ref[ref] = record
+        self._refs[record.id] = ref
+        return True
 
     def in_the_way(self, newcomer: StoredBundle) -> list[StoredBundle] | None:
         """What to drop for a newcomer: bundles of lower priority, lowest first, then those that expire first.

@@ -6,7 +6,6 @@ release (§5.11), report (§6.1). `dtn.bpa.agent` tells them what happened. They
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from dtn.administrative_record import Reason
@@ -220,6 +219,8 @@ class Procedures:
     def _forfeit(self, contact: int, now_s: float, out: list[Output]) -> None:
         """What is still queued for a contact that is over is routed again."""
         back = self.routing.forfeit(contact, now_s)
+        if not back:
+            return
         neighbour = self.routing.contact_at(contact).destination
         out.extend(RouteForfeited(now_s, self.node, record.id, neighbour) for record in back)
         self._forward(back, now_s, out)
@@ -230,14 +231,12 @@ class Procedures:
         if contact is None or link.busy:
             return
 
-        def fits(entry: Queued) -> bool:
-            _, size_bytes = self.builder.outgoing(entry.record, entry.tokens, now_s, entry.planned)
-            return contact.last_bit_s(now_s, size_bytes) < math.inf
+        entry = link.next_in(contact, now_s, self._leaving_bytes)
+        if entry is not None:
+            self.start(entry, link, now_s, out)
 
-        entry = link.next_that(fits)
-        if entry is None:
-            return
-        self.start(entry, link, now_s, out)
+    def _leaving_bytes(self, entry: Queued, now_s: float) -> int:
+        return self.builder.outgoing(entry.record, entry.tokens, now_s, entry.planned)[1]
 
     def start(self, entry: Queued, link: LinkQueue, now_s: float, out: list[Output]) -> None:
         """§5.4 step 4: hand what was taken from a link's queue to the convergence layer."""

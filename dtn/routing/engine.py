@@ -274,8 +274,11 @@ class RoutingEngine:
 
     def forfeit(self, number: int, now_s: float) -> list[StoredBundle]:
         """Give back what is still queued for this contact, refunded, in order of transmission."""
-        link = self.links[self.plan.contacts[number].destination]
-        given_back = []
+        link = self.links[self._contacts[number].destination]
+        given_back: list[StoredBundle] = []
+        if not link.count:
+            self._booked.pop(number, None)
+            return given_back
         for entry in link.booked_on(number):
             self.withdraw(entry)
             entry.record.failed_with = link.name
@@ -292,20 +295,20 @@ class RoutingEngine:
 
     def started(self, entry: Queued, link: LinkQueue, now_s: float, size_bytes: int) -> None:
         """An entry was taken for transmission over the open contact."""
-        contact = link.contact
-        assert contact is not None
         entry.record.queued.remove(entry)
         link.busy = True
         link.sending_bytes = size_bytes
         link.sending_from_s = now_s
-        link.sending_until_s = contact.last_bit_s(now_s, size_bytes)
+        link.sending_until_s = entry.last_bit_s
         if self._traits.tracks_copies:
             link.seen.add(entry.record.id)
 
     def sent(self, entry: Queued, now_s: float) -> None:
         """A transfer is done."""
-        self._telling.pop(entry.record.id, None)
-        self._hook(self._traits.sent, now_s, entry.record, entry.neighbour)
+        if self._telling:
+            self._telling.pop(entry.record.id, None)
+        if self._traits.sent is not None:
+            self._hook(self._traits.sent, now_s, entry.record, entry.neighbour)
 
     def not_sent(self, entry: Queued, now_s: float) -> None:
         """A transfer failed: what it had booked further on is free again, its copies are this node's."""

@@ -69,6 +69,7 @@ class LinkQueue:
     """The queue to one neighbour and the state of the link to it. A Neighbour of the strategy interface."""
 
     __slots__ = (
+        "_by_urgency",
         "_bytes",
         "_fruitless",
         "_waiting",
@@ -93,6 +94,7 @@ class LinkQueue:
         self.sending_from_s = 0.0
         self.sending_until_s = 0.0
         self._waiting: tuple[deque[Queued], ...] = tuple(deque() for _ in range(PRIORITIES))
+        self._by_urgency = self._waiting[::-1]
         self._bytes = [0.0] * PRIORITIES
         self.count = 0
         self._fruitless = False
@@ -143,18 +145,29 @@ class LinkQueue:
             else:  # exactly nothing, without the rounding of sums and differences
                 self._bytes = [0.0] * PRIORITIES
 
-    def next_that(self, fits: Callable[[Queued], bool]) -> Queued | None:
+    def next_in(
+        self, contact: Contact, now_s: float, leaving_bytes: Callable[[Queued, float], int]
+    ) -> Queued | None:
         """Take out the first entry that fits into what is left of the contact; None if none does.
 
         What is left of a contact only shrinks: after a scan in vain nothing fits until something new is queued.
+
+        Args:
+            contact: the one that is open.
+            now_s: the present.
+            leaving_bytes: gives the size with which an entry's bundle would leave now.
         """
         if self._fruitless:
             return None
-        for waiting in reversed(self._waiting):
+        for waiting in self._by_urgency:
             while waiting and waiting[0].gone:
                 waiting.popleft()
             for place, entry in enumerate(waiting):
-                if entry.gone or not fits(entry):
+                if entry.gone:
+                    continue
+                entry.size_bytes = size_bytes = leaving_bytes(entry, now_s)
+                entry.last_bit_s = contact.last_bit_s(now_s, size_bytes)
+                if entry.last_bit_s == math.inf:
                     continue
                 if place:
                     del waiting[place]
