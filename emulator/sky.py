@@ -6,7 +6,6 @@ answer by name. A node is sampled once and asked many times.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +19,7 @@ import numpy as np
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, Fault, InvalidValue
 from emulator import horizon_mask, plan_cache, rate_file
+from emulator.doubts import doubt
 from emulator.launches import doubtful, flight, muzzle_of
 from emulator.scenario import Launch, Node, Orbit, Scenario, Site
 from emulator.scenario.faults import did_you_mean
@@ -175,7 +175,7 @@ class ScenarioSky:
         """
         scenario = self.scenario
         for sentence in doubtful(scenario):
-            warnings.warn(sentence, UserWarning, stacklevel=2)
+            doubt(sentence)
         key = plan_cache.key_of(scenario)
         plan = plan_cache.find(key)
         if plan is None:
@@ -316,12 +316,10 @@ class ScenarioSky:
     def _tle(self, line_1: str, line_2: str) -> TleOrbit:
         orbit = TleOrbit(self.sky, line_1, line_2)
         if orbit.age_d > OLD_TLE_D:
-            warnings.warn(
+            doubt(
                 f"{self.scenario.file}: the TLE of {line_2[2:7].strip()} is {orbit.age_d:.0f} days from the"
                 f" end of the scenario farthest from it: SGP4 is off by about {2 * orbit.age_d:.0f} km"
-                " then; take a newer one",
-                UserWarning,
-                stacklevel=2,
+                " then; take a newer one"
             )
         return orbit
 

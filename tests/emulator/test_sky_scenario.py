@@ -10,6 +10,7 @@ import pytest
 
 from dtn.errors import BadInput
 from emulator.cli import main
+from emulator.doubts import Doubt
 from emulator.launches import fates
 from emulator.scenario import Scenario, load
 from emulator.sky import ScenarioSky
@@ -95,12 +96,12 @@ def test_a_launch_that_comes_down_or_stays_is_told_before_the_run(tmp_path: Path
     assert fates(slow)[0].report.impact == "moon"
     with (
         ScenarioSky(slow) as sky,
-        pytest.warns(UserWarning, match="hits the Moon after"),
+        pytest.warns(Doubt, match="hits the Moon after"),
         pytest.raises(BadInput, match="muzzle_speed_m_s"),
     ):
         sky.plan()
     bound = scenario(tmp_path, driver(azimuth=90.0, speed=2500.0))
-    with ScenarioSky(bound) as sky, pytest.warns(UserWarning, match=r"ai-\d, launched"):
+    with ScenarioSky(bound) as sky, pytest.warns(Doubt, match=r"ai-\d, launched"):
         sky.plan()
 
 
@@ -182,10 +183,29 @@ def test_a_relay_from_an_oem_is_where_the_integrated_one_is(tmp_path: Path) -> N
 
 
 def test_elements_of_last_year_are_worth_a_word(tmp_path: Path) -> None:
-    line_1 = TLE[0].replace("26335", "25335")
-    digits = sum(int(c) if c.isdigit() else c == "-" for c in line_1[:-1]) % 10
-    old = line_1[:-1] + str(digits)
-    second = TLE[1][:-1] + str(sum(int(c) if c.isdigit() else c == "-" for c in TLE[1][:-1]) % 10)
-    loaded = scenario(tmp_path, RELAY.format(orbit=f'tle = ["{old}", "{second}"]'))
-    with ScenarioSky(loaded) as sky, pytest.warns(UserWarning, match="take a newer one"):
+    line_1 = with_checksum(TLE[0].replace("26335", "25335"))
+    loaded = scenario(
+        tmp_path, RELAY.format(orbit=f'tle = ["{line_1}", "{with_checksum(TLE[1])}"]')
+    )
+    with ScenarioSky(loaded) as sky, pytest.warns(Doubt, match="take a newer one"):
         sky.path("relay")
+
+
+def test_a_command_tells_of_old_elements_in_one_line_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line_1 = with_checksum(TLE[0].replace("26335", "25335"))
+    loaded = scenario(
+        tmp_path, RELAY.format(orbit=f'tle = ["{line_1}", "{with_checksum(TLE[1])}"]')
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["windows", str(loaded.file), "teide", "relay", "--json"])
+    said = capsys.readouterr()
+    assert not ended.value.code
+    assert isinstance(json.loads(said.out), list)
+    assert said.err.startswith(f"lightlag: {loaded.file}: the TLE of 25544 is 3")
+    assert said.err.count("\n") == 1
+
+
+def with_checksum(line: str) -> str:
+    return line[:-1] + str(sum(int(c) if c.isdigit() else c == "-" for c in line[:-1]) % 10)
