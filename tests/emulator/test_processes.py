@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,15 +12,10 @@ import emulator
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from dtn.events import BundleDelivered, BundleReceived, ContactEnded, NodeDown, NodeUp
-from emulator import setup_file
-from emulator.collector import Collector
-from emulator.mosquitto import Mosquitto, find_mosquitto
-from emulator.operator import Operator
-from emulator.processes import Children, constellation, start_node
-from emulator.result import Result
+from emulator.flight import Flight
+from emulator.mosquitto import find_mosquitto
 from emulator.scenario import load
 from emulator.setup import Demand, Member, Setup, changed, from_scenario
-from nodes.channel.topics import Topics
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 MOST_MEMORY_MB = 90
@@ -60,51 +51,6 @@ def chain(duration_s: float, bundles: int) -> Setup:
     )
 
 
-class Flight:
-    """A constellation under way, and hands to break it."""
-
-    def __init__(self, setup: Setup, mosquitto: Mosquitto, folder: Path) -> None:
-        self.setup = setup
-        self.mosquitto = mosquitto
-        self.folder = folder
-        self.topics = Topics(f"{setup.name}-{folder.name}")
-        self.children: Children = {}
-        self.collector = Collector(setup, setup_file.digest(setup), mosquitto.broker, self.topics)
-
-    def wait_for_s(self, emulated_s: float) -> None:
-        while self.collector.emulated_s() < emulated_s:
-            time.sleep(0.01)
-
-    def kill(self, name: str) -> None:
-        os.kill(self.children[name].pid, signal.SIGKILL)
-        self.children[name].wait()
-
-    def start(self, name: str) -> None:
-        child = start_node(self.setup, name, self.mosquitto.broker, self.topics, self.folder)
-        self.children[name] = child
-
-    def errors_s(self) -> float:
-        return max(s.status.error_p99_s for s in self.collector.stations.values() if s.status)
-
-    def finish(self) -> Result:
-        self.collector.wait_until_over()
-        return self.collector.result()
-
-
-@contextmanager
-def flight(setup: Setup, rate: float, folder: Path) -> Iterator[Flight]:
-    with Mosquitto(folder) as mosquitto:
-        one = Flight(setup, mosquitto, folder)
-        one.collector.connect()
-        try:
-            with constellation(setup, mosquitto.broker, one.topics, folder, one.children):
-                one.collector.wait_until_ready(60.0)
-                one.collector.start(rate)
-                yield one
-        finally:
-            one.collector.close()
-
-
 @pytest.mark.slow
 def test_processes_agree_with_virtual_time_on_six_hours_of_the_earth_moon_scenario(
     tmp_path: Path,
@@ -112,9 +58,9 @@ def test_processes_agree_with_virtual_time_on_six_hours_of_the_earth_moon_scenar
     whole = from_scenario(load(SCENARIOS / "earth-moon.toml"))
     setup = changed(whole, seed=None, strategy=None, until_s=6 * 3600.0)
     exact = emulator.run(setup)
-    with flight(setup, 7200.0, tmp_path) as one:
+    with Flight(setup, 7200.0, tmp_path) as one:
         real = one.finish()
-        errors_s = one.errors_s()
+        errors_s = one.error_p99_s()
         memory_mb = [s.status.memory_mb for s in one.collector.stations.values() if s.status]
     assert exact.summary["bundles"]["delivered"] == 72
     found = disagreements(exact, real, errors_s)
@@ -127,7 +73,7 @@ def test_a_node_that_is_killed_goes_on_with_its_store_and_every_bundle_is_accoun
     tmp_path: Path,
 ) -> None:
     setup = chain(400.0, 300)
-    with flight(setup, 20.0, tmp_path) as one:
+    with Flight(setup, 20.0, tmp_path) as one:
         one.wait_for_s(60.0)
         one.kill("b")
         one.start("b")
@@ -148,8 +94,8 @@ def test_a_node_that_is_killed_goes_on_with_its_store_and_every_bundle_is_accoun
 
 @pytest.mark.slow
 def test_an_operator_pings_cuts_mends_pauses_and_changes_the_pace(tmp_path: Path) -> None:
-    with flight(chain(150.0, 1), 20.0, tmp_path) as one:
-        with Operator(one.mosquitto.broker, one.topics) as operator:
+    with Flight(chain(150.0, 1), 20.0, tmp_path) as one:
+        with one.operator() as operator:
             hops = list(operator.ping("a", "ipn:3.7", 20.0))
             operator.set_link("a", "b", is_cut=True)
             operator.set_node("c", is_up=False)
@@ -157,9 +103,9 @@ def test_an_operator_pings_cuts_mends_pauses_and_changes_the_pace(tmp_path: Path
                 operator.send("c", "ipn:1.7", b"", 60.0)
             operator.set_rate(0.0)
             time.sleep(1.0)
-            paused_s = one.collector.emulated_s()
+            paused_s = one.now_s
             time.sleep(0.2)
-            assert one.collector.emulated_s() == paused_s
+            assert one.now_s == paused_s
             operator.set_rate(40.0)
             one.wait_for_s(paused_s + 5.0)
             operator.set_link("a", "b", is_cut=False)
