@@ -16,7 +16,7 @@ from emulator.scenario import Launch, Scenario
 from nodes.seeding import generator
 from topology.constants import DAY_S
 from topology.dynamics import DeepSpace, Trajectory
-from topology.ephemeris import LAST_UTC, Sky
+from topology.ephemeris import Sky
 from topology.mass_driver import WATCHED_D, LaunchReport, Muzzle, Sail, report
 from topology.mass_driver import launch as launch_path
 from topology.sites import moon_site
@@ -106,10 +106,11 @@ def fates(scenario: Scenario, most: int | None = None) -> list[Fate]:
         launches = tuple(launches[k * (len(launches) - 1) // (most - 1)] for k in range(most))
     if not launches:
         return []
-    room_s = (LAST_UTC - scenario.start).total_seconds()
+    kernels = scenario.kernel_set()
+    room_s = (kernels.covered()[1] - scenario.start).total_seconds()
     followed_s = min(launches[-1].t_s + (WATCHED_D + 1) * DAY_S, room_s)
     found = []
-    with Sky(scenario.start, followed_s) as sky:
+    with Sky(scenario.start, followed_s, kernels) as sky:
         masses = DeepSpace(sky, 0.0, followed_s)
         for launch in launches:
             try:

@@ -85,6 +85,8 @@ def _files(scenario: Scenario) -> Iterator[Path]:
     for terminal in scenario.terminals.values():
         if terminal.rate_file is not None:
             yield beside / terminal.rate_file
+    if scenario.kernels is not None:
+        yield from (beside / name for name in scenario.kernels.model_dump().values())
     if scenario.weather is not None and scenario.weather.cloud is not None:
         yield beside / scenario.weather.cloud
 

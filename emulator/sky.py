@@ -77,7 +77,7 @@ class ScenarioSky:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.sky = Sky(scenario.start, scenario.duration_s)
+        self.sky = Sky(scenario.start, scenario.duration_s, scenario.kernel_set())
         self._paths: dict[str, Path] = {}
         self._terminals: dict[str, Terminal] = {}
         self._deep_space: DeepSpace | None = None

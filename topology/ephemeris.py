@@ -1,7 +1,8 @@
-"""The sky over one scenario: JPL's DE421 and the clocks, shipped with the package.
+"""The sky over one scenario: an ephemeris, JPL's DE421 as shipped with the package or the user's own, and the clocks.
 
 Kernels (`topology/kernels`): an excerpt of de421.bsp for 2026 to 2036, the lunar orientation of
-DE421 and its frames; nothing is downloaded. They are read into memory and their files closed. Time
+DE421 and its frames, or other files (`topology.kernel_set`); nothing is downloaded. They are read into memory and
+their files closed. Time
 is TDB seconds from the scenario's start, so that light times are TDB seconds too; UTC appears at
 the edges, here (`Sky.seconds`, `Sky.utc`): a difference of two UTC dates is off by at most 3.4 ms,
 and by the leap seconds there may be.
@@ -13,22 +14,18 @@ lies inside the kernel's own records.
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from datetime import UTC, datetime, timedelta
-from pathlib import Path as FilePath
 from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
-from jplephem.daf import DAF
-from jplephem.spk import SPK
-from skyfield.api import PlanetaryConstants, load
-from skyfield.planetarylib import Frame
+from skyfield.api import load
 
 from dtn.errors import BadInput, Fault, InvalidValue
 from topology.bodies import body_named
 from topology.constants import DAY_S
+from topology.kernel_set import SHIPPED, SHIPPED_FOLDER, SPARE_S, KernelSet, LunarFrames
 from topology.orientation import (
     EarthOrientation,
     Epochs,
@@ -38,10 +35,10 @@ from topology.orientation import (
 )
 from topology.paths import FloatArray, State
 
-KERNELS: Final = FilePath(__file__).parent / "kernels"
-FIRST_UTC: Final = datetime(2026, 1, 1, tzinfo=UTC)
-LAST_UTC: Final = datetime(2037, 1, 1, tzinfo=UTC)
-LIGHT_TIME_MARGIN_S: Final = 3600.0
+KERNELS: Final = SHIPPED_FOLDER
+FIRST_UTC: Final = SHIPPED.covered()[0]
+LAST_UTC: Final = SHIPPED.covered()[1]
+LIGHT_TIME_MARGIN_S: Final = SPARE_S
 WORTH_REMEMBERING: Final = 500
 REMEMBERED_GRIDS: Final = 16
 
@@ -83,8 +80,10 @@ class Sky:
     Args:
         start: the scenario's start, an aware datetime.
         duration_s: its length.
+        kernels: the ephemeris.
 
     Attributes:
+        covered_utc: the dates between which scenarios may lie.
         start_utc: the scenario's start.
         duration_s: its length.
         span_s: the scenario with an hour of margin, where orientations and sites are known.
@@ -94,20 +93,25 @@ class Sky:
     Raises:
         BadInput: the start has no time zone, the duration is not positive, or the kernels do not
             cover them.
+        InvalidValue: kernels of the user's that cannot be used.
     """
 
-    def __init__(self, start: datetime, duration_s: float) -> None:
-        _check_span(start, duration_s)
+    def __init__(self, start: datetime, duration_s: float, kernels: KernelSet = SHIPPED) -> None:
+        self.covered_utc = kernels.covered()
+        _check_span(start, duration_s, self.covered_utc)
         timescale = load.timescale(builtin=True)
         begin = timescale.from_datetime(start)
         self.start_utc = start.astimezone(UTC)
         self.duration_s = duration_s
         self.span_s = (-LIGHT_TIME_MARGIN_S, duration_s + LIGHT_TIME_MARGIN_S)
         self.epochs = Epochs(timescale, float(begin.whole), float(begin.tdb_fraction))
-        self._spk = SPK(DAF(io.BytesIO((KERNELS / "de421_2026_2036.bsp").read_bytes())))
+        self._kernels = kernels
+        self._spk = kernels.open_ephemeris()
+        self._lunar: LunarFrames | None = None
+        first_utc, last_utc = self.covered_utc
         self.kernel_span_s = (
-            self.seconds(FIRST_UTC) - LIGHT_TIME_MARGIN_S,
-            self.seconds(LAST_UTC) + LIGHT_TIME_MARGIN_S,
+            self.seconds(first_utc) - LIGHT_TIME_MARGIN_S,
+            self.seconds(last_utc) + LIGHT_TIME_MARGIN_S,
         )
         self._orientations: dict[str, Orientation] = {}
         self._recent: deque[tuple[tuple[tuple[int, int], ...], FloatArray, State]] = deque(
@@ -176,7 +180,9 @@ class Sky:
         if t_s.size and not (t_s.min() >= first_s and t_s.max() <= last_s):
             at = float(t_s.min() if not t_s.min() >= first_s else t_s.max())
             raise InvalidValue(
-                "t_s", at, f"the ephemeris covers {FIRST_UTC:%Y} to {LAST_UTC:%Y-%m-%d}"
+                "t_s",
+                at,
+                "the ephemeris covers {:%Y-%m-%d} to {:%Y-%m-%d}".format(*self.covered_utc),
             )
         if t_s.size < WORTH_REMEMBERING:
             return self._computed(segments, t_s)
@@ -203,35 +209,33 @@ class Sky:
             case "earth":
                 return EarthOrientation(self.epochs, self.span_s)
             case "moon":
-                return MoonOrientation(self.epochs, _lunar_frame("MOON_ME_DE421"))
+                return MoonOrientation(self.epochs, self._lunar_frames().mean_earth)
             case "moon-principal":
-                return MoonOrientation(self.epochs, _lunar_frame("MOON_PA_DE421"))
+                return MoonOrientation(self.epochs, self._lunar_frames().principal)
             case "mars":
                 return MarsOrientation(self.epochs)
             case _:
                 raise InvalidValue("body", name, "sites stand on one of: earth, moon, mars")
 
-
-def _lunar_frame(name: str) -> Frame:
-    """A lunar frame of the shipped kernels, by skyfield."""
-    frames = PlanetaryConstants()
-    frames.read_text(io.BytesIO((KERNELS / "moon_080317.tf").read_bytes()))
-    frames.read_binary(io.BytesIO((KERNELS / "moon_pa_de421_1900-2050.bpc").read_bytes()))
-    return frames.build_frame_named(name)
+    def _lunar_frames(self) -> LunarFrames:
+        if self._lunar is None:
+            self._lunar = self._kernels.lunar_frames()
+        return self._lunar
 
 
-def _check_span(start: datetime, duration_s: float) -> None:
+def _check_span(start: datetime, duration_s: float, covered_utc: tuple[datetime, datetime]) -> None:
     """Refuse a scenario that leaves the kernels."""
     if start.tzinfo is None:
         mend = "say the time zone: write Z for UTC, as in 2026-12-01T00:00:00Z"
         raise BadInput(Fault("", "start", start.isoformat(), mend))
     if not (np.isfinite(duration_s) and duration_s > 0):
         raise BadInput(Fault("", "duration", f"{duration_s:g} s", "must be longer than nothing"))
-    covered = f"the ephemeris covers {FIRST_UTC:%Y-%m-%d} to {LAST_UTC:%Y-%m-%d}"
-    if not FIRST_UTC <= start < LAST_UTC:
+    first_utc, last_utc = covered_utc
+    covered = f"the ephemeris covers {first_utc:%Y-%m-%d} to {last_utc:%Y-%m-%d}"
+    if not first_utc <= start < last_utc:
         mend = f"{covered}: choose a start inside"
         raise BadInput(Fault("", "start", start.isoformat(), mend))
-    room_s = (LAST_UTC - start).total_seconds()
+    room_s = (last_utc - start).total_seconds()
     if duration_s > room_s:
         mend = f"{covered}: from this start at most {room_s / DAY_S:.6g} d are left"
         raise BadInput(Fault("", "duration", f"{duration_s / DAY_S:.6g} d", mend))

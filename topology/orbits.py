@@ -65,7 +65,8 @@ def orbit_from_state(
     epoch_s = sky.seconds(epoch)
     first_s, last_s = sky.kernel_span_s
     if not first_s <= epoch_s <= last_s:
-        raise InvalidValue("epoch", epoch.isoformat(), "outside the ephemeris's years 2026 to 2036")
+        years = "outside the ephemeris, {:%Y-%m-%d} to {:%Y-%m-%d}".format(*sky.covered_utc)
+        raise InvalidValue("epoch", epoch.isoformat(), years)
     state = _checked_state(body, position_km, velocity_km_s)
     start_s, end_s = min(epoch_s, sky.span_s[0]), max(epoch_s, sky.span_s[1])
     acceleration = acceleration_around(sky, body, start_s, end_s)

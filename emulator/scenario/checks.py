@@ -14,7 +14,6 @@ from emulator.scenario.computing import faults_of_computing
 from emulator.scenario.faults import did_you_mean, shown
 from emulator.scenario.spacecraft import found_between_tables
 from emulator.scenario.tables import Scenario
-from topology.ephemeris import FIRST_UTC, LAST_UTC
 from topology.mass_driver import Muzzle
 
 Found = tuple[str, object, str]
@@ -49,10 +48,15 @@ def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
 
 
 def _dates(scenario: Scenario) -> Iterator[Found]:
-    span = f"the ephemeris covers {FIRST_UTC:%Y-%m-%d} to {LAST_UTC:%Y-%m-%d}"
-    if not FIRST_UTC <= scenario.start <= LAST_UTC:
+    try:
+        first_utc, last_utc = scenario.kernel_set().covered()
+    except InvalidValue as bad:
+        yield f"kernels.{bad.key}", bad.value, bad.mend
+        return
+    span = f"the ephemeris covers {first_utc:%Y-%m-%d} to {last_utc:%Y-%m-%d}"
+    if not first_utc <= scenario.start <= last_utc:
         yield "start", scenario.start, f"choose another date: {span}"
-    elif scenario.duration_s > (LAST_UTC - scenario.start).total_seconds():
+    elif scenario.duration_s > (last_utc - scenario.start).total_seconds():
         yield (
             "duration",
             f"{scenario.duration_s / 86400:g}d",
@@ -60,7 +64,7 @@ def _dates(scenario: Scenario) -> Iterator[Found]:
         )
     for place, node in enumerate(scenario.nodes):
         epoch = node.orbit.epoch if node.orbit else None
-        if epoch is not None and not FIRST_UTC <= epoch <= LAST_UTC:
+        if epoch is not None and not first_utc <= epoch <= last_utc:
             yield (
                 f"{_node(place, node.name)}.orbit.epoch",
                 epoch,

@@ -24,6 +24,7 @@ from emulator.scenario.spacecraft import LaunchEnergy, Spacecraft
 from emulator.scenario.table import Name, Table
 from emulator.scenario.weather import Weather
 from topology import laser
+from topology.kernel_set import SHIPPED, KernelSet
 
 NodeNumber = Annotated[int, Field(ge=1, le=2**32 - 1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -418,6 +419,14 @@ class Launch(NamedTuple):
     driver: MassDriver
 
 
+class Kernels(Table):
+    """An ephemeris of the user's in place of the one that ships, such as DE440: three files that belong together."""
+
+    ephemeris: str
+    moon_orientation: str
+    moon_frames: str
+
+
 class Scenario(Table):
     """A network and what happens in it. Times inside are seconds from `start`."""
 
@@ -447,6 +456,7 @@ class Scenario(Table):
     faults: tuple[Outage, ...] = ()
     weather: Weather | None = None
     security: Security = Security()
+    kernels: Kernels | None = None
 
     _file: Path = PrivateAttr(default=Path())
 
@@ -469,6 +479,12 @@ class Scenario(Table):
     def file(self) -> Path:
         """The file it was read from; files that it names are looked for beside it."""
         return self._file
+
+    def kernel_set(self) -> KernelSet:
+        """The ephemeris: the one that ships, or the user's."""
+        if self.kernels is None:
+            return SHIPPED
+        return KernelSet(*(self.file.parent / name for name in self.kernels.model_dump().values()))
 
     @property
     def end(self) -> datetime:
