@@ -78,7 +78,7 @@ def page(name: str) -> str:
             parts.append(_raw(f'<pre class="printed">{escape(shown.printed.rstrip())}</pre>'))
         if shown.value is not None:
             parts.append(_raw(_html(shown.value)))
-    script = _raw(f'<script src="../_static/{PLOTLY}"></script>')
+    script = _raw(f'<script src="../../_static/{PLOTLY}"></script>')
     note = f"*This is `notebooks/{name}.ipynb`, executed when the documentation was built.*"
     return "\n\n".join([parts[0], note, script, *parts[1:]]) + "\n"
 

@@ -325,6 +325,15 @@ class RoutingEngine:
         if self._traits.tracks_copies and neighbour in self.links:
             self.links[neighbour].seen.add(bundle_id)
 
+    def follow(self, strategy: Strategy) -> None:
+        """Ask another strategy from now on; what is queued stays queued, what the old one remembered is gone."""
+        self.strategy = strategy
+        self.memory.clear()
+        self._decide = strategy.decide
+        self._traits = Traits.of(strategy.traits)
+        self._telling.clear()
+        self.tokens = self._traits.tokens
+
     # --- summaries ------------------------------------------------------------------------------
 
     @property

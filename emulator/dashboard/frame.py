@@ -58,6 +58,9 @@ def run_facts(session: Session) -> Json:
         "contacts": contacts,
         "categories": [str(category) for category in Category],
         "flow": FLOW,
+        "stations": list(subject.stations()),
+        "exposed": list(subject.exposed()),
+        "strategies": list(subject.strategies),
     }
 
 
@@ -76,6 +79,7 @@ def frame(session: Session, cursor: Cursor) -> Json:
         "rate": source.rate,
         "paused": source.is_paused,
         "live": source.is_live,
+        "strategy": session.strategy,
         "nodes": [_node(fold, name) for name in session.subject.names],
         "links": list(_links(session, now_s, places)),
         "flights": [
@@ -212,8 +216,8 @@ def _row(place: int, event: Event) -> list[object]:
 
 
 def _ideals(session: Session) -> list[float]:
-    """The ideal's distribution, once it is known of all that were delivered."""
-    if len(session.ideals_s) < len(session.fold.deliveries):
+    """The ideal's distribution: beside a live run of those that are known, else of all, once they are."""
+    if not session.source.is_live and not session.knows_all_ideals:
         return []
     return _quantiles([s for s in session.ideals_s if s < math.inf])
 

@@ -16,14 +16,18 @@ from itertools import islice
 
 from dtn.errors import InvalidValue
 from dtn.events import Event
-from emulator.dashboard.fold import Fold
-from emulator.dashboard.source import PRIORITIES, Live, Replay, Source, Subject, is_finite_rate
+from emulator.dashboard.fold import Delivery, Fold
+from emulator.dashboard.source import PRIORITIES, Hands, Replay, Source, Subject, is_finite_rate
 from emulator.reports.history import history_of
 from emulator.reports.ideal import EmptyNetwork
 from emulator.reports.trace import Step, steps
 
 IDEALS_S = 0.03
-"""Real time for ideal latencies at one look; what is left waits for the next."""
+"""Real time for ideal latencies at one look at a replay; what is left waits for the next."""
+LIVE_SHARE = 0.02
+"""Of real time, for ideal latencies beside a live run, which is not to be slowed by them."""
+MOST_BEHIND = 100
+"""Deliveries of a live run whose ideals are still to be found; of more, only every so many are looked at."""
 LARGEST_BUNDLE_BYTES = 100_000_000
 MOST_STEPS = 400
 MAXIMUM_RATE = 1e7
@@ -57,33 +61,52 @@ class Session:
         self.subject = subject
         self.source = source
         self.epoch = 0
+        self.strategy = subject.strategy
         self.injections: list[Injection] = []
         self.ideals_s: list[float] = []
         self.fold = Fold(subject.plan, subject.names)
         self._network = EmptyNetwork(subject.plan)
         self._ideals: dict[str, float] = {}
+        self._next = 0
+        self._rest_until_s = 0.0
 
     def look(self) -> float:
         """Bring the picture up to now, and return when that is."""
         now_s = self.source.now_s()
         self.fold.follow(self.source.events, math.inf if self.source.is_live else now_s)
-        began_s = time.perf_counter()
-        deliveries = self.fold.deliveries
-        while len(self.ideals_s) < len(deliveries):
-            delivery = deliveries[len(self.ideals_s)]
-            sourced = delivery.sourced
-            ideal_s = self._ideals.get(sourced.bundle)
-            if ideal_s is None:
-                ideal_s = 0.0
-                if sourced.node != delivery.node:
-                    ideal_s = self._network.latency_s(
-                        sourced.node, delivery.node, sourced.t_s, sourced.size_bytes
-                    )
-                self._ideals[sourced.bundle] = ideal_s
-            insort(self.ideals_s, ideal_s)
-            if time.perf_counter() - began_s > IDEALS_S:
-                break
+        self._find_ideals()
         return now_s
+
+    def _find_ideals(self) -> None:
+        """Go on with the ideal latencies of what was delivered, for as long as that may take now."""
+        began_s = time.perf_counter()
+        is_live, deliveries = self.source.is_live, self.fold.deliveries
+        if is_live and began_s < self._rest_until_s:
+            return
+        for_s = 0.0 if is_live else IDEALS_S
+        while self._next < len(deliveries):
+            insort(self.ideals_s, self._ideal_s(deliveries[self._next]))
+            self._next += max((len(deliveries) - self._next) // MOST_BEHIND, 1) if is_live else 1
+            if time.perf_counter() - began_s > for_s:
+                break
+        ended_s = time.perf_counter()
+        self._rest_until_s = ended_s + (ended_s - began_s) / LIVE_SHARE
+
+    def _ideal_s(self, delivery: Delivery) -> float:
+        sourced = delivery.sourced
+        if sourced.node == delivery.node:
+            return 0.0
+        found = self._ideals.get(sourced.bundle)
+        if found is None:
+            found = self._ideals[sourced.bundle] = self._network.latency_s(
+                sourced.node, delivery.node, sourced.t_s, sourced.size_bytes
+            )
+        return found
+
+    @property
+    def knows_all_ideals(self) -> bool:
+        """Whether there is nothing more to be found now."""
+        return self._next >= len(self.fold.deliveries)
 
     def finish(self, source: Replay) -> None:
         """The run is over: from now on it is a replay, standing at its end."""
@@ -130,21 +153,39 @@ class Session:
             case "jump":
                 self._jump(_number(asked, "to_s"))
             case "node-down":
-                node = self._node(asked, "node")
-                for_s = _duration(asked, "for_s")
-                self._live().take_down(node, for_s)
+                node, for_s = self._node(asked, "node"), _duration(asked, "for_s")
+                self._hands().take_down(node, for_s, "node down")
                 self._note(node, "", for_s)
             case "cut":
                 a, b = self._node(asked, "a"), self._node(asked, "b")
                 if a == b:
                     raise Refused("b: a link has two different ends")
+                self._cut(a, (b,), _duration(asked, "for_s"), "link cut")
+            case "cloud":
+                station = self._node(asked, "node")
+                if station not in self.subject.stations():
+                    raise Refused("node: clouds hang over stations on the Earth")
                 for_s = _duration(asked, "for_s")
-                self._live().cut(a, b, for_s)
-                self._note(a, b, for_s)
+                self._cut(station, self.subject.neighbours(station), for_s, "clouds")
+            case "storm":
+                for_s, exposed = _duration(asked, "for_s"), self.subject.exposed()
+                if not exposed:
+                    raise Refused("no node of this run is off the Earth")
+                for node in exposed:
+                    self._hands().take_down(node, for_s, "storm")
+                    self._note(node, "", for_s)
+            case "strategy":
+                name = asked.get("strategy")
+                if not isinstance(name, str) or name not in self.subject.strategies:
+                    raise Refused(f"strategy: one of {', '.join(self.subject.strategies)}")
+                self._hands().follow(name)
+                self.strategy = name
             case "send":
                 self._send(asked)
             case _:
-                raise Refused("do: one of pause, play, rate, jump, node-down, cut, send")
+                raise Refused(
+                    "do: one of pause, play, rate, jump, node-down, cut, cloud, storm, strategy, send"
+                )
 
     def _send(self, asked: Mapping[str, object]) -> None:
         source, destination = self._node(asked, "from"), self._node(asked, "to")
@@ -158,11 +199,11 @@ class Session:
         lifetime_s = _duration(asked, "lifetime_s")
         if lifetime_s > timedelta(days=3650).total_seconds():
             raise Refused("lifetime_s: at most ten years")
-        live = self._live()
+        hands = self._hands()
         if not self.fold.nodes[source].is_up:
             raise Refused(f"from: {source} is down and sends nothing")
         try:
-            live.send(source, destination, size_bytes, lifetime_s, priority)
+            hands.send(source, destination, size_bytes, lifetime_s, priority)
         except InvalidValue as bad:
             raise Refused(f"{bad.key}: {bad.mend}") from None
 
@@ -173,13 +214,19 @@ class Session:
         self.source.jump(to_s)
         if to_s < now_s:
             self.fold = Fold(self.subject.plan, self.subject.names)
-            self.ideals_s = []
+            self.ideals_s, self._next = [], 0
         self.epoch += 1
 
-    def _live(self) -> Live:
-        if not isinstance(self.source, Live):
+    def _hands(self) -> Hands:
+        hands = self.source.hands
+        if hands is None:
             raise Refused("this is a replay: what happened has happened")
-        return self.source
+        return hands
+
+    def _cut(self, node: str, others: Iterable[str], for_s: float, reason: str) -> None:
+        for other in others:
+            self._hands().cut(node, other, for_s, reason)
+            self._note(node, other, for_s)
 
     def _note(self, node: str, other: str, for_s: float) -> None:
         now_s = self.source.now_s()

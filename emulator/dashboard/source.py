@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from dtn.bpa import TransmissionRequest
 from dtn.contact_plan import ContactPlan
 from dtn.eid import IpnEid
 from dtn.events import Event
+from dtn.routing import load_strategy
+from dtn.routing.strategy import Strategy
 from emulator.build import Network
 from emulator.clock import EmulatedLoop
 from emulator.geometry import Geometry
@@ -39,6 +41,8 @@ class Subject:
         names: its nodes.
         store_bytes: quota of each node's store, inf where it is not known.
         geometry: where they are; None: the map is a ring.
+        bodies: on which body a node stands, of those that stand on one; for clouds and storms.
+        strategies: that nodes may be told to follow.
     """
 
     name: str
@@ -50,6 +54,50 @@ class Subject:
     names: tuple[str, ...]
     store_bytes: dict[str, float]
     geometry: Geometry | None
+    bodies: Mapping[str, str] = field(default_factory=dict)
+    strategies: tuple[str, ...] = ()
+
+    def neighbours(self, name: str) -> tuple[str, ...]:
+        """Whom a node can reach through the sky: fibre, which is always there, is not asked about."""
+        lit = (
+            contact
+            for contact in self.plan.contacts
+            if contact.start_s > 0 or contact.end_s < self.duration_s
+        )
+        ends = {(contact.source, contact.destination) for contact in lit}
+        return tuple(
+            other for other in self.names if (name, other) in ends or (other, name) in ends
+        )
+
+    def stations(self) -> tuple[str, ...]:
+        """The nodes that clouds can hang over."""
+        return tuple(n for n in self.names if self.bodies.get(n) == "earth" and self.neighbours(n))
+
+    def exposed(self) -> tuple[str, ...]:
+        """The nodes that a storm of particles can hit: off the Earth, and with a laser."""
+        return tuple(n for n in self.names if self.bodies.get(n) != "earth" and self.neighbours(n))
+
+
+class Hands(Protocol):
+    """What can be done to a run under way, from now on and each for a time or for good."""
+
+    def take_down(self, node: str, for_s: float, reason: str) -> None:
+        """Let a node fail."""
+        ...
+
+    def cut(self, a: str, b: str, for_s: float, reason: str) -> None:
+        """Cut a link, both ways."""
+        ...
+
+    def send(
+        self, source: str, destination: str, size_bytes: int, lifetime_s: float, priority: int
+    ) -> None:
+        """Send a bundle from one node to another."""
+        ...
+
+    def follow(self, strategy: str) -> None:
+        """Let all nodes ask another strategy."""
+        ...
 
 
 class Source(Protocol):
@@ -57,6 +105,11 @@ class Source(Protocol):
 
     is_live: bool
     events: Sequence[Event]
+
+    @property
+    def hands(self) -> Hands | None:
+        """What can be done to the run; None where it is over."""
+        ...
 
     def now_s(self) -> float:
         """Where the clock stands."""
@@ -94,6 +147,7 @@ class Replay:
     """
 
     is_live = False
+    hands = None
 
     def __init__(
         self,
@@ -203,13 +257,23 @@ class Live:
         self._paused = paused
         self._loop.call_soon_threadsafe(self._loop.set_rate, 0.0 if paused else self._rate)
 
-    def take_down(self, node: str, for_s: float) -> None:
-        """Let a node fail, for a time or for good."""
-        self._loop.call_soon_threadsafe(self._fail, node, None, for_s)
+    @property
+    def hands(self) -> Hands:
+        """This one."""
+        return self
 
-    def cut(self, a: str, b: str, for_s: float) -> None:
+    def take_down(self, node: str, for_s: float, reason: str) -> None:
+        """Let a node fail, for a time or for good."""
+        self._loop.call_soon_threadsafe(self._fail, node, None, for_s, reason)
+
+    def cut(self, a: str, b: str, for_s: float, reason: str) -> None:
         """Cut a link, both ways, for a time or for good."""
-        self._loop.call_soon_threadsafe(self._fail, a, b, for_s)
+        self._loop.call_soon_threadsafe(self._fail, a, b, for_s, reason)
+
+    def follow(self, strategy: str) -> None:
+        """Let all nodes ask another strategy from now on."""
+        found = load_strategy(strategy, "strategy")
+        self._loop.call_soon_threadsafe(self._let_follow, found)
 
     def send(
         self, source: str, destination: str, size_bytes: int, lifetime_s: float, priority: int
@@ -228,14 +292,18 @@ class Live:
 
     # -- on the run's loop
 
-    def _fail(self, node: str, other: str | None, for_s: float) -> None:
+    def _fail(self, node: str, other: str | None, for_s: float, reason: str) -> None:
         at_s = self._loop.time()
         outage: NodeOutage | LinkOutage
         if other is None:
-            outage = NodeOutage(node=node, at_s=at_s, for_s=for_s)
+            outage = NodeOutage(node=node, at_s=at_s, for_s=for_s, reason=reason)
         else:
-            outage = LinkOutage(between=(node, other), at_s=at_s, for_s=for_s)
+            outage = LinkOutage(between=(node, other), at_s=at_s, for_s=for_s, reason=reason)
         schedule_outages([outage], self._network.links, self._loop)
+
+    def _let_follow(self, strategy: Strategy) -> None:
+        for node in self._network.nodes.values():
+            node.agent.routing.follow(strategy)
 
     def _transmit(self, source: str, destination: str, request: TransmissionRequest) -> None:
         if destination not in self._listening:

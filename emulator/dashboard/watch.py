@@ -11,6 +11,7 @@ from pathlib import Path
 from dtn.contact_plan import ContactPlan
 from dtn.errors import BadInput, Fault
 from dtn.events import Event
+from dtn.routing.strategy import STRATEGIES
 from emulator.build import Network, find_strategy
 from emulator.clock import EmulatedLoop
 from emulator.dashboard.serving import Serving
@@ -105,11 +106,18 @@ def watch_run(
         ltp_sessions=setup.ltp.engine.max_export_sessions if setup.ltp else 0,
     )
     quotas = {member.name: member.store_bytes for member in setup.members}
-    subject = replace(_subject(header, setup.plan, geometry), store_bytes=quotas)
+    subject = replace(
+        _subject(header, setup.plan, geometry),
+        store_bytes=quotas,
+        bodies={member.name: member.body for member in setup.members if member.body},
+        strategies=tuple(
+            name for name, known in STRATEGIES.items() if not known.traits.get("shares")
+        ),
+    )
     log: list[Event] = []
     began_s = time.perf_counter()
     with EmulatedLoop(rate) as loop:
-        network = Network(setup, chosen, loop, log.append)
+        network = Network(setup, chosen, loop, log.append, express=False)
         numbers = {member.name: member.ipn for member in setup.members}
         live = Live(loop, network, log, setup.duration_s, numbers)
         session = Session(subject, live)

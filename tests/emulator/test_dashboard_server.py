@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from streams import PLAN, SIMPLE
 
+from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from dtn.events import BundleDelivered, BundleSourced, ContactEnded, NodeDown
 from emulator.dashboard.http import MOST_BODY_BYTES
@@ -284,3 +285,82 @@ def test_a_live_run_is_paused_cut_taken_down_and_sent_to_and_the_log_tells_it(
     again = replay_session(tmp_path / "run", 10.0, at_s=490.0, paused=True)
     again.look()
     assert not again.fold.nodes["c"].is_up
+
+
+LASERS = ContactPlan(
+    [
+        Contact(a, b, 100.0, 400.0, 8000.0, 1.0)
+        for pair in (("station", "base"), ("station", "far"))
+        for a, b in (pair, pair[::-1])
+    ]
+    + [
+        Contact(a, b, 0.0, 500.0, 1e6, 0.01)
+        for a, b in (("station", "office"), ("office", "station"))
+    ],
+    ipn_numbers={"station": 1, "base": 2, "far": 3, "office": 4},
+)
+
+
+def _lasers() -> Setup:
+    """A station with a base on the Moon, somebody far out, and an office at the end of a fibre."""
+    bodies = {"station": "earth", "base": "moon"}
+    return Setup(
+        name="lasers",
+        sha256="00",
+        start=None,
+        duration_s=500.0,
+        seed=1,
+        strategy="sabr",
+        plan=LASERS,
+        members=tuple(
+            Member(name=name, ipn=ipn, body=bodies.get(name, ""))
+            for name, ipn in LASERS.ipn_numbers.items()
+        ),
+    )
+
+
+def test_clouds_storms_and_another_strategy_come_from_the_page_and_the_log_tells_them(
+    tmp_path: Path,
+) -> None:
+    told: list[str] = []
+    ready = threading.Event()
+
+    def said(url: str, token: str) -> None:
+        told.append(url)
+        ready.set()
+
+    run = threading.Thread(
+        target=watch_run,
+        args=(_lasers(), None, 200.0, "127.0.0.1", 0, said),
+        kwargs={"out": tmp_path / "run", "stay": False},
+    )
+    run.start()
+    assert ready.wait(5)
+    browser = _Browser(told[0])
+    facts = json.loads(browser.ask("GET", "/run.json")[2])
+    assert facts["stations"] == ["station"]
+    assert facts["exposed"] == ["base", "far"]
+    frames = browser.frames()
+    next(frame for frame in frames if frame["now_s"] > 110.0)  # type: ignore[operator]
+    for asked, code in (
+        ({"do": "cloud", "node": "base", "for_s": 20}, 400),
+        ({"do": "cloud", "node": "station", "for_s": 20}, 200),
+        ({"do": "strategy", "strategy": "no such"}, 400),
+        ({"do": "strategy", "strategy": "epidemic"}, 200),
+    ):
+        assert browser.ask("POST", "/control", asked)[0] == code
+    assert next(frames)["strategy"] == "epidemic"
+    next(frame for frame in frames if frame["now_s"] > 250.0)  # type: ignore[operator]
+    assert browser.ask("POST", "/control", {"do": "storm", "for_s": 30})[0] == 200
+    next(frame for frame in frames if frame["now_s"] > 270.0)  # type: ignore[operator]
+    assert browser.ask("POST", "/control", {"do": "rate", "rate": 100_000})[0] == 200
+    frames.close()
+    run.join(10)
+    assert not run.is_alive()
+    events = read_log(tmp_path / "run" / "events.jsonl").events
+    cut = {e[1:3] for e in events if isinstance(e, ContactEnded) and e.reason == "clouds"}
+    assert cut == {("station", "base"), ("base", "station"), ("station", "far"), ("far", "station")}
+    assert {e.node for e in events if isinstance(e, NodeDown) and e.reason == "storm"} == {
+        "base",
+        "far",
+    }

@@ -104,10 +104,15 @@ function showClock() {
     if (![...rate.options].some((option) => option.value === value)) rate.append(new Option(`${value} ×`, value));
     rate.value = value;
   }
-  for (const form of ["send", "cut", "down"]) $(form).firstElementChild.disabled = !last.live || (run.needs_token && !token);
+  const mayDo = last.live && !(run.needs_token && !token);
+  const possible = { cloud: run.stations.length > 0, storm: run.exposed.length > 0, strategy: run.strategies.length > 0 };
+  for (const form of ["send", "cut", "down", "cloud", "storm", "strategy"]) {
+    $(form).firstElementChild.disabled = !mayDo;
+    $(form).hidden = possible[form] === false;
+  }
   set($("do-why"), !last.live ? "This is a replay: what happened has happened. In a live run you can intervene here." : run.needs_token && !token ? "Open the page with its token to intervene." : "");
   const counts = last.counts;
-  set($("facts"), `${run.strategy}, seed ${run.seed} · ${counts.sourced.toLocaleString("en")} sourced, ${counts.delivered.toLocaleString("en")} delivered, ${counts.deleted.toLocaleString("en")} deleted · ${counts.events.toLocaleString("en")} events`);
+  set($("facts"), `${last.strategy}, seed ${run.seed} · ${counts.sourced.toLocaleString("en")} sourced, ${counts.delivered.toLocaleString("en")} delivered, ${counts.deleted.toLocaleString("en")} deleted · ${counts.events.toLocaleString("en")} events`);
   set($("in-flight"), `${last.in_flight} in flight`);
 }
 
@@ -415,8 +420,11 @@ function listen() {
 
 function listenToForms() {
   const hours = (form) => form.elements.hours.value === "" ? null : Number(form.elements.hours.value) * 3600;
-  const [send, cut, down] = ["send", "cut", "down"].map($);
+  const [send, cut, down, cloud, storm, strategy] = ["send", "cut", "down", "cloud", "storm", "strategy"].map($);
   for (const list of [send.elements.from, send.elements.to, cut.elements.a, cut.elements.b, down.elements.node]) options(list, run.nodes);
+  options(cloud.elements.node, run.stations);
+  options(strategy.elements.strategy, run.strategies);
+  strategy.elements.strategy.value = run.strategy;
   if (run.nodes.length > 1) send.elements.to.selectedIndex = cut.elements.b.selectedIndex = 1;
   send.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -431,6 +439,20 @@ function listenToForms() {
   down.addEventListener("submit", (event) => {
     event.preventDefault();
     control({ do: "node-down", node: down.elements.node.value, for_s: hours(down) }, `${down.elements.node.value} is down.`);
+  });
+  cloud.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const station = cloud.elements.node.value;
+    control({ do: "cloud", node: station, for_s: hours(cloud) }, `A cloud hangs over ${station}.`);
+  });
+  storm.addEventListener("submit", (event) => {
+    event.preventDefault();
+    control({ do: "storm", for_s: hours(storm) }, `${run.exposed.length} nodes wait the storm out.`);
+  });
+  strategy.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const name = strategy.elements.strategy.value;
+    control({ do: "strategy", strategy: name }, `All nodes follow ${name} now.`);
   });
 }
 
