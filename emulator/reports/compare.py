@@ -60,13 +60,13 @@ def comparison(runs: Mapping[str, Summary]) -> Table:
     for part in Parts._fields:
         shares = [summary["breakdown_s"][part] for summary in runs.values()]
         _add(table, f"  mean {part}", [duration_text(share) for share in shares])
-    for title, answers in _decisions(list(runs.values())):
+    for title, answers in decision_rows(list(runs.values())):
         _add(table, title, answers)
     return table
 
 
-def _decisions(runs: Sequence[Summary]) -> Iterator[tuple[str, list[str]]]:
-    """Rows for each placement that any of the runs has, in order of appearance."""
+def decision_rows(runs: Sequence[Summary]) -> Iterator[tuple[str, list[str]]]:
+    """Title and answers of the rows for each placement that any of the runs has, in order of appearance."""
     known = [{(one["flow"], one["placement"]): one for one in run["decisions"]} for run in runs]
     for flow, placement in dict.fromkeys(key for of_run in known for key in of_run):
         ones = [of_run.get((flow, placement)) for of_run in known]

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from emulator.reports.breakdown import Parts
-from emulator.reports.compare import QUESTIONS
+from emulator.reports.compare import QUESTIONS, decision_rows
 from emulator.reports.figures import PALETTE, PART_COLOURS, Figure, TimeAxis, log_axis
 from emulator.reports.page import card_list, chart, page, section, table
 from emulator.reports.readable import NOTHING, duration_text, share_text
@@ -289,8 +289,8 @@ def _flow_table(runs: Mapping[str, tuple[Summary, pl.DataFrame]]) -> str:
 
 def _numbers(summaries: dict[str, Summary]) -> str:
     rows = []
-    for title, said in QUESTIONS:
-        answers = [said(summary) for summary in summaries.values()]
+    asked = [(title, [said(one) for one in summaries.values()]) for title, said in QUESTIONS]
+    for title, answers in (*asked, *decision_rows(list(summaries.values()))):
         same = len(set(answers)) == 1 and len(answers) > 1
         shown = (
             f'<span class="dim">{escape(answer)}</span>' if same else escape(answer)

@@ -32,6 +32,7 @@ from dtn.events import (
 from emulator.reports.breakdown import Journey, Parts
 from emulator.reports.fates import UNACCOUNTED, Fate
 from emulator.reports.latency import Spread, spread
+from nodes.computing.placement import ONBOARD
 
 JobFate = Literal["in_time", "late", "lost", "open"]
 JOB_FATES: Final[tuple[JobFate, ...]] = ("in_time", "late", "lost", "open")
@@ -65,7 +66,7 @@ class Decisions(TypedDict):
     `events` is the sum of `in_time`, `late`, `lost` and `open`. Latencies are of decisions in effect, in time or late;
     the parts of their mean add up to it. `energy_j` is what computing drew in all, `onboard_energy_j` what of it the
     satellites drew. `home_bytes` are the payloads sent home (inputs, answers and reports), `sent_bytes` all payloads.
-    `wrong` counts decisions of which most runs came out wrong. `places` says where jobs went, by node.
+    `wrong` counts decisions of which most runs came out wrong. `places` says where jobs went, by node, or onboard.
     """
 
     flow: str
@@ -284,7 +285,11 @@ def _decisions(rows: pl.DataFrame) -> Decisions:
         sent_bytes=int(rows["sent_bytes"].sum()),
         wrong=int(rows["is_wrong"].sum()),
         causes=_counted(undone["cause"]),
-        places=_counted(rows.filter(pl.col("place") != "")["place"]),
+        places=_counted(
+            rows.filter(pl.col("place") != "").select(
+                pl.when("is_onboard").then(pl.lit(ONBOARD)).otherwise("place")
+            )["literal"]
+        ),
     )
 
 

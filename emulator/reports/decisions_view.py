@@ -56,8 +56,9 @@ def decisions_html(summary: Summary) -> str:
     for name, one in zip(names_of(decisions), decisions, strict=True):
         causes = ", ".join(f"{count:,} {cause}" for cause, count in one["causes"].items())
         places = ", ".join(f"{count:,} {place}" for place, count in one["places"].items())
-        rows.append((escape(name), *_cells(one), escape(places), escape(causes)))
-    caption = ("placement", *_COLUMNS, "computed at", "not decided on")
+        wrong = f"{one['wrong']:,}"
+        rows.append((escape(name), *_cells(one), wrong, escape(places), escape(causes)))
+    caption = ("placement", *_COLUMNS, "wrong", "computed", "not decided on")
     uses = [
         (
             escape(use["node"]),
