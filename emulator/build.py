@@ -55,6 +55,7 @@ from nodes.spacecraft.launching import MassDriver
 from nodes.spacecraft.radiation import Memory
 
 if TYPE_CHECKING:
+    from emulator.attach import Outside
     from emulator.scenario import Scenario
 
 DTN_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -113,6 +114,7 @@ class Network:
         tap: is shown every frame that leaves.
         process: where there is one node only; None: all are here.
         express: whether ordinary bundles may take the short way (`nodes.express`): equal events, sooner.
+        outside: programs in the place of some nodes.
     """
 
     def __init__(
@@ -125,8 +127,10 @@ class Network:
         process: Process | None = None,
         *,
         express: bool = True,
+        outside: Outside | None = None,
     ) -> None:
         self._setup = setup
+        self._outside = outside
         self._strategy = strategy
         self._loop = loop
         self._spacecraft: dict[str, Spacecraft] = {}
@@ -160,6 +164,9 @@ class Network:
                 self.nodes[member.name].restore(self._begins_s, past)
                 joins_s = math.inf if member.name in launched else member.joins_s
                 self.links.add(self.nodes[member.name], joins_s)
+            elif outside is not None and member.name in outside.names:
+                attachment = outside.attachment(member.name, self._wire, self._record)
+                self.links.add(attachment, member.joins_s)
         self.links.start()
         schedule_outages(self._outages(), self.links, loop)
         for member in setup.members:
@@ -221,10 +228,15 @@ class Network:
         setup = self._setup
         world: dict[str, object] = {}
         names: dict[NodeKey, str] = {number: name for name, number in self._numbers.items()}
-        start_dtn_ms = round(((setup.start or UNDATED_START) - DTN_EPOCH).total_seconds() * 1000)
+        start = setup.start or UNDATED_START
+        if self._outside is not None:  # others date their bundles by the real clock
+            start = self._outside.start
+        start_dtn_ms = round((start - DTN_EPOCH).total_seconds() * 1000)
         here = self._process
         for member in setup.members:
             if here is not None and member.name != here.node:
+                continue
+            if self._outside is not None and member.name in self._outside.names:
                 continue
             options = AgentOptions(
                 node_id=IpnEid(0, member.ipn, 0),
@@ -261,6 +273,7 @@ class Network:
         members = {member.name for member in setup.members}
         return (
             self._process is None
+            and self._outside is None
             and tap is None
             and setup.ltp is None
             and not self._memories
@@ -284,7 +297,7 @@ class Network:
     def _convergence(self, name: str, user: ConvergenceUser) -> ConvergenceLayer:
         setup = self._setup
         if setup.ltp is None:
-            octets = self._process is not None
+            octets = self._process is not None or self._outside is not None
             return WholeBundle(name, user, setup.plan, self._loop, self._wire, octets=octets)
         return Ltp(
             name,

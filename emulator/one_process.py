@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import math
 import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from emulator.watch import DECISION_LIMIT_S, watched
 from nodes.channel.frame import Frame
 
 if TYPE_CHECKING:  # who is given setups needs neither scenarios nor what they take to be read
+    from emulator.attach import Attached, Outside
     from emulator.scenario import Scenario
 
 Progress = Callable[[str, float], object]
@@ -49,6 +51,7 @@ def run(
     progress: Progress | None = None,
     processes: bool = False,
     strict: bool = False,
+    attach: str | Path | None = None,
 ) -> Result:
     """Run a scenario to its end.
 
@@ -64,6 +67,7 @@ def run(
         progress: told how far it is.
         processes: a process a node, with a broker between them (`emulator.processes`).
         strict: whether then a frame that comes too late to be held ends the run.
+        attach: file that names programs in the place of nodes (`emulator.attach`); needs a finite rate.
 
     Returns:
         The result; equal arguments give equal events, to the octet, but for processes, which share
@@ -90,6 +94,7 @@ def run(
         setup, geometry = with_geometry(scenario, tell)
         return_freed_memory()
     setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
+    attached = _attached(attach, setup, speed, processes=processes)
     command = command_of(setup, speed, seed, until, strategy, out, processes=processes)
     if processes:
         from emulator.processes import run_processes
@@ -103,7 +108,7 @@ def run(
         return result
     log: list[Event] = []
     with _capturing(capture, setup) as tap:
-        fly(setup, chosen, log.append, speed, tell, tap)
+        fly(setup, chosen, log.append, speed, tell, tap, attached=attached)
     put_in_order(log, [member.name for member in setup.members])
     return_freed_memory()  # nodes, links and loop hold one another: the reports need their room
     header = LogHeader(
@@ -127,6 +132,24 @@ def run(
     return result
 
 
+def _attached(
+    path: str | Path | None, setup: Setup, rate: float, *, processes: bool
+) -> Attached | None:
+    """Who is attached.
+
+    Raises:
+        BadInput: the file has faults, or the run has no clock that others could share.
+    """
+    if path is None:
+        return None
+    from emulator.attach import load as load_attached
+
+    if rate == math.inf or processes:
+        mend = "programs outside live in real time: give --rate 1, without --processes"
+        raise BadInput(Fault("", "--attach", str(path), mend))
+    return load_attached(Path(path), setup)
+
+
 @contextmanager
 def _capturing(path: str | Path | None, setup: Setup) -> Iterator[Callable[[Frame], object] | None]:
     """What takes the frames, if they are to be captured."""
@@ -146,6 +169,7 @@ def fly(
     tell: Progress | None = None,
     tap: Callable[[Frame], object] | None = None,
     decision_limit_s: float = DECISION_LIMIT_S,
+    attached: Attached | None = None,
 ) -> None:
     """Let it happen.
 
@@ -157,6 +181,7 @@ def fly(
         tell: told how far it is.
         tap: is shown every frame that leaves.
         decision_limit_s: wall time that one decision may take.
+        attached: programs in the place of some nodes; the rate is finite then.
 
     Raises:
         StrategyFault: the strategy broke a rule, or did not come back.
@@ -170,10 +195,36 @@ def fly(
         without_collections(),
         watched(strategy, decision_limit_s) as asked,
         EmulatedLoop(rate, on_progress=on_progress) as loop,
+        opened(attached, setup, loop) as outside,
     ):
-        network = Network(setup, asked, loop, record, tap)
-        ended_s = loop.run(setup.duration_s)
+        network = Network(setup, asked, loop, _told(record, outside), tap, outside=outside)
+        ended_s = loop.run(setup.duration_s, outside=outside is not None)
         network.end(min(ended_s, setup.duration_s))
+
+
+def _told(record: Callable[[Event], object], outside: Outside | None) -> Callable[[Event], object]:
+    """What takes the events, and tells the programs outside of them."""
+    if outside is None:
+        return record
+
+    def both(event: Event) -> None:
+        record(event)
+        outside.heard(event)
+
+    return both
+
+
+@contextmanager
+def opened(attached: Attached | None, setup: Setup, loop: EmulatedLoop) -> Iterator[Outside | None]:
+    """The programs that take part, if any do."""
+    if attached is None:
+        yield None
+        return
+    from emulator.attach import Outside
+
+    outside = Outside(attached, setup, loop, lambda line: print(line, file=sys.stderr, flush=True))
+    with outside.open():
+        yield outside
 
 
 COLLECTION_THRESHOLDS = (200_000, 20, 100)

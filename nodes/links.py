@@ -15,14 +15,36 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from dtn.contact_plan import ContactPlan
-from nodes.node import Node
 from nodes.timers import Timers
 
 NOT_YET_LAUNCHED = "not yet launched"
 
 _END, _START = 0, 1
+
+
+class Linked(Protocol):
+    """A node, or what stands in a node's place, as its links see it."""
+
+    name: str
+    is_up: bool
+
+    def go_up(self, now_s: float) -> None:
+        """Join the network."""
+
+    def go_down(self, now_s: float, reason: str) -> None:
+        """Leave it."""
+
+    def set_deaf(self, is_deaf: bool) -> None:
+        """Its terminals go off, or on again."""
+
+    def contact_started(self, contact: int, now_s: float) -> None:
+        """The link of this contact is up."""
+
+    def contact_ended(self, contact: int, now_s: float, reason: str = "scheduled") -> None:
+        """It is down."""
 
 
 class Links:
@@ -36,7 +58,7 @@ class Links:
     def __init__(self, plan: ContactPlan, timers: Timers) -> None:
         self._contacts = plan.contacts
         self._timers = timers
-        self._nodes: dict[str, Node] = {}
+        self._nodes: dict[str, Linked] = {}
         self._planned: dict[str, set[int]] = {}
         self._open: set[int] = set()
         self._cuts: dict[tuple[str, str], list[str]] = {}
@@ -45,7 +67,7 @@ class Links:
         self._dark: dict[str, list[str]] = {}
         self._seen_s: dict[tuple[str, str], float] = {}
 
-    def add(self, node: Node, joins_s: float = 0.0) -> None:
+    def add(self, node: Linked, joins_s: float = 0.0) -> None:
         """Take charge of a node, which joins the network at `joins_s`; inf: when somebody says so."""
         self._nodes[node.name] = node
         self._planned[node.name] = set()

@@ -57,6 +57,10 @@ def run(
     strict: Annotated[
         bool, typer.Option("--strict", help="With --processes: end when a frame comes too late.")
     ] = False,
+    attach: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Programs in the place of nodes (TOML); with --rate 1."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Run a scenario, print the table of latencies, and write what happened to a folder.
@@ -100,6 +104,7 @@ def run(
             progress=tell,
             processes=processes,
             strict=strict,
+            attach=attach,
         )
     if json:
         print_json(result.summary)

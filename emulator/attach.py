@@ -1,0 +1,280 @@
+"""Programs of others in the place of nodes: the file that says who, and the thread that carries their octets.
+
+    [[attach]]
+    node = "mars-orbiter"               # a node of the scenario, in whose place the program is
+    carrier = "udpcl"                   # or "ltp", "tcpcl", "mtcp", or "datagram" for any UDP program
+    peer = "127.0.0.1:4556"             # where the program listens; left out: who sends or calls is answered
+    listen = "127.0.0.1:4600"           # its neighbours' ports: one after the other, in order of name
+    plan = "mars-orbiter.ionrc"         # its contact plan is written there when the clock starts
+    plan_format = "ion"                 # or "hdtn", "tvg", "csv", "json"
+
+The emulated clock starts at a full second of the real one, a moment after the ports are there; bundles of emulated
+nodes are dated by the real clock, so that what the program dates is neither from the future nor expired.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from dtn.contact_plan import ContactPlan
+from dtn.contact_plan.formats import WRITERS
+from dtn.eid import IpnEid
+from dtn.errors import BadInput, Fault
+from dtn.events import Event
+from emulator.clock import EmulatedLoop
+from emulator.outside.settings import Address, At, address_of
+from emulator.scenario.faults import did_you_mean, faults_of
+from emulator.scenario.quantities import Bytes
+from emulator.scenario.reading import read_tables, tupled
+from emulator.scenario.table import Table
+from emulator.setup import Setup
+from nodes.channel.channel import Channel
+from nodes.convergence.convergence_layer import Acknowledge
+from nodes.convergence.noise import Noise
+from nodes.gateway.attachment import Attachment
+from nodes.gateway.observed import Observed
+from nodes.gateway.ports import Gateway
+
+STREAMS = ("tcpcl", "mtcp")
+AHEAD_S = 1.0
+"""From the ports' being there to the start of the clock, at least."""
+
+
+class Attach(Table):
+    """One program in a node's place."""
+
+    node: str
+    carrier: Literal["udpcl", "ltp", "tcpcl", "mtcp", "datagram"]
+    peer: At | None = None
+    listen: At = "127.0.0.1:0"
+    plan: str | None = None
+    plan_format: str = "ion"
+    queue_bytes: Bytes = Field(default=64_000_000, alias="queue")
+    loss: float | None = Field(default=None, ge=0, lt=1)
+
+
+class AttachFile(Table):
+    """The whole file."""
+
+    attach: tuple[Attach, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that was read and fits its setup."""
+
+    path: Path
+    programs: tuple[Attach, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The nodes in whose place programs are."""
+        return frozenset(program.node for program in self.programs)
+
+
+def load(path: Path, setup: Setup) -> Attached:
+    """Read a file and hold it against the setup.
+
+    Raises:
+        BadInput: every fault of it.
+    """
+    data: dict[str, Any] = read_tables(path)
+    try:
+        programs = AttachFile.model_validate(tupled(data)).attach
+    except ValidationError as error:
+        raise BadInput(*faults_of(error, data, str(path))) from None
+    faults = [Fault(str(path), *found) for found in _faults(programs, setup)]
+    if faults:
+        raise BadInput(*faults)
+    return Attached(path, programs)
+
+
+def _faults(programs: tuple[Attach, ...], setup: Setup) -> Iterator[tuple[str, str, str]]:
+    members = [member.name for member in setup.members]
+    sources = {stream.source for stream in setup.streams} | {d.source for d in setup.demands}
+    seen: set[str] = set()
+    for place, program in enumerate(programs):
+        path = f"attach[{place}]"
+        if program.node not in members:
+            mend = f"no such node: {did_you_mean(program.node, members)}"
+            yield f"{path}.node", program.node, mend
+        elif program.node in seen:
+            yield f"{path}.node", program.node, "another program has this place"
+        elif not any(c.source == program.node for c in setup.plan.contacts):
+            yield f"{path}.node", program.node, "has no contact in this scenario"
+        elif program.node in sources:
+            mend = (
+                "the scenario has traffic from it: what an attached program sends is its own affair"
+            )
+            yield f"{path}.node", program.node, mend
+        seen.add(program.node)
+        if program.carrier == "ltp" and setup.ltp is None:
+            mend = (
+                'the scenario carries whole bundles: write convergence = "ltp" in it, or use udpcl'
+            )
+            yield f"{path}.carrier", program.carrier, mend
+        if program.carrier in ("udpcl", *STREAMS) and setup.ltp is not None:
+            mend = 'the scenario speaks LTP on its links: use ltp, or convergence = "whole-bundle"'
+            yield f"{path}.carrier", program.carrier, mend
+        if program.carrier == "mtcp" and program.peer is None:
+            yield f"{path}.peer", "", "say where it listens: MTCP takes no bundles back"
+        if program.plan_format not in WRITERS:
+            mend = f"choose one of {', '.join(WRITERS)}"
+            yield f"{path}.plan_format", program.plan_format, mend
+        if program.peer is not None and program.carrier not in STREAMS:
+            try:
+                ip_address(address_of(program.peer).host)
+            except ValueError:
+                mend = "datagrams need an address in numbers: 127.0.0.1:4556"
+                yield f"{path}.peer", program.peer, mend
+
+
+class Outside:
+    """The attached programs of one run.
+
+    Args:
+        attached: who.
+        setup: what runs.
+        loop: its clock, at a finite rate.
+        tell: takes lines for people.
+    """
+
+    def __init__(
+        self,
+        attached: Attached,
+        setup: Setup,
+        loop: EmulatedLoop,
+        tell: Callable[[str], object],
+    ) -> None:
+        self.names = attached.names
+        self.start = datetime.now(UTC)
+        self._attached = attached
+        self._setup = setup
+        self._loop = loop
+        self._tell = tell
+        self._attachments: dict[str, Attachment] = {}
+        self._gateways: dict[str, Gateway] = {}
+        self._observers: list[Observed] = []
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Listen for the programs, write their plans, and set the clock to a second to come.
+
+        Raises:
+            BadInput: an address cannot be had, or a plan cannot be written.
+        """
+        with ExitStack() as stack:
+            for place, program in enumerate(self._attached.programs):
+                self._listen(f"attach[{place}].listen", program, stack)
+            now = datetime.now(UTC)
+            start = (now + timedelta(seconds=AHEAD_S + 1)).replace(microsecond=0)
+            self.start = start
+            real_s = time.monotonic() + (start - now).total_seconds()
+            for program in self._attached.programs:
+                self._write_plan(program)
+                if program.carrier in STREAMS:
+                    self._warn(program)
+            self._loop.follow(real_s, 0.0, self._loop.rate)
+            self._tell(f"the clock starts at {start:%Y-%m-%dT%H:%M:%SZ}")
+            yield
+
+    def attachment(
+        self, name: str, channel: Channel, record: Callable[[Event], object]
+    ) -> Attachment:
+        """What stands in a node's place."""
+        program = next(one for one in self._attached.programs if one.node == name)
+        losses = self._setup.ltp
+        is_noisy = program.carrier in ("ltp", "datagram", "udpcl")
+
+        def noise(neighbour: str) -> Noise:
+            loss = program.loss
+            if loss is None:
+                loss = losses.loss(name, neighbour) if losses is not None else None
+            return Noise(self._setup.seed, name, neighbour, loss if is_noisy else 0.0)
+
+        number = next(m.ipn for m in self._setup.members if m.name == name)
+        observed = Observed(name, IpnEid(0, number, 0), record)
+        if program.carrier == "ltp":
+            self._observers.append(observed)
+        made = Attachment(
+            name,
+            self._setup.plan.contacts,
+            self._loop,
+            channel,
+            record,
+            self._gateways[name],
+            keeps=program.carrier in STREAMS,
+            queue_bytes=program.queue_bytes,
+            make_noise=noise,
+            observed=observed if program.carrier in ("udpcl", *STREAMS) else None,
+        )
+        self._attachments[name] = made
+        return made
+
+    def heard(self, event: Event) -> None:
+        """Nodes of ours recorded this."""
+        for observer in self._observers:
+            observer.heard(event)
+
+    def _listen(self, key: str, program: Attach, stack: ExitStack) -> None:
+        numbers = {m.name: IpnEid(0, m.ipn, 0) for m in self._setup.members}
+        ours = [c for c in self._setup.plan.contacts if program.node in (c.source, c.destination)]
+        around = {end for c in ours for end in (c.source, c.destination)} - {program.node}
+        peer = None if program.peer is None else address_of(program.peer)
+        neighbours = {name: numbers[name] for name in sorted(around)}
+        came = partial(self._came, program.node)
+        gateway = Gateway(program.carrier, numbers[program.node], neighbours, peer, came)
+        stack.callback(gateway.stop)
+        at: Address = address_of(program.listen)
+        try:
+            bound = gateway.start(*at)
+        except OSError as fault:
+            mend = f"cannot be had for {len(neighbours)} ports ({fault.strerror}): choose another"
+            raise BadInput(Fault(str(self._attached.path), key, program.listen, mend)) from None
+        self._gateways[program.node] = gateway
+        for name, port in bound.items():
+            who = f"{name}, {numbers[name]}"
+            self._tell(f"{program.node} finds {who}, by {program.carrier} at {at.host}:{port}")
+
+    def _came(
+        self, node: str, neighbour: str, octets: bytes, acknowledge: Acknowledge | None
+    ) -> None:
+        """On the ports' thread: the program sent something."""
+        attachment = self._attachments.get(node)
+        answer = None
+        if acknowledge is not None:
+            gateway = self._gateways[node]
+            answer = partial(gateway.soon, acknowledge)
+        if attachment is None:  # the clock does not run yet
+            if acknowledge is not None:
+                acknowledge(False)
+            return
+        self._loop.call_soon_threadsafe(attachment.came, neighbour, octets, answer)
+
+    def _write_plan(self, program: Attach) -> None:
+        if program.plan is None:
+            return
+        numbers = {m.name: m.ipn for m in self._setup.members}
+        plan = ContactPlan(self._setup.plan.contacts, self.start, numbers)
+        path = self._attached.path.parent / program.plan
+        for sentence in plan.save(path, program.plan_format):
+            self._tell(sentence)
+
+    def _warn(self, program: Attach) -> None:
+        warnings.warn(
+            f"{program.node}: {program.carrier} is acknowledged by the gateway, before the light "
+            "time, not by the neighbour: for delay end to end use udpcl or ltp",
+            UserWarning,
+            stacklevel=2,
+        )
