@@ -8,14 +8,14 @@ could see each other, by its weight.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate
 
 from topology.network import PlannedNode
 from topology.planner.links import Link
 from topology.planner.options import PlanOptions
 from topology.planner.sessions import Session
-from topology.planner.slots import give_out
+from topology.planner.slots import give_out, least
 
 
 def fair(
@@ -52,7 +52,10 @@ class _LeastServed:
         for pair in joined:
             self._groups.join(*pair)
 
-    def order(self, place: int) -> tuple[float, ...]:
+    def first(self, places: Collection[int]) -> int:
+        return least(self._order, places)
+
+    def _order(self, place: int) -> tuple[float, ...]:
         seen_s = self._seen[place].until(self._now_s) + self._patience_s
         share = self._served_s[place] / seen_s / self._weights[place]
         return self._groups.worth(*self._links[place].nodes), share

@@ -11,7 +11,7 @@ traffic begins or ends there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -54,18 +54,21 @@ class _News:
         one = [gateways[0] if node.gateway else place for place, node in enumerate(nodes)]
         self._one = one
         self._pairs = [(one[link.nodes[0]], one[link.nodes[1]]) for link in links]
-        self._weights = [options.weight(*(nodes[n].name for n in link.nodes)) for link in links]
+        self._firsts, self._seconds = np.array(self._pairs, dtype=np.intp).reshape(-1, 2).T
+        self._weights = np.array(
+            [options.weight(*(nodes[n].name for n in link.nodes)) for link in links]
+        )
         value = np.array([node.weight for node in nodes])
         value[gateways] = 0.0
         value[gateways[:1]] = GATEWAY_WEIGHT
         self._value = np.outer(value, value)  # who learns, of whom
         self._born_s = np.array([max(start_s, node.path.span_s[0]) for node in nodes])
         self._known_s = np.tile(self._born_s, (len(nodes), 1))  # who knows, of whom: how new
-        self._served_s = [0.0] * len(links)
+        self._served_s = np.zeros(len(links))
         self._joined: list[tuple[int, int]] = []
         self._group: list[int] = []
         self._members: dict[int, list[int]] = {}
-        self._gains: dict[tuple[int, int], float] = {}
+        self._gains = np.full((len(nodes), len(nodes)), np.nan)
 
     def begin(self, now_s: float, joined: Sequence[tuple[int, int]]) -> None:
         """All nodes have fresh news of themselves; sessions since the last slot have shared theirs."""
@@ -74,16 +77,21 @@ class _News:
         self._joined = [(self._one[a], self._one[b]) for a, b in joined]
         self._share(self._joined)
 
-    def order(self, place: int) -> tuple[float, ...]:
+    def first(self, places: Collection[int]) -> int:
         """Pairs that join two groups, by what they would learn; then the others, least served first."""
-        a, b = (self._group[node] for node in self._pairs[place])
-        if a == b:
-            return 1.0, self._served_s[place]
-        pair = (a, b) if a < b else (b, a)
-        gain = self._gains.get(pair)
-        if gain is None:
-            gain = self._gains[pair] = self._gain(*pair)
-        return 0.0, -gain * self._weights[place]
+        there = np.fromiter(places, dtype=np.intp, count=len(places))
+        there.sort()  # of equals the first
+        group = np.array(self._group)
+        a, b = group[self._firsts[there]], group[self._seconds[there]]
+        apart = np.flatnonzero(a != b)
+        if not apart.size:
+            return int(there[np.argmin(self._served_s[there])])
+        a, b = np.minimum(a[apart], b[apart]), np.maximum(a[apart], b[apart])
+        unknown = np.flatnonzero(np.isnan(self._gains[a, b]))
+        for pair in set(zip(a[unknown].tolist(), b[unknown].tolist(), strict=True)):
+            self._gains[pair] = self._gain(*pair)
+        worth = self._gains[a, b] * self._weights[there[apart]]
+        return int(there[apart[np.argmin(-worth)]])
 
     def chosen(self, place: int, length_s: float) -> None:
         """The pair shares its news from now on."""
@@ -103,7 +111,7 @@ class _News:
         """Groups anew, from who is in session with whom."""
         self._group = list(range(len(self._one)))
         self._members = {node: [node] for node in self._group}
-        self._gains.clear()
+        self._gains[:] = np.nan
         for a, b in joined:
             self._join(a, b)
 
@@ -117,5 +125,5 @@ class _News:
         self._known_s[members] = self._known_s[members].max(axis=0)
         for node in members:
             self._group[node] = first
-        for pair in [pair for pair in self._gains if first in pair or second in pair]:
-            del self._gains[pair]
+        for group in (first, second):
+            self._gains[group, :] = self._gains[:, group] = np.nan

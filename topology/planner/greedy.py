@@ -5,7 +5,7 @@ What many tools do: nothing is fair about it, a fast link near home starves a sl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from topology.network import PlannedNode
 from topology.planner.links import Link
 from topology.planner.options import PlanOptions
 from topology.planner.sessions import Session
-from topology.planner.slots import give_out
+from topology.planner.slots import give_out, least
 
 
 def greedy(
@@ -50,7 +50,10 @@ class _Fastest:
     def begin(self, now_s: float, joined: Sequence[tuple[int, int]]) -> None:
         self._now_s = now_s
 
-    def order(self, place: int) -> tuple[float, ...]:
+    def first(self, places: Collection[int]) -> int:
+        return least(self._order, places)
+
+    def _order(self, place: int) -> tuple[float, ...]:
         link = self._links[place]
         way = link.ways[0]
         at_s = min(max(self._now_s, float(way.t_s[0])), float(way.t_s[-1]))

@@ -9,10 +9,11 @@ drawn at random: the order of the nodes decides what the preference leaves open.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.laser import rate_bps
@@ -30,8 +31,8 @@ class Preference(Protocol):
         """A slot begins; these nodes are in session with each other."""
         ...
 
-    def order(self, place: int) -> tuple[float, ...]:
-        """Of a link, by its place in the list: the least is given its terminals first."""
+    def first(self, places: Collection[int]) -> int:
+        """Of links, by their places in the list: the one that is given its terminals first."""
         ...
 
     def chosen(self, place: int, length_s: float) -> None:
@@ -65,6 +66,11 @@ def give_out(
         design.give_out(now_s, preference)
 
     return _slot_by_slot(design, one_by_one, start_s, end_s, options, progress)
+
+
+def least(order: Callable[[int], tuple[float, ...]], places: Collection[int]) -> int:
+    """The place of the least order; of equals the first."""
+    return min(places, key=lambda place: (*order(place), place))
 
 
 class Candidate(NamedTuple):
@@ -174,11 +180,20 @@ class _Design:
             for pairing in link.pairings
         ]
         # until when each terminal is engaged, in its own node's time; by node and place
-        self._until_s = {
-            (node, place): -math.inf
-            for node, one in enumerate(nodes)
-            for place in range(len(one.terminals))
+        self._terminals = {
+            terminal: number
+            for number, terminal in enumerate(
+                (node, place)
+                for node, one in enumerate(nodes)
+                for place in range(len(one.terminals))
+            )
         }
+        self._until_s = np.full(len(self._terminals), -np.inf)
+        # the same facts about all choices side by side, to find the few that a slot may use
+        self._leaders = self._numbers([choice.leader for choice in self._choices])
+        self._followers = self._numbers([choice.follower for choice in self._choices])
+        self._longest_s = np.array([choice.longest_s for choice in self._choices])
+        self._opens_s = np.full(len(self._choices), -np.inf)
         self._last: dict[tuple[int, int], int] = {}
         self._running: list[int] = []
         self.sessions: list[Session] = []
@@ -186,40 +201,68 @@ class _Design:
     def possible(self, now_s: float) -> list[Candidate]:
         """All sessions of free terminals that can begin in this slot."""
         return [
-            Candidate(choice.place, order, session)
-            for order, choice in enumerate(self._choices)
-            if (session := self._fitted(choice, now_s)) is not None
+            Candidate(self._choices[order].place, order, session)
+            for order in self._free(now_s)
+            if (session := self._fitted(order, now_s)) is not None
         ]
 
     def give_out(self, now_s: float, preference: Preference) -> None:
         """Give the terminals that are free in this slot to pairs."""
-        wanted = [
-            (choice, session)
-            for choice in self._choices
-            if (session := self._fitted(choice, now_s)) is not None
-        ]
+        wanted: dict[int, list[tuple[int, Session]]] = {}
+        users: dict[tuple[int, int], set[int]] = {}
+        for order in self._free(now_s):
+            session = self._fitted(order, now_s)
+            if session is not None:
+                choice = self._choices[order]
+                wanted.setdefault(choice.place, []).append((order, session))
+                users.setdefault(choice.leader, set()).add(choice.place)
+                users.setdefault(choice.follower, set()).add(choice.place)
         if not wanted:
             return
         preference.begin(now_s, self._joined(now_s))
         while wanted:
-            first = min(
-                {choice.place for choice, _ in wanted},
-                key=lambda place: (*preference.order(place), place),
-            )
-            choice, session = min(
-                (one for one in wanted if one[0].place == first), key=self._suitability
-            )
+            first = preference.first(wanted)
+            order, session = min(wanted[first], key=self._suitability)
             self.book(session)
             preference.chosen(first, session.end_s - session.start_s)
-            taken = {choice.leader, choice.follower}
-            free = [one for one in wanted if not taken & {one[0].leader, one[0].follower}]
-            again = [one[0] for one in wanted if taken & {one[0].leader, one[0].follower}]
-            # a terminal may still be free for the rest of the slot
-            wanted = free + [
-                (choice, session)
-                for choice in again
-                if (session := self._fitted(choice, now_s)) is not None
-            ]
+            taken = {self._choices[order].leader, self._choices[order].follower}
+            for place in set().union(*(users[terminal] for terminal in taken)):
+                self._refit(wanted, place, taken, now_s)
+
+    def _refit(
+        self,
+        wanted: dict[int, list[tuple[int, Session]]],
+        place: int,
+        taken: set[tuple[int, int]],
+        now_s: float,
+    ) -> None:
+        """What is left for a link when terminals have been taken: they may be free for the rest of the slot."""
+        ones = wanted.pop(place, [])
+        again = [
+            order
+            for order, _ in ones
+            if taken & {self._choices[order].leader, self._choices[order].follower}
+        ]
+        left = [one for one in ones if one[0] not in again]
+        left += [
+            (order, session)
+            for order in again
+            if (session := self._fitted(order, now_s)) is not None
+        ]
+        if left:
+            wanted[place] = left
+
+    def _numbers(self, terminals: Sequence[tuple[int, int]]) -> npt.NDArray[np.intp]:
+        return np.array([self._terminals[one] for one in terminals], dtype=np.intp)
+
+    def _free(self, now_s: float) -> list[int]:
+        """Choices whose terminals are free in this slot, with a window that may be open then; in order."""
+        slot_end_s = now_s + self._options.slot_s
+        free = self._opens_s < slot_end_s
+        free &= self._until_s[self._leaders] < slot_end_s
+        free &= self._until_s[self._followers] < slot_end_s + self._longest_s
+        found: list[int] = np.flatnonzero(free).tolist()
+        return found
 
     def _joined(self, now_s: float) -> list[tuple[int, int]]:
         """Nodes that are in session with each other and will be when the slot ends."""
@@ -227,14 +270,16 @@ class _Design:
         self._running = [place for place in self._running if self.sessions[place].end_s > until_s]
         return [self.sessions[place].link.nodes for place in self._running]
 
-    def _fitted(self, choice: _Choice, now_s: float) -> Session | None:
-        """The longest session of these terminals that begins in this slot, None if too short."""
-        options = self._options
+    def _fitted(self, order: int, now_s: float) -> Session | None:
+        """The longest session of a choice's terminals that begins in this slot, None if too short."""
+        options, choice = self._options, self._choices[order]
         slot_end_s = now_s + options.slot_s
-        ours_s, theirs_s = self._until_s[choice.leader], self._until_s[choice.follower]
+        ours_s = float(self._until_s[self._leaders[order]])
+        theirs_s = float(self._until_s[self._followers[order]])
         if ours_s >= slot_end_s or theirs_s >= slot_end_s + choice.longest_s:
             return None
         window = choice.window_from(now_s)
+        self._opens_s[order] = math.inf if window is None else window[0]
         if window is None or window[0] >= slot_end_s:
             return None
         begin_s = max(now_s, window[0], ours_s)
@@ -251,9 +296,10 @@ class _Design:
             return None
         return make_session(choice.link, choice.pairing, begin_s, end_s)
 
-    def _suitability(self, one: tuple[_Choice, Session]) -> tuple[float, float]:
+    def _suitability(self, one: tuple[int, Session]) -> tuple[float, float]:
         """Of the terminals a link could use: fast enough first, then small."""
-        choice, session = one
+        order, session = one
+        choice = self._choices[order]
         link, pairing = choice.link, choice.pairing
         if len(link.pairings) == 1:
             return 0.0, 0.0
@@ -267,8 +313,8 @@ class _Design:
 
     def book(self, session: Session) -> None:
         """Enter a session; one that goes on becomes part of the one before."""
-        self._until_s[session.leader] = session.end_s
-        self._until_s[session.follower] = session.held[1]
+        self._until_s[self._terminals[session.leader]] = session.end_s
+        self._until_s[self._terminals[session.follower]] = session.held[1]
         earlier = self._last.get(session.leader)
         joined = self.sessions[earlier].continued_by(session) if earlier is not None else None
         if joined is not None and earlier == self._last.get(session.follower):
