@@ -44,10 +44,7 @@ def compose(name: str, scenario: str, nodes: Sequence[str]) -> str:
     Raises:
         BadInput: a node's name is that of another service.
     """
-    taken = [node for node in nodes if node in (BROKER, COLLECTOR, OPERATOR, "prepare")]
-    if taken:
-        mend = "is the name of a service: call the node otherwise"
-        raise BadInput(*(Fault(scenario, "nodes", node, mend) for node in taken))
+    check_names(scenario, nodes)
     services: dict[str, Value] = {
         "prepare": _prepare(name, scenario, nodes),
         BROKER: _broker(),
@@ -65,7 +62,19 @@ def compose(name: str, scenario: str, nodes: Sequence[str]) -> str:
         f"# Made by `lightlag compose {scenario}`. RATE is emulated seconds in a real one, PAGE_PORT\n"
         "# the page's, PYTHON_BASE and BROKER_BASE the base images.\n"
     )
-    return head + "\n".join(_yaml(document)) + "\n"
+    return head + "\n".join(yaml_lines(document)) + "\n"
+
+
+def check_names(scenario: str, nodes: Sequence[str]) -> None:
+    """Nodes and services share their names.
+
+    Raises:
+        BadInput: a node's name is that of another service.
+    """
+    taken = [node for node in nodes if node in (BROKER, COLLECTOR, OPERATOR, "prepare")]
+    if taken:
+        mend = "is the name of a service: call the node otherwise"
+        raise BadInput(*(Fault(scenario, "nodes", node, mend) for node in taken))
 
 
 def _image(name: str) -> dict[str, Value]:
@@ -174,12 +183,12 @@ def _health(command: str, interval_s: int) -> Value:
     }
 
 
-def _yaml(value: Mapping[str, Value], depth: int = 0) -> Iterator[str]:
+def yaml_lines(value: Mapping[str, Value], depth: int = 0) -> Iterator[str]:
     """Block style for mappings, JSON for the rest."""
     for key, item in value.items():
         if isinstance(item, Mapping) and item:
             yield f"{'  ' * depth}{key}:"
-            yield from _yaml(item, depth + 1)
+            yield from yaml_lines(item, depth + 1)
         else:
             yield f"{'  ' * depth}{key}: {json.dumps(item)}"
 

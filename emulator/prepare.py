@@ -54,14 +54,13 @@ def prepare(given: setup_file.SetupFile, into: Path, *, owner: int | None = None
     mark = into / BROKER / "prepared"
     if mark.is_file() and mark.read_text() == given.sha256:
         return False
-    users = [*(member.name for member in setup.members), COLLECTOR, OPERATOR]
-    passwords = {user: secrets.token_urlsafe(24) for user in users}
+    passwords = new_passwords(setup)
     ca, certificate, key = certificates((BROKER, "localhost"))
     topics = Topics(setup.name)
     for user, password in passwords.items():
         files = {"ca.crt": ca, "password": f"{password}\n"}
         _write(into / user, files)
-    informed = [user for user in users if user != OPERATOR]
+    informed = [user for user in passwords if user != OPERATOR]
     setup_file.save_each(setup, {user: into / user / "setup.json" for user in informed})
     _write(
         into / BROKER,
@@ -79,6 +78,12 @@ def prepare(given: setup_file.SetupFile, into: Path, *, owner: int | None = None
         for path in (into, *into.rglob("*")):
             os.chown(path, owner, owner)
     return True
+
+
+def new_passwords(setup: Setup) -> dict[str, str]:
+    """One for everybody who has an account with the broker."""
+    users = [*(member.name for member in setup.members), COLLECTOR, OPERATOR]
+    return {user: secrets.token_urlsafe(24) for user in users}
 
 
 def configuration(folder: str) -> str:

@@ -14,7 +14,7 @@ import typer
 
 from dtn.errors import FramesLate
 from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
-from emulator.cli.output import print_json, stdout, write_whole
+from emulator.cli.output import print_json, stdout, write_private, write_whole
 
 SetupFileOption = Annotated[
     Path, typer.Option("--setup", metavar="FILE", help="The run's setup, made beforehand.")
@@ -30,6 +30,8 @@ PasswordOption = Annotated[
 CaOption = Annotated[
     Path | None, typer.Option("--ca", metavar="FILE", help="Certificate that proves the broker.")
 ]
+
+BROKER_IMAGE = "eclipse-mosquitto:2.0"
 
 AHEAD_S = 3.0
 """From setting the clock to its start: machines are busy when containers come up."""
@@ -65,15 +67,32 @@ def compose(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")
     ] = Path("docker-compose.yml"),
+    kubernetes: Annotated[
+        bool, typer.Option("--kubernetes", help="Write Kubernetes manifests instead.")
+    ] = False,
+    image: Annotated[
+        str, typer.Option(metavar="NAME", help="As the cluster pulls it, with --kubernetes.")
+    ] = "",
+    rate: Annotated[float, typer.Option(metavar="K", min=0.001, help="With --kubernetes.")] = 60.0,
 ) -> None:
     """Write a compose file: a container a node, a broker, a collector with a page.
 
-    It belongs into the folder with the Dockerfile; the scenario lies in a folder below.
+    It belongs into the folder with the Dockerfile; the scenario lies in a folder below. With --kubernetes
+    it writes plain manifests for a cluster, with passwords and a key in them.
     """
+    from emulator.compose import check_names, scenario_path
     from emulator.compose import compose as composed
-    from emulator.compose import scenario_path
 
     loaded = load_scenario(scenario)
+    if kubernetes:
+        from emulator.kubernetes import manifests
+        from emulator.setup import from_scenario
+
+        check_names(str(scenario), tuple(loaded.ipn_numbers()))
+        named = image or f"lightlag/{loaded.name}"
+        text = manifests(from_scenario(loaded), named, BROKER_IMAGE, rate)
+        write_private(output, text)
+        return
     file = scenario_path(scenario, output.resolve().parent)
     write_whole(output, composed(loaded.name, file, tuple(loaded.ipn_numbers())))
 
