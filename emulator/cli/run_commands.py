@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,9 @@ from dtn.errors import BadInput, Fault
 from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
 from emulator.cli.output import print_json, stdout
 from emulator.files import replace_text
+
+if TYPE_CHECKING:
+    from emulator.scenario import Scenario
 
 RateOption = Annotated[
     str,
@@ -61,6 +65,10 @@ def run(
         Path | None,
         typer.Option(metavar="FILE", help="Programs in the place of nodes (TOML); with --rate 1."),
     ] = None,
+    sky_at: Annotated[
+        str | None,
+        typer.Option("--sky-at", metavar="UTC", help="Begin under the sky of this date instead."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Run a scenario, print the table of latencies, and write what happened to a folder.
@@ -87,7 +95,7 @@ def run(
         setup = from_files(plan, traffic, nodes)
         start, duration_s = setup.start, setup.duration_s
     elif scenario is not None:
-        loaded = load_scenario(scenario)
+        loaded = load_scenario(scenario) if sky_at is None else _under(scenario, sky_at)
         start, duration_s = loaded.start, loaded.duration_s
     else:
         mend = "name a scenario file, such as scenarios/moonbase-alpha.toml"
@@ -112,6 +120,24 @@ def run(
     stdout().print(summary_view(result.summary))
     if out is not None:
         typer.echo(f"\nreport: {out / 'report.html'}")
+
+
+def _under(file: Path, sky_at: str) -> Scenario:
+    """The scenario as if it began at this date.
+
+    Raises:
+        BadInput: no date, or one at which the scenario cannot begin.
+    """
+    from emulator.scenario.reading import from_tables, read_tables
+
+    try:
+        start = datetime.fromisoformat(sky_at)
+    except ValueError:
+        start = None
+    if start is None or start.tzinfo is None:
+        mend = "write a UTC date such as 2027-03-01T12:00:00Z"
+        raise BadInput(Fault("", "--sky-at", sky_at, mend))
+    return from_tables({**read_tables(file), "start": start.astimezone(UTC)}, file)
 
 
 def plan(

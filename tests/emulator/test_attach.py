@@ -220,3 +220,18 @@ async def test_any_two_udp_programs_talk_across_the_light_time(tmp_path):
         here.close()
         there.close()
         await run.over()
+
+
+def test_another_sky_begins_another_day(tmp_path, capsys):
+    scenario, _ = written(tmp_path)
+    out = tmp_path / "out"
+    words = ["run", str(scenario), "--sky-at", "2027-03-01T12:00:00Z", "--out", str(out)]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    assert read_log(out / "events.jsonl").header.start_utc.startswith("2027-03-01T12:00")
+    for wrong in ("yesterday", "2027-03-01T12:00:00", "1850-01-01T00:00:00Z"):
+        with pytest.raises(SystemExit) as ended:
+            main([*words[:3], wrong])
+        assert ended.value.code == 2
+    assert "--sky-at" in capsys.readouterr().err
