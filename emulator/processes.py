@@ -16,6 +16,7 @@ from pathlib import Path
 from dtn.errors import BadInput, Fault
 from emulator import setup_file
 from emulator.collector import Collector
+from emulator.honesty import LOOK_S, doubt_pace, honest_pace, timer_errors
 from emulator.mosquitto import Mosquitto
 from emulator.result import Result
 from emulator.setup import Setup
@@ -62,6 +63,8 @@ def run_processes(
                 collector.connect()
                 with constellation(setup, at, topics, folder, children):
                     collector.wait_until_ready(READY_WITHIN_S)
+                    error_p99_s = timer_errors(LOOK_S).quantile_s(0.99)
+                    doubt_pace(honest_pace(setup.plan, error_p99_s), rate)
                     collector.start(rate)
                     collector.wait_until_over(tell, strict=strict)
                 return collector.result(command)

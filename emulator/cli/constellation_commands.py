@@ -160,6 +160,7 @@ def collect(
     """
     from emulator.cli.progress import progress
     from emulator.collector import Collector
+    from emulator.honesty import LOOK_S, doubt_pace, honest_pace, timer_errors
     from emulator.one_process import rate_of
     from emulator.reports.table import summary_view
     from emulator.setup_file import load
@@ -180,6 +181,9 @@ def collect(
     fault: FramesLate | None = None
     try:
         collector.wait_until_ready(patience)
+        pace = honest_pace(given.setup.plan, timer_errors(LOOK_S).quantile_s(0.99))
+        typer.echo(str(pace or ""), err=True)
+        doubt_pace(pace, speed)
         collector.start(speed, ahead_s=AHEAD_S)
         with progress(given.setup.start, given.setup.duration_s) as tell:
             collector.wait_until_over(lambda part: tell("run", part), strict=strict)
