@@ -86,13 +86,14 @@ def ping(
         return
     with _operator(broker, run, user, password_file, ca) as operator:
         began_s: float | None = None
-        what = ""
+        what, where = "", ""
         for hop in operator.ping(source, destination, patience):
             began_s = hop.t_s if began_s is None else began_s
-            what = hop.what
+            what, where = hop.what, hop.node
             typer.echo(f"{hop.t_s - began_s:14.6f} s  {hop.node:<20} {hop.what}")
     if what != "answered":
-        typer.echo(f"no answer within {patience:g} s", err=True)
+        seen = f"last {what} at {where}; it may wait there for a contact" if what else "never sent"
+        typer.echo(f"no answer within {patience:g} s: {seen}; --patience waits longer", err=True)
         raise SystemExit(1)
 
 
