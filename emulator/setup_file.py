@@ -51,12 +51,19 @@ class SetupFile(NamedTuple):
 
 def digest(setup: Setup) -> str:
     """What is equal for all nodes of a run: the digest of the setup without its keys."""
-    return hashlib.sha256(_text(replace(setup, security=())).encode()).hexdigest()
+    ltp = setup.ltp and replace(setup.ltp, authentication=None)
+    return hashlib.sha256(_text(replace(setup, security=(), ltp=ltp)).encode()).hexdigest()
 
 
 def for_node(setup: Setup, node: str) -> Setup:
-    """The same, with the rules of security that concern this node, and no other keys."""
-    return replace(setup, security=tuple(r for r in setup.security if r.concerns(node)))
+    """The same, with the rules of security that concern this node, and no keys but its own."""
+    rules = tuple(rule for rule in setup.security if rule.concerns(node))
+    ltp = setup.ltp
+    if ltp is not None and ltp.authentication is not None:
+        ends = {(c.source, c.destination) for c in setup.plan.contacts}
+        neighbours = {a if b == node else b for a, b in ends if node in (a, b)}
+        ltp = replace(ltp, authentication=ltp.authentication.for_node(node, neighbours))
+    return replace(setup, security=rules, ltp=ltp)
 
 
 def save(setup: Setup, path: Path) -> None:
@@ -72,12 +79,14 @@ def save_each(setup: Setup, paths: Mapping[str, Path]) -> None:
         paths: of each file, by the name of the node, or of whom no rule of security concerns.
     """
     run_sha256 = digest(setup)
-    known: dict[tuple[SecurityRule, ...], str] = {}
+    is_signed = setup.ltp is not None and setup.ltp.authentication is not None
+    known: dict[tuple[tuple[SecurityRule, ...], str], str] = {}
     for node, path in paths.items():
         mine = for_node(setup, node)
-        if mine.security not in known:
-            known[mine.security] = _whole(mine, run_sha256)
-        replace_text(path, known[mine.security])
+        key = mine.security, node if is_signed else ""
+        if key not in known:
+            known[key] = _whole(mine, run_sha256)
+        replace_text(path, known[key])
 
 
 def _whole(setup: Setup, run_sha256: str) -> str:

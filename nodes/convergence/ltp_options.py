@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from dtn.errors import InvalidValue
@@ -46,13 +46,12 @@ class LtpAuthentication:
         key = self.keys[node]
         return RsaSha256(key) if self.suite == RSA_SHA256 else HmacSha1(key)
 
-    def for_node(self, node: str) -> LtpAuthentication:
-        """The same without what is no business of a node's: the private keys of others."""
-        if self.suite != RSA_SHA256:
-            return self
+    def for_node(self, node: str, neighbours: Collection[str]) -> LtpAuthentication:
+        """The same without what is no business of a node's: keys of strangers, and private ones of others."""
         keys = {
-            name: key if name == node else RsaSha256(key).public_pem
+            name: RsaSha256(key).public_pem if self.suite == RSA_SHA256 and name != node else key
             for name, key in self.keys.items()
+            if name == node or name in neighbours
         }
         return replace(self, keys=keys)
 

@@ -48,7 +48,7 @@ def suites(request, rsa_keys):
     """Own suites of engines 1 and 2, and what each checks the other's segments with."""
     if request.param == "rsa":
         pair = LtpAuthentication(suite=RSA_SHA256, keys={k: rsa_keys[k] for k in "ab"})
-        return pair.for_node("a").between("a", "b"), pair.for_node("b").between("b", "a")
+        return pair.for_node("a", "b").between("a", "b"), pair.for_node("b", "a").between("b", "a")
     if request.param == "null":
         return (Authentication(NULL_SUITE, NULL_SUITE),) * 2
     ours, theirs = HmacSha1(b"one" * 8), HmacSha1(b"two" * 8)
@@ -153,7 +153,8 @@ def test_no_octets_at_all_get_past_and_nothing_breaks(octets):
 
 def test_a_node_has_its_own_private_key_and_of_others_the_public_one(rsa_keys):
     pair = LtpAuthentication(suite=RSA_SHA256, keys={k: rsa_keys[k] for k in "ab"})
-    mine = pair.for_node("a")
+    mine = pair.for_node("a", "b")
+    assert set(pair.for_node("a", "").keys) == {"a"}
     assert b"PRIVATE" in mine.keys["a"]
     assert b"PRIVATE" not in mine.keys["b"]
     assert mine.of("b").value_bytes == 256

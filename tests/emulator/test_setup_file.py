@@ -15,7 +15,7 @@ from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from emulator import setup_file
 from emulator.setup import AgentSettings, Demand, Member, Setup, Stream
-from nodes.convergence.ltp_options import LtpOptions
+from nodes.convergence.ltp_options import LtpAuthentication, LtpOptions
 from nodes.faults import LinkOutage, NodeOutage
 
 PLAN = ContactPlan(
@@ -90,6 +90,21 @@ def test_a_node_gets_only_the_keys_that_it_needs_and_still_has_the_same_digest(
     assert mine.security == (RULE,)
     setup_file.save(mine, tmp_path / "setup.json")
     assert setup_file.load(tmp_path / "setup.json").sha256 == setup_file.digest(setup)
+
+
+def test_a_node_gets_of_the_keys_of_ltp_its_own_and_its_neighbours(tmp_path: Path) -> None:
+    keys = {name: name.encode() * 16 for name in "abz"}
+    ltp = LtpOptions(authentication=LtpAuthentication(suite=0, keys=keys))
+    setup = replace(WHOLE, ltp=ltp)
+    paths = {name: tmp_path / name for name in "ab"}
+    setup_file.save_each(setup, paths)
+    for name, path in paths.items():
+        given = setup_file.load(path)
+        assert given.sha256 == setup_file.digest(setup) == setup_file.digest(given.setup)
+        assert given.setup.ltp is not None
+        assert given.setup.ltp.authentication is not None
+        assert name in given.setup.ltp.authentication.keys
+        assert "z" not in given.setup.ltp.authentication.keys
 
 
 @pytest.mark.parametrize(
