@@ -21,8 +21,8 @@ from dtn.routing.strategy import Strategy
 from dtn.store import MemoryStore, Store
 from emulator.capture import TappedChannel
 from emulator.clock import EmulatedLoop
-from emulator.inference import start_computing
-from emulator.setup import Demand, Setup, Stream, strategy_beside
+from emulator.inference import Inferences
+from emulator.setup import Demand, Member, Setup, Stream, strategy_beside
 from nodes.applications import (
     Echo,
     File,
@@ -338,14 +338,10 @@ class Network:
         for stream in self._setup.streams:
             if stream.source in self.nodes and stream.job is None:
                 self._application(stream).start()
-        start_computing(
-            self._setup,
-            self.nodes,
-            self._spacecraft,
-            self._record,
-            self._all_moments,
-            self._begins_s,
-        )
+        inferences = Inferences(self._setup, self.nodes, self._spacecraft, self._record)
+        inferences.start(self._all_moments, self._begins_s)
+        if self._setup.news:
+            self._start_news()
         self._loop.schedule_all(
             self._meet,
             [

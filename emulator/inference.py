@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import dropwhile
@@ -13,7 +12,7 @@ from dtn.events import Event
 from dtn.user_functions import from_module
 from emulator.setup import Member, Setup, Stream
 from nodes.applications import Flow
-from nodes.applications.inference import Decisions, Inference
+from nodes.applications.inference import Decisions, Inference, InferenceTerms
 from nodes.computing.computer import Computer, Model
 from nodes.computing.foreseen import Foreseen
 from nodes.computing.job import Endpoint
@@ -25,112 +24,146 @@ from nodes.spacecraft.options import Storm
 from nodes.spacecraft.radiation import error_probability
 from nodes.spacecraft.supply import Mains, Supply
 
+Moments = Callable[[Stream], Iterator[float]]
 
-def start_computing(
-    setup: Setup,
-    nodes: Mapping[str, Node],
-    supplies: Mapping[str, Supply],
-    record: Callable[[Event], object],
-    moments: Callable[[Stream], Iterator[float]],
-    begins_s: float,
-) -> None:
-    """Let executors take jobs and events happen.
+
+class Inferences:
+    """All that computes, and is decided on, at the nodes that are here.
 
     Args:
         setup: what is to be run.
         nodes: those that are here.
         supplies: what feeds nodes, as far as it is known here; others are on mains.
         record: takes events.
-        moments: when a stream's events happen, all of them.
-        begins_s: events before are past: after a restart, or 0.
 
     Raises:
         BadInput: a policy or a model that is not there any more.
     """
-    streams = [(stream, stream.job) for stream in setup.streams if stream.job is not None]
-    numbers = {member.name: member.ipn for member in setup.members}
-    names = {member.ipn: member.name for member in setup.members}
-    specs = {stream.flow: job.model for stream, job in streams if job.model}
-    models = {flow: _model(spec) for flow, spec in specs.items()}
-    takers: dict[str, dict[int, Decisions]] = defaultdict(dict)
-    computers: dict[str, Computer] = {}
-    for member in setup.members:
-        name = member.name
-        if member.computing is not None and name in nodes:
-            computers[name] = Computer(
-                nodes[name],
-                member.ipn,
-                member.computing,
-                supplies.get(name) or Mains(),
-                record,
-                models,
-                takers[name],
-                lambda job: generator(setup.seed, "upsets", job),
-                partial(_spoils, member, setup.storms),
-            )
-            computers[name].start()
-    sources = {stream.source for stream, _ in streams if stream.source in nodes}
-    outlooks = {
-        member.name: Outlook(
+
+    def __init__(
+        self,
+        setup: Setup,
+        nodes: Mapping[str, Node],
+        supplies: Mapping[str, Supply],
+        record: Callable[[Event], object],
+    ) -> None:
+        self._setup = setup
+        self._nodes = nodes
+        self._supplies = supplies
+        self._record = record
+        self._streams = [(s, s.job) for s in setup.streams if s.job is not None]
+        self._numbers = {member.name: member.ipn for member in setup.members}
+        self._names = {member.ipn: member.name for member in setup.members}
+        specs = {stream.flow: job.model for stream, job in self._streams if job.model}
+        self._models = {flow: _model(spec) for flow, spec in specs.items()}
+        self._takers: dict[str, dict[int, Decisions]] = {name: {} for name in nodes}
+        here = [member for member in setup.members if member.name in nodes]
+        self._computers = dict(self._make_computers(here))
+        sources = {stream.source for stream, _ in self._streams}
+        self._outlooks = {m.name: self._outlook(m) for m in here if m.name in sources}
+
+    def start(self, moments: Moments, begins_s: float) -> None:
+        """Let executors take jobs and events happen.
+
+        Args:
+            moments: when a stream's events happen, all of them.
+            begins_s: events before are past: after a restart, or 0.
+        """
+        for computer in self._computers.values():
+            computer.start()
+        for stream, job in self._streams:
+            for name in (stream.source, stream.destination):
+                if name in self._nodes:
+                    self._take(name, stream.service)
+            if stream.source in self._nodes:
+                past = sum(moment_s < begins_s for moment_s in moments(stream)) if begins_s else 0
+                ahead = dropwhile(begins_s.__gt__, moments(stream))
+                self._inference(stream, job, ahead, past).start()
+
+    def _make_computers(self, here: Sequence[Member]) -> Iterator[tuple[str, Computer]]:
+        for member in here:
+            if member.computing is not None:
+                yield (
+                    member.name,
+                    Computer(
+                        self._nodes[member.name],
+                        member.ipn,
+                        member.computing,
+                        self._supplies.get(member.name) or Mains(),
+                        self._record,
+                        self._models,
+                        self._takers[member.name],
+                        partial(generator, self._setup.seed, "upsets"),
+                        partial(_spoils, member, self._setup.storms),
+                    ),
+                )
+
+    def _outlook(self, member: Member) -> Outlook:
+        computer = self._computers.get(member.name)
+        now = self._nodes[member.name].timers.time
+        places = [
+            Place(one.name, one.body, one.computing, self._foresight(one, member.name, now))
+            for one in self._setup.members
+            if one.computing is not None
+        ]
+        return Outlook(
             member.name,
-            setup.plan,
-            names,
-            _places(setup, member.name, supplies, nodes[member.name].timers.time),
-            nodes[member.name].timers.time,
-            computers[member.name].executor if member.name in computers else None,
+            self._setup.plan,
+            self._names,
+            places,
+            now,
+            computer.executor if computer else None,
             _transmit_w(member),
-            generator(setup.seed, "placement", member.name),
+            generator(self._setup.seed, "placement", member.name),
         )
-        for member in setup.members
-        if member.name in sources
-    }
-    for stream, job in streams:
-        for name in (stream.source, stream.destination):
-            number = int(stream.service)
-            if name in nodes and number not in takers[name]:
-                told = outlooks[name].told if name in outlooks else _nobody
-                taker = Decisions(nodes[name], stream.service, record, names, told)
-                takers[name][number] = taker
-                nodes[name].register(taker)
-        if stream.source in nodes:
-            past = sum(1 for moment_s in moments(stream) if moment_s < begins_s) if begins_s else 0
-            Inference(
-                nodes[stream.source],
-                _flow(stream, numbers),
-                Endpoint(numbers[stream.source], int(stream.service)),
-                Endpoint(numbers[stream.destination], int(stream.service)),
-                stream.destination,
-                job,
-                stream.size_bytes,
-                [load_placement(spec, setup.name) for spec in job.placements],
-                outlooks[stream.source],
-                computers.get(stream.source),
-                numbers,
-                record,
-                dropwhile(lambda moment_s: moment_s < begins_s, moments(stream)),
-                past,
-            ).start()
 
+    def _foresight(self, member: Member, seen_from: str, now: Callable[[], float]) -> Foresight:
+        """A node's power, as one of them sees it."""
+        if member.name == seen_from:
+            return self._supplies.get(member.name) or Mains()
+        if member.spacecraft is None:
+            return Mains()
+        return Foreseen(member.spacecraft, member.joins_s, now)
 
-def _places(
-    setup: Setup, seen_from: str, supplies: Mapping[str, Supply], now: Callable[[], float]
-) -> list[Place]:
-    """Every node that computes, with its power as one of them sees it."""
-    return [
-        Place(member.name, member.body, member.computing, _supply(member, seen_from, supplies, now))
-        for member in setup.members
-        if member.computing is not None
-    ]
+    def _take(self, name: str, service: str) -> None:
+        """Let somebody take the answers for this endpoint."""
+        takers = self._takers[name]
+        if int(service) not in takers:
+            outlook = self._outlooks.get(name)
+            told = outlook.told if outlook else _nobody
+            taker = Decisions(self._nodes[name], service, self._record, self._names, told)
+            takers[int(service)] = taker
+            self._nodes[name].register(taker)
 
-
-def _supply(
-    member: Member, seen_from: str, supplies: Mapping[str, Supply], now: Callable[[], float]
-) -> Foresight:
-    if member.name == seen_from:
-        return supplies.get(member.name) or Mains()
-    if member.spacecraft is None:
-        return Mains()
-    return Foreseen(member.spacecraft, member.joins_s, now)
+    def _inference(
+        self, stream: Stream, job: InferenceTerms, moments: Iterator[float], past: int
+    ) -> Inference:
+        service = int(stream.service)
+        home = Endpoint(self._numbers[stream.destination], service)
+        flow = Flow(
+            name=stream.flow,
+            service=stream.service,
+            destination=IpnEid(0, home.node, service),
+            lifetime_s=stream.lifetime_s,
+            priority=stream.priority,
+            report_flags=stream.report_flags,
+        )
+        return Inference(
+            self._nodes[stream.source],
+            flow,
+            Endpoint(self._numbers[stream.source], service),
+            home,
+            stream.destination,
+            job,
+            stream.size_bytes,
+            [load_placement(spec, self._setup.name) for spec in job.placements],
+            self._outlooks[stream.source],
+            self._computers.get(stream.source),
+            self._numbers,
+            self._record,
+            moments,
+            past,
+        )
 
 
 def _transmit_w(member: Member) -> float:
@@ -147,17 +180,6 @@ def _spoils(member: Member, storms: Sequence[Storm], for_s: float, now_s: float)
     hits = (s for s in storms if member.name in s.nodes and s.at_s <= now_s < s.until_s)
     factor = math.prod(storm.factor for storm in hits)
     return error_probability(radiation, 8 * member.computing.memory_bytes, for_s, factor=factor)
-
-
-def _flow(stream: Stream, numbers: Mapping[str, int]) -> Flow:
-    return Flow(
-        name=stream.flow,
-        service=stream.service,
-        destination=IpnEid(0, numbers[stream.destination], int(stream.service)),
-        lifetime_s=stream.lifetime_s,
-        priority=stream.priority,
-        report_flags=stream.report_flags,
-    )
 
 
 def _model(spec: str) -> Model:
