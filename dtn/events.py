@@ -283,6 +283,15 @@ class SegmentLost(NamedTuple):
     reason: str
 
 
+class PlanUpdated(NamedTuple):
+    """A node goes by another version of the contact plan, which its origin has known since `known_s`."""
+
+    t_s: float
+    node: str
+    version: int
+    known_s: float
+
+
 class NodeUp(NamedTuple):
     """A node joined the network: at the start, at its launch, or after a fault."""
 
@@ -505,6 +514,7 @@ Event = (
     | SessionCompleted
     | SessionCancelled
     | SegmentLost
+    | PlanUpdated
     | NodeUp
     | NodeDown
     | PowerShed
@@ -555,6 +565,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         SessionCompleted,
         SessionCancelled,
         SegmentLost,
+        PlanUpdated,
         NodeUp,
         NodeDown,
         PowerShed,

@@ -36,6 +36,7 @@ from nodes.applications import (
     poisson,
 )
 from nodes.applications.ping import ECHO_SERVICE
+from nodes.applications.plan_news import PlanNews, unknown_at
 from nodes.channel.channel import Channel
 from nodes.channel.frame import Frame
 from nodes.channel.local import LocalChannel
@@ -251,7 +252,10 @@ class Network:
                 crc_type=member.agent.crc_type,
             )
             rng = generator(setup.seed, "routing", member.name)
-            routing = RoutingEngine(member.name, setup.plan, self._strategy, rng, world=world)
+            unknown = unknown_at(setup.news, _told_until_s(member))
+            routing = RoutingEngine(
+                member.name, setup.plan, self._strategy, rng, world=world, unknown=unknown
+            )
             yield member.name, Agent(member.name, options, routing)
 
     def _make_node(self, name: str, agent: Agent) -> Node:
@@ -278,6 +282,7 @@ class Network:
             and setup.ltp is None
             and not self._memories
             and not setup.security
+            and not setup.news
             and self._record is self._log  # no spacecraft listens, which might act on what it hears
             and not any(member.agent.fragment for member in setup.members)
             and members.issuperset(setup.plan.nodes)
@@ -394,6 +399,17 @@ class Network:
             case "on-off":
                 return on_off(first_s, period_s, stream.on_s, stream.off_s, rng, until_s)
 
+    def _start_news(self) -> None:
+        """Every node hears of changes of the contact plan; satellites are told at launch what is known then."""
+        news = self._setup.news
+        heard = {member.name: _told_until_s(member) for member in self._setup.members}
+        for name, node in self.nodes.items():
+            others = (other for other in heard if other != name and heard[other] < 0)
+            plan = self._setup.plan
+            told = PlanNews(node, plan, self._numbers, news, heard[name])
+            node.register(told)
+            told.start(self._begins_s, others)
+
     def _register_responder(self, stream: Stream) -> None:
         node = self.nodes[stream.destination]
         node.register(
@@ -420,6 +436,11 @@ class Network:
                 flow=demand.flow,
             )
         )
+
+
+def _told_until_s(member: Member) -> float:
+    """Up to when a node has been told all news as it begins: up to its launch, if it is launched."""
+    return member.joins_s if member.joins_s > 0 else -1.0
 
 
 def _responder_service(stream: Stream) -> str:

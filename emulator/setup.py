@@ -23,6 +23,7 @@ from dtn.contact_plan import ContactPlan
 from emulator.files import beside
 from emulator.patterns import matching
 from nodes.applications.inference import InferenceTerms
+from nodes.applications.plan_news import News
 from nodes.computing.executor import Computing
 from nodes.convergence.ltp_options import LtpOptions
 from nodes.faults import LinkOutage, NodeOutage
@@ -180,6 +181,7 @@ class Setup:
         streams: traffic of applications.
         demands: traffic as single bundles.
         outages: what fails.
+        news: how what nodes know of the plan comes to differ from what it is; versions 1, 2, ... in order.
         drivers: mass drivers that draw from a node; other satellites join when it is their time.
         storms: of particles.
         security: which operations bundles have, and who adds, verifies and accepts them.
@@ -198,6 +200,7 @@ class Setup:
     streams: tuple[Stream, ...] = ()
     demands: tuple[Demand, ...] = ()
     outages: tuple[NodeOutage | LinkOutage, ...] = ()
+    news: tuple[News, ...] = ()
     drivers: tuple[Driver, ...] = ()
     storms: tuple[Storm, ...] = ()
     security: tuple[SecurityRule, ...] = ()
@@ -253,6 +256,7 @@ def over(
         BadInput: every fault of the bundle lists that it names.
     """
     from emulator.ltp import ltp_options
+    from emulator.plan_news import cancellations, news_of
     from emulator.security import resolve
     from emulator.spacecraft import drivers_of, losses_of, spacecraft_of, storms_of
     from emulator.weather import cuts
@@ -274,7 +278,13 @@ def over(
         members=members,
         streams=tuple(_streams(scenario, {member.name: member.joins_s for member in members})),
         demands=demands,
-        outages=(*_outages(scenario), *cuts(scenario, plan), *losses_of(scenario)),
+        outages=(
+            *_outages(scenario),
+            *cancellations(scenario, plan),
+            *cuts(scenario, plan),
+            *losses_of(scenario),
+        ),
+        news=tuple(news_of(scenario, plan)),
         drivers=tuple(drivers_of(scenario)),
         storms=tuple(storms_of(scenario)),
         security=tuple(resolve(scenario, FIRST_SERVICE).rules),

@@ -189,6 +189,18 @@ class Node:
         for request in cut_short:
             self.transfer_failed(request.transfer, why, now_s)
 
+    def plan_changed(
+        self,
+        version: int,
+        known_s: float,
+        withdrawn: Iterable[int],
+        announced: Iterable[int],
+        now_s: float,
+    ) -> None:
+        """Go by another version of the contact plan; see `Agent.plan_changed`."""
+        outputs = self.agent.plan_changed(version, known_s, withdrawn, announced, now_s)
+        self._carry(outputs, now_s)
+
     def end(self, now_s: float) -> None:
         """The run is over: say what is still held."""
         for bundle_id in self.agent.held():

@@ -14,6 +14,8 @@ which for LTP is a round trip later.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dtn.administrative_record import Reason
 from dtn.bpa.blocks import read_facts
 from dtn.bpa.deadlines import Purpose
@@ -32,6 +34,7 @@ from dtn.events import (
     BundleReceived,
     ContactEnded,
     ContactStarted,
+    PlanUpdated,
     TransferFailed,
     TransferFinished,
 )
@@ -210,6 +213,28 @@ class Agent(Procedures):
         link = self.routing.contact_ended(contact, cut=reason != "scheduled", now_s=now_s)
         out: list[Output] = [ContactEnded(now_s, self.node, link.name, contact, reason)]
         self._forfeit(contact, now_s, out)
+        return out
+
+    def plan_changed(
+        self,
+        version: int,
+        known_s: float,
+        withdrawn: Iterable[int],
+        announced: Iterable[int],
+        now_s: float,
+    ) -> list[Output]:
+        """The node goes by another contact plan: everything that waits is routed again.
+
+        Args:
+            version: of the plan.
+            known_s: since when it has been known at its origin.
+            withdrawn: contacts not to be counted on any more, by number.
+            announced: contacts that were not known.
+            now_s: the present.
+        """
+        out: list[Output] = [PlanUpdated(now_s, self.node, version, known_s)]
+        waiting = (*self.routing.adopt(version, withdrawn, announced, now_s), *self.on_hold.all())
+        self._forward({record.ref: record for record in waiting}.values(), now_s, out)
         return out
 
     def link_ready(self, neighbour: str, now_s: float) -> list[Output]:

@@ -25,6 +25,10 @@ class OnHold:
         if ref in self._awaited:
             del self._by_neighbour[self._awaited.pop(ref)][ref]
 
+    def all(self) -> tuple[StoredBundle, ...]:
+        """Everything on hold."""
+        return tuple(record for held in self._by_neighbour.values() for record in held.values())
+
     def met(self, neighbour: str) -> tuple[StoredBundle, ...]:
         """Whom a contact to this neighbour concerns, first those that wait for any."""
         for_any = self._by_neighbour.get(None)

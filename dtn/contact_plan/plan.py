@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from dtn.contact_plan.contact import Contact
+
+NOWHERE = ("(nowhere)", "(nobody)")
+"""Between them are, for a node, contacts that it does not know of."""
 
 
 @dataclass(frozen=True, init=False)
@@ -42,6 +45,21 @@ class ContactPlan:
         """Names of all nodes that have a contact or a number, sorted."""
         named = {c.source for c in self.contacts} | {c.destination for c in self.contacts}
         return tuple(sorted(named | set(self.ipn_numbers)))
+
+    def without(self, numbers: Set[int]) -> ContactPlan:
+        """The plan of somebody who does not know of these contacts, with the same numbers.
+
+        In their places stand contacts between two nodes that nobody can reach.
+        """
+        if not numbers:
+            return self
+        known = ContactPlan((), self.start_utc, self.ipn_numbers)
+        contacts = tuple(
+            replace(contact, source=NOWHERE[0], destination=NOWHERE[1]) if n in numbers else contact
+            for n, contact in enumerate(self.contacts)
+        )
+        object.__setattr__(known, "contacts", contacts)
+        return known
 
     @classmethod
     def load(cls, path: str | Path) -> ContactPlan:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Hashable, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, MutableMapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,7 @@ class RoutingEngine:
         rng: the node's own randomness.
         options: SABR's open points, for `view.routes`.
         world: what the nodes of a run share, for strategies with the trait `shares`.
+        unknown: contacts of the plan, by number, that the node does not know of; strategies that share know all.
     """
 
     def __init__(
@@ -78,9 +79,11 @@ class RoutingEngine:
         rng: random.Random,
         options: SabrOptions | None = None,
         world: MutableMapping[str, Any] | None = None,
+        unknown: frozenset[int] = frozenset(),
     ) -> None:
         self.node = node
         self.plan = plan
+        self._unknown = unknown
         self.strategy = strategy
         self.options = options or SabrOptions()
         self.links: dict[str, LinkQueue] = {}
@@ -101,14 +104,44 @@ class RoutingEngine:
         if world is not None and self._traits.shares:
             self.world = world
         self._most_revisits = max(LEAST_LOOP_HOPS, len(plan.nodes))
-        for number, contact in enumerate(plan.contacts):
-            if contact.source == node:
-                self._outgoing.setdefault(contact.destination, []).append((contact.end_s, number))
-                self._starts.append(contact.start_s)
-        for neighbour, ends in self._outgoing.items():
-            ends.sort()
-            self.links[neighbour] = LinkQueue(neighbour)
+        for contact in plan.contacts:
+            if contact.source == node and contact.destination not in self.links:
+                self.links[contact.destination] = LinkQueue(contact.destination)
         self._view = NodeView(self, rng)
+        self._full_plan = plan
+        self._know(unknown)
+
+    # --- the plan as this node knows it -----------------------------------------------------------
+
+    def adopt(
+        self, version: int, withdrawn: Iterable[int], announced: Iterable[int], now_s: float
+    ) -> list[StoredBundle]:
+        """Go by another version of the plan; gives back what was queued, refunded, to be asked about again."""
+        self._know(self._unknown.difference(announced).union(withdrawn))
+        back: dict[int, StoredBundle] = {}
+        for link in self.links.values():
+            for entry in list(link):
+                self.withdraw(entry)
+                back[entry.record.ref] = entry.record
+        self._view.something_got_better()
+        if self._traits.plan_changed is None:
+            self.memory.clear()
+        else:
+            self._hook(self._traits.plan_changed, now_s, version)
+        return list(back.values())
+
+    def _know(self, unknown: frozenset[int]) -> None:
+        """All contacts but these."""
+        self._unknown = unknown
+        self.plan = self._full_plan if self._traits.shares else known_plan(self._full_plan, unknown)
+        self._outgoing = {name: [] for name in self.links}
+        self._starts = []
+        for number, contact in enumerate(self.plan.contacts):
+            if contact.source == self.node:
+                self._outgoing[contact.destination].append((contact.end_s, number))
+                self._starts.append(contact.start_s)
+        for ends in self._outgoing.values():
+            ends.sort()
 
     # --- asking ---------------------------------------------------------------------------------
 
@@ -249,8 +282,11 @@ class RoutingEngine:
     # --- links ----------------------------------------------------------------------------------
 
     def contact_started(self, number: int, now_s: float) -> LinkQueue:
-        """The link of this contact is up."""
-        contact = self.plan.contacts[number]
+        """The link of this contact is up; if nobody told the node, it knows now."""
+        contact = self._contacts[number]
+        if number in self._unknown:
+            self._know(self._unknown - {number})
+            self._view.something_got_better()
         link = self.links[contact.destination]
         if link.contact is None:
             insort(self._open, link, key=_name_of)
@@ -265,7 +301,7 @@ class RoutingEngine:
         """The link of this contact is down; `cut`: before the plan's end, so that it is not counted on any more."""
         if cut:
             self._cut.add(number)
-        link = self.links[self.plan.contacts[number].destination]
+        link = self.links[self._contacts[number].destination]
         if link.number == number:
             link.close()
             self._open.remove(link)
@@ -436,10 +472,20 @@ class RoutingEngine:
 
     def contact_at(self, number: int) -> Contact:
         """A contact of the plan by its number."""
-        return self.plan.contacts[number]
+        return self._contacts[number]
 
 
 _name_of = attrgetter("name")
+
+
+def known_plan(plan: ContactPlan, unknown: frozenset[int]) -> ContactPlan:
+    """A plan without the contacts that a node does not know of; nodes that know the same share it, with its index."""
+    kept: dict[frozenset[int], ContactPlan] = plan.__dict__.setdefault("_known", {})
+    if unknown not in kept:
+        kept[unknown] = plan.without(unknown)
+    return kept[unknown]
+
+
 _DECISIONS = (Send, Hold, Drop)
 
 

@@ -36,6 +36,9 @@ class Traits:
         lost: told the view, a bundle and the neighbour that it did not reach: a transfer failed, or its contact ended.
         summary: asked when a contact begins what to tell this neighbour; octets, or None for nothing.
         learn: told the view, the neighbour and the octets of its summary.
+        plan_changed: told the view and the version when this node goes by another contact plan, to forget what followed
+            from the old one.
+            Without it the engine empties `view.memory`.
         worth_asking: told the view and the bundles on hold when a contact begins or a summary came in; gives those
             about which there is something to decide. The others stay on hold, as if the answer were Hold(). It saves
             time where most of what is held has been given to everyone met.
@@ -51,6 +54,7 @@ class Traits:
     lost: Callable[[View, BundleView, str], None] | None = None
     summary: Callable[[View, str], bytes | None] | None = None
     learn: Callable[[View, str, bytes], None] | None = None
+    plan_changed: Callable[[View, int], None] | None = None
     worth_asking: Callable[[View, Sequence[BundleView]], Sequence[BundleView]] | None = None
 
     @classmethod

@@ -32,6 +32,7 @@ from dtn.events import (
     MemoryUpset,
     NodeDown,
     NodeUp,
+    PlanUpdated,
     RouteComputed,
     RouteForfeited,
     SecurityOperationFailed,
@@ -138,6 +139,8 @@ class History:
         openings: when each link really was up.
         blocks_sent_s: by link, and there by bundle, when the LTP blocks were out that had it; only links over LTP.
         blocks_completed: by link, the LTP blocks that were acknowledged.
+        plan_updates: when nodes heard of other versions of the contact plan.
+        joined_s: when each node joined the network.
         down: when each node was out of the network, after it had first joined.
         transmissions: transfers started, of all bundles, copies and fragments.
         hops: receptions at a node that the piece had not visited before.
@@ -152,6 +155,8 @@ class History:
     openings: dict[Link, list[Opening]] = field(default_factory=dict)
     blocks_sent_s: dict[Link, dict[str, list[float]]] = field(default_factory=dict)
     blocks_completed: dict[Link, list[SessionCompleted]] = field(default_factory=dict)
+    plan_updates: list[PlanUpdated] = field(default_factory=list)
+    joined_s: dict[str, float] = field(default_factory=dict)
     down: dict[str, Spans] = field(default_factory=dict)
     transmissions: int = 0
     hops: int = 0
@@ -193,6 +198,10 @@ def history_of(events: Iterable[Event]) -> History:
                 of_link = history.blocks_sent_s.setdefault((event.node, event.neighbour), {})
                 for bundle in event.bundles:
                     of_link.setdefault(bundle, []).append(event.t_s)
+            elif isinstance(event, NodeUp):
+                history.joined_s.setdefault(event.node, event.t_s)
+            elif isinstance(event, PlanUpdated):
+                history.plan_updates.append(event)
             elif isinstance(event, SessionCompleted):
                 link = (event.node, event.neighbour)
                 history.blocks_completed.setdefault(link, []).append(event)

@@ -26,6 +26,7 @@ from emulator.reports.geometry_map import geometry_map
 from emulator.reports.history import History
 from emulator.reports.links import link_use
 from emulator.reports.page import card_list, chart, page, section, table
+from emulator.reports.plan_age import plan_age_section
 from emulator.reports.readable import (
     NOTHING,
     bytes_text,
@@ -99,6 +100,7 @@ def report_page(
         chart(drawn, "energy", "Energy", ENERGY_LEAD, energy_html(summary))
         or upsets_section(summary["upsets"]),
         chart(drawn, "contacts", "Contacts", _contacts_lead(history, plan)),
+        plan_age_section(history),
         chart(drawn, "links", "Link use", _LINKS_LEAD, _ltp_table(summary)),
         chart(drawn, "storage", "Storage", _STORAGE_LEAD),
         chart(drawn, "hops", "Hops", _hops_lead(summary)),

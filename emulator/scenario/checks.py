@@ -37,6 +37,7 @@ def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
         faults_of_computing,
         _reports,
         _outages,
+        _plan_updates,
         _weather,
         _security,
     )
@@ -239,6 +240,20 @@ def _outages(scenario: Scenario) -> Iterator[Found]:
             yield f"{path}.storm", outage.storm, mend
         if not 0 <= scenario.seconds(outage.at) <= scenario.duration_s:
             yield f"{path}.at", outage.at, "must be within the scenario's duration"
+
+
+def _plan_updates(scenario: Scenario) -> Iterator[Found]:
+    names = list(scenario.ipn_numbers())
+    for place, update in enumerate(scenario.plan_updates):
+        path = f"plan_updates[{place}]"
+        if update.origin not in names:
+            mend = f"no such node: {did_you_mean(update.origin, names)}"
+            yield f"{path}.origin", update.origin, mend
+        if not 0 <= scenario.seconds(update.at) <= scenario.duration_s:
+            yield f"{path}.at", update.at, "must be within the scenario's duration"
+        for key, changes in (("cancelled", update.cancelled), ("added", update.added)):
+            for number, change in enumerate(changes):
+                yield from _ends(f"{path}.{key}[{number}].link", change.link, names)
 
 
 def _security(scenario: Scenario) -> Iterator[Found]:

@@ -410,6 +410,39 @@ class Outage(Table):
         return self
 
 
+class PlanChange(Table):
+    """Contacts of a link, both ways, that begin from `at` on, `for` some time or for good."""
+
+    link: tuple[str, str]
+    at: Moment
+    for_s: PositiveSeconds | None = Field(default=None, alias="for")
+
+
+class PlanUpdate(Table):
+    """News of the contact plan that reach `origin` at some moment and from there travel to all nodes, as bundles.
+
+    Until a node has heard, it counts on contacts that are `cancelled` and knows nothing of those that are `added`.
+    """
+
+    at: Moment
+    origin: Name
+    cancelled: tuple[PlanChange, ...] = ()
+    added: tuple[PlanChange, ...] = ()
+    lifetime_s: PositiveSeconds | None = Field(
+        default=None,
+        alias="lifetime",
+        description="Of the bundles that tell the others; the run's duration if left out.",
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> PlanUpdate:
+        if not self.cancelled and not self.added:
+            raise _mend(
+                'say what changes: cancelled = [{ link = ["A", "B"], at = "1d", for = "6h" }], or added'
+            )
+        return self
+
+
 class Launch(NamedTuple):
     """One launch of a mass driver: the satellite's name and number, and when it leaves."""
 
@@ -454,6 +487,9 @@ class Scenario(Table):
     traffic: tuple[Traffic, ...] = ()
     replay: tuple[Replay, ...] = ()
     faults: tuple[Outage, ...] = ()
+    plan_updates: tuple[PlanUpdate, ...] = Field(
+        default=(), description="How what nodes know of the contact plan comes to differ from it."
+    )
     weather: Weather | None = None
     security: Security = Security()
     kernels: Kernels | None = None

@@ -81,7 +81,19 @@ def cost(view: View, source: str, destination: str) -> float:
     return known[source].get(destination, math.inf)
 
 
-@strategy("maxprop", tracks_copies=True, contact_up=met, summary=summary, learn=learn, sent=sent)
+def remember(view: View, version: int) -> None:
+    """Another contact plan makes no difference to what was learned from meetings."""
+
+
+@strategy(
+    "maxprop",
+    tracks_copies=True,
+    contact_up=met,
+    summary=summary,
+    learn=learn,
+    sent=sent,
+    plan_changed=remember,
+)
 def maxprop(view: View, bundle: BundleView) -> Decisions:
     """Send copies where they get nearer; drop what has arrived."""
     if bundle.id in view.memory.get("arrived", {}):

@@ -55,6 +55,10 @@ def learn(view: View, neighbour: str, told: bytes) -> None:
             mine[name] = max(mine.get(name, 0.0), through * p * BETA)
 
 
+def remember(view: View, version: int) -> None:
+    """Another contact plan makes no difference to what was learned from meetings."""
+
+
 def worth_asking(view: View, held: Sequence[BundleView]) -> Sequence[BundleView]:
     """What somebody in contact who is the destination, or likelier to meet it, has not had from here."""
     mine, theirs = predictabilities(view), view.memory.get("theirs", {})
@@ -80,6 +84,7 @@ def worth_asking(view: View, held: Sequence[BundleView]) -> Sequence[BundleView]
     summary=summary,
     learn=learn,
     worth_asking=worth_asking,
+    plan_changed=remember,
 )
 def prophet(view: View, bundle: BundleView) -> Decisions:
     """Send a copy to every neighbour that is likelier to meet the destination."""

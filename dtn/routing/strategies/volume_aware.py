@@ -12,10 +12,16 @@ from dtn.routing.reservations import Reservations
 from dtn.routing.strategy import BundleView, Decisions, Hold, Send, View, strategy
 
 
-def lost(view: View, bundle: BundleView, neighbour: str) -> None:
-    """Its stretches are free again."""
+def release(view: View, bundle: BundleView) -> None:
+    """Its stretches, if it has any, are free again."""
     stretches = view.memory.get("of", {}).pop(bundle.id, ())
-    view.memory["reserved"].release(stretches)
+    if stretches:
+        view.memory["reserved"].release(stretches)
+
+
+def lost(view: View, bundle: BundleView, neighbour: str) -> None:
+    """It did not get there."""
+    release(view, bundle)
 
 
 def sent(view: View, bundle: BundleView, neighbour: str) -> None:
@@ -23,9 +29,14 @@ def sent(view: View, bundle: BundleView, neighbour: str) -> None:
     view.memory.get("of", {}).pop(bundle.id, None)
 
 
-@strategy("volume_aware", lost=lost, sent=sent)
+def remember(view: View, version: int) -> None:
+    """What was sent keeps its stretches under another plan; what was queued gives them back when it is asked about."""
+
+
+@strategy("volume_aware", lost=lost, sent=sent, plan_changed=remember)
 def volume_aware(view: View, bundle: BundleView) -> Decisions:
     """Send over the route that arrives first through the gaps; hold while there is none."""
+    release(view, bundle)
     index = index_of(view.plan)
     target = index.ids.get(bundle.destination)
     if target is None:
