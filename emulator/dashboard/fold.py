@@ -44,6 +44,7 @@ from emulator.reports.fates import ADMINISTRATIVE_FLOW
 FEED_LENGTH = 120
 """Events of each category that are kept for who comes late."""
 SCHEDULED = "scheduled"
+_NOTHING: dict[str, int] = {}
 
 Link = tuple[str, str]
 
@@ -91,6 +92,8 @@ class NodeState:
         held: size of each piece in its store, bytes.
         held_bytes: their sum.
         queues: pieces routed to each neighbour and not sent yet, by neighbour.
+        queued: how many those are.
+        queued_bytes: and their bytes.
         owed: to whom each piece is still to be sent.
         sourced: bundles that its applications sent.
         delivered: bundles that came to its applications.
@@ -101,6 +104,8 @@ class NodeState:
     held: dict[str, int] = field(default_factory=dict)
     held_bytes: int = 0
     queues: dict[str, dict[str, int]] = field(default_factory=dict)
+    queued: int = 0
+    queued_bytes: int = 0
     owed: dict[str, set[str]] = field(default_factory=dict)
     sourced: int = 0
     delivered: int = 0
@@ -114,13 +119,21 @@ class NodeState:
         """A piece is here no more."""
         self.held_bytes -= self.held.pop(bundle, 0)
         for neighbour in self.owed.pop(bundle, ()):
-            self.queues.get(neighbour, {}).pop(bundle, None)
+            self.unqueue(bundle, neighbour)
 
-    @property
-    def queued(self) -> tuple[int, int]:
-        """Number of pieces that wait for a link, and their bytes."""
-        sizes = [size for queue in self.queues.values() for size in queue.values()]
-        return len(sizes), sum(sizes)
+    def queue(self, bundle: str, neighbour: str, size_bytes: int) -> None:
+        """A piece waits for a link."""
+        queue = self.queues.setdefault(neighbour, {})
+        self.queued += bundle not in queue
+        self.queued_bytes += size_bytes - queue.get(bundle, 0)
+        queue[bundle] = size_bytes
+
+    def unqueue(self, bundle: str, neighbour: str) -> None:
+        """It waits for it no more."""
+        size_bytes = self.queues.get(neighbour, _NOTHING).pop(bundle, None)
+        if size_bytes is not None:
+            self.queued -= 1
+            self.queued_bytes -= size_bytes
 
 
 @dataclass(slots=True)
@@ -267,16 +280,16 @@ class Fold:
             size_bytes = sourced.size_bytes if sourced else 0
             node.take(event.bundle, size_bytes)
         node.owed.setdefault(event.bundle, set()).add(event.entry)
-        node.queues.setdefault(event.entry, {})[event.bundle] = size_bytes
+        node.queue(event.bundle, event.entry, size_bytes)
 
     def _forfeited(self, event: RouteForfeited) -> None:
         node = self._node(event.node)
-        node.queues.get(event.entry, {}).pop(event.bundle, None)
+        node.unqueue(event.bundle, event.entry)
         node.owed.get(event.bundle, set()).discard(event.entry)
 
     def _started(self, event: TransferStarted) -> None:
         node = self._node(event.node)
-        node.queues.get(event.neighbour, {}).pop(event.bundle, None)
+        node.unqueue(event.bundle, event.neighbour)
         node.owed.setdefault(event.bundle, set()).add(event.neighbour)
         node.take(event.bundle, event.size_bytes)
         link = (event.node, event.neighbour)

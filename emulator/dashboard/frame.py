@@ -21,7 +21,9 @@ QUANTILES = 40
 MOST_FLIGHTS = 1500
 MOST_HELD = 60
 FEED_ROWS = 60
-"""New events of each category in one frame; of more, the latest."""
+"""Events of each category in a page's first frame; of more, the latest."""
+NEW_FEED_ROWS = 12
+"""And in each after that: more in a tenth of a second is more than anybody can read."""
 
 
 @dataclass(slots=True)
@@ -117,7 +119,10 @@ def frame(session: Session, cursor: Cursor) -> Json:
         },
         "latency_s": _quantiles(fold.latencies_s),
         "ideal_s": _ideals(session),
-        "feed": [_row(place, event) for place, event in _news(fold, cursor.events)],
+        "feed": [
+            _row(place, event)
+            for place, event in _news(fold, cursor.events, FEED_ROWS if is_new else NEW_FEED_ROWS)
+        ],
     }
     cursor.openings, cursor.events = len(fold.openings), fold.count
     return picture
@@ -173,8 +178,8 @@ def bundle_facts(session: Session, bundle: str) -> Json:
 def _node(fold: Fold, name: str) -> list[object]:
     """Up, pieces held, their bytes, pieces queued, their bytes, why down."""
     node = fold.nodes[name]
-    count, size_bytes = node.queued
-    return [node.is_up, len(node.held), node.held_bytes, count, size_bytes, node.reason]
+    held = len(node.held)
+    return [node.is_up, held, node.held_bytes, node.queued, node.queued_bytes, node.reason]
 
 
 def _links(session: Session, now_s: float, places: dict[str, int]) -> Iterable[list[object]]:
@@ -196,12 +201,13 @@ def _links(session: Session, now_s: float, places: dict[str, int]) -> Iterable[l
         ]
 
 
-def _news(fold: Fold, since: int) -> list[tuple[int, Event]]:
+def _news(fold: Fold, since: int, is_new: bool) -> list[tuple[int, Event]]:
     rows: list[tuple[int, Event]] = []
+    most = FEED_ROWS if is_new else NEW_FEED_ROWS
     for kept in fold.feed.values():
         fresh: list[tuple[int, Event]] = []
         for row in reversed(kept):
-            if row[0] < since or len(fresh) >= FEED_ROWS:
+            if row[0] < since or len(fresh) >= most:
                 break
             fresh.append(row)
         rows += fresh

@@ -14,6 +14,7 @@ import asyncio
 import gzip
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -25,7 +26,9 @@ from emulator.dashboard.metrics import metrics_text
 from emulator.dashboard.session import Json, Refused, Session
 
 FRAME_S = 0.1
-"""Ten frames a second."""
+"""Ten frames a second,"""
+MOST_SHARE = 0.08
+"""or fewer, if they took more than this share of a processor: nobody's looking is to slow the run."""
 PATIENCE_S = 10.0
 """A request that takes longer to come is none; a page that takes no frame for so long is gone."""
 MOST_HEADERS = 60
@@ -163,12 +166,15 @@ class Server:
         cursor, last = Cursor(), ""
         quiet = 0
         while not (self._server is None or self._server.is_serving() is False):
+            busy_s = time.thread_time()
             text = _json(frame(self._session, cursor))
+            busy_s = time.thread_time() - busy_s
             quiet = quiet + 1 if text == last else 0
             if not quiet or quiet % 20 == 0:  # nothing moves: a sign of life every two seconds
                 yield text
             last = text
-            await asyncio.sleep(FRAME_S)
+            share = MOST_SHARE / self._pages if self._session.source.is_live else 1.0
+            await asyncio.sleep(max(FRAME_S, busy_s / share))
 
     # -- one answer
 

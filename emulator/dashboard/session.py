@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
+from dtn.contact_plan import ContactPlan
 from dtn.errors import InvalidValue
 from dtn.events import Event
 from emulator.dashboard.fold import Delivery, Fold
@@ -65,7 +66,12 @@ class Session:
         self.injections: list[Injection] = []
         self.ideals_s: list[float] = []
         self.fold = Fold(subject.plan, subject.names)
-        self._network = EmptyNetwork(subject.plan)
+        plan = (
+            subject.plan
+        )  # searches write into their plan's index, and the run's thread searches too
+        self._network = EmptyNetwork(
+            ContactPlan(plan.contacts, start_utc=plan.start_utc, ipn_numbers=plan.ipn_numbers)
+        )
         self._ideals: dict[str, float] = {}
         self._next = 0
         self._rest_until_s = 0.0

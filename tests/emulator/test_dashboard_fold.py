@@ -94,7 +94,7 @@ def test_a_bundle_is_somewhere_at_every_moment(
 ) -> None:
     fold = _folded(ROUTED, at_s)
     assert tuple(len(fold.nodes[name].held) for name in NAMES) == held
-    assert tuple(fold.nodes[name].queued[0] for name in NAMES) == queued
+    assert tuple(fold.nodes[name].queued for name in NAMES) == queued
     assert len(fold.in_flight(at_s)) == flying
 
 
@@ -155,7 +155,7 @@ def test_a_forfeited_route_leaves_the_queue_and_not_the_store() -> None:
             RouteForfeited(2.0, "a", "x", "b"),
         )
     ).nodes["a"]
-    assert (node.queued, len(node.held)) == ((0, 0), 1)
+    assert (node.queued, node.queued_bytes, len(node.held)) == (0, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_deleted_bundle_waits_for_nobody() -> None:
             BundleDeleted(2.0, "a", "x", 1),
         )
     ).nodes["a"]
-    assert (node.queued, node.held_bytes) == ((0, 0), 0)
+    assert (node.queued, node.queued_bytes, node.held_bytes) == (0, 0, 0)
 
 
 CUT = [

@@ -8,6 +8,7 @@ import math
 import socket
 import threading
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -364,3 +365,12 @@ def test_clouds_storms_and_another_strategy_come_from_the_page_and_the_log_tells
         "base",
         "far",
     }
+
+
+def test_ideals_are_searched_for_in_a_plan_that_no_other_thread_uses() -> None:
+    session = _session(200.0)
+    plan = ContactPlan(PLAN.contacts, ipn_numbers=PLAN.ipn_numbers)
+    own = Session(replace(session.subject, plan=plan), session.source)
+    own.look()
+    assert own.ideals_s == [103.0]
+    assert "_indexes" not in plan.__dict__
