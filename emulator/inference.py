@@ -100,7 +100,8 @@ class Inferences:
 
     def _outlook(self, member: Member) -> Outlook:
         computer = self._computers.get(member.name)
-        now = self._nodes[member.name].timers.time
+        node = self._nodes[member.name]
+        now = node.timers.time
         places = [
             Place(one.name, one.body, one.computing, self._foresight(one, member.name, now))
             for one in self._setup.members
@@ -108,7 +109,7 @@ class Inferences:
         ]
         return Outlook(
             member.name,
-            self._setup.plan,
+            lambda: node.agent.routing.plan,
             self._names,
             places,
             now,

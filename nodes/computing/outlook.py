@@ -75,7 +75,7 @@ class Outlook:
 
     Args:
         node: its name.
-        plan: the contact plan.
+        plan: the contact plan, as the node knows it by now.
         names: of nodes, by number.
         places: every node that computes.
         now: the present, seconds from the start.
@@ -87,7 +87,7 @@ class Outlook:
     def __init__(
         self,
         node: str,
-        plan: ContactPlan,
+        plan: Callable[[], ContactPlan],
         names: Mapping[int, str],
         places: Sequence[Place],
         now: Callable[[], float],
@@ -96,7 +96,7 @@ class Outlook:
         rng: random.Random,
     ) -> None:
         self.node = node
-        self.plan = plan
+        self._plan = plan
         self.memory: MutableMapping[Hashable, Any] = {}
         self.rng = rng
         self._names = names
@@ -106,12 +106,18 @@ class Outlook:
         ordered = sorted(places, key=lambda place: (place.node != node, place.node))
         self._places = {place.node: place for place in ordered}
         self._known = {place.node: _Known() for place in ordered}
+        self._routes_over: ContactPlan | None = None
         self._routes: dict[tuple[str, str, float, float], Route | None] = {}
 
     @property
     def now_s(self) -> float:
         """The present."""
         return self._now()
+
+    @property
+    def plan(self) -> ContactPlan:
+        """The contact plan as this node knows it."""
+        return self._plan()
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -175,10 +181,12 @@ class Outlook:
     def _route(self, source: str, destination: str, at_s: float, size_bytes: float) -> Route | None:
         """The earliest arrival; policies that are asked about one event ask for the same, so it is kept a while."""
         asked = (source, destination, at_s, size_bytes)
+        plan = self.plan
+        if plan is not self._routes_over or len(self._routes) >= _ROUTES_KEPT:
+            self._routes_over = plan
+            self._routes.clear()
         if asked not in self._routes:
-            if len(self._routes) >= _ROUTES_KEPT:
-                self._routes.clear()
-            self._routes[asked] = earliest_arrival(self.plan, *asked)
+            self._routes[asked] = earliest_arrival(plan, *asked)
         return self._routes[asked]
 
     def _journey(self, place: str, size_bytes: float) -> tuple[float, float]:
