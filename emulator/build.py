@@ -250,6 +250,7 @@ class Network:
                 lifetime_override_s=member.agent.lifetime_override_s,
                 hop_limit=member.agent.hop_limit,
                 crc_type=member.agent.crc_type,
+                route_record=self._outside is None,  # pyd3tn refuses blocks that it does not know
             )
             rng = generator(setup.seed, "routing", member.name)
             unknown = unknown_at(setup.news, _told_until_s(member))

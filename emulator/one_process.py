@@ -11,6 +11,7 @@ import math
 import shlex
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -147,6 +148,12 @@ def _attached(
     if rate == math.inf or processes:
         mend = "programs outside live in real time: give --rate 1, without --processes"
         raise BadInput(Fault("", "--attach", str(path), mend))
+    if rate != 1:
+        warnings.warn(
+            f"programs outside live at rate 1, the emulation at {rate:g}: lifetimes and ages differ",
+            UserWarning,
+            stacklevel=2,
+        )
     return load_attached(Path(path), setup)
 
 

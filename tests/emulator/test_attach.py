@@ -152,6 +152,7 @@ class Run:
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 @pytest.mark.parametrize("carrier", ["udpcl", "ltp", "tcpcl", "mtcp"])
 async def test_a_node_outside_is_a_node_of_the_emulation(tmp_path, carrier):
     datagrams = carrier in ("udpcl", "ltp")
@@ -192,6 +193,7 @@ async def test_a_node_outside_is_a_node_of_the_emulation(tmp_path, carrier):
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 async def test_any_two_udp_programs_talk_across_the_light_time(tmp_path):
     at = ATTACH.replace("udpcl", "datagram")
     scenario, attach = written(tmp_path, SCENARIO, at + at.replace('"x"', '"a"'))

@@ -15,7 +15,7 @@ import venv
 from pathlib import Path
 
 import pytest
-from socket_network import HOST, PATIENCE_S, Networked
+from socket_network import HOST, PATIENCE_S, Networked, free_port
 
 from dtn.events import BundleMalformed, TransferFinished
 
@@ -182,3 +182,78 @@ async def exchange(python):
     assert node.events.of(BundleMalformed) == []
     await node.socket_node.stop()
     return came, said
+
+
+SCENARIO = """
+format = 1
+name = "attached"
+start = 2026-12-01T00:00:00Z
+duration = "8s"
+[[nodes]]
+name = "relay"
+ipn = 1
+role = "gateway"
+[[nodes]]
+name = "peer"
+ipn = 9
+role = "gateway"
+[[links]]
+between = ["relay", "peer"]
+rate_bps = 1e6
+owlt_s = 0.5
+"""
+
+ATTACHED = """
+import json, socket, sys, time
+from pyd3tn.bundle7 import Bundle, create_bundle7
+from pyd3tn.mtcp import MTCPConnection, MTCPSocket
+
+server = socket.create_server(("127.0.0.1", int(sys.argv[2])))
+print("ready", flush=True)
+sys.stdin.readline()
+came = MTCPSocket(server.accept()[0])
+with MTCPConnection("127.0.0.1", int(sys.argv[1])) as gateway:
+    began = time.monotonic()
+    gateway.send_bundle(bytes(create_bundle7("ipn:9.1", "ipn:1.7", b"are you there?")))
+    bundle = Bundle.parse(came.recv_bundle())
+said = {
+    "source": str(bundle.primary_block.source),
+    "payload": bytes(bundle.payload_block.data).decode(),
+    "after_s": time.monotonic() - began,
+}
+print(json.dumps(said), flush=True)
+"""
+
+
+@pytest.mark.realtime
+async def test_pyd3tn_in_the_place_of_a_node_is_a_light_time_away(pyd3tn, tmp_path):
+    ours, theirs = free_port(), free_port()
+    (tmp_path / "scenario.toml").write_text(SCENARIO)
+    (tmp_path / "attach.toml").write_text(
+        f'[[attach]]\nnode = "peer"\ncarrier = "mtcp"\nlisten = "{HOST}:{ours}"\n'
+        f'peer = "{HOST}:{theirs}"\n'
+    )
+    words = [sys.executable, "-c", "from emulator.cli import main; main()", "run"]
+    words += [tmp_path / "scenario.toml", "--rate", "1", "--attach", tmp_path / "attach.toml"]
+    piped = {"stdout": subprocess.PIPE, "stdin": subprocess.PIPE}
+    peer = await asyncio.create_subprocess_exec(
+        pyd3tn, "-c", ATTACHED, str(ours), str(theirs), **piped
+    )
+    assert await peer.stdout.readline() == b"ready\n"
+    run = await asyncio.create_subprocess_exec(
+        *words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=Path(__file__).parents[2]
+    )
+    try:
+        async with asyncio.timeout(3 * PATIENCE_S):
+            while b"the clock starts" not in (line := await run.stderr.readline()):
+                assert line, "it ended"
+            await asyncio.sleep(2.5)  # the clock has begun: nothing else tells
+            said = json.loads((await peer.communicate(b"go\n"))[0])
+            await run.communicate()
+    finally:
+        for process in (peer, run):
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    assert (said["source"], said["payload"]) == ("ipn:1.7", "are you there?")
+    assert 1.0 < said["after_s"] < 4.0
