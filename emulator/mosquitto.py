@@ -20,6 +20,8 @@ from dtn.errors import BadInput, Fault
 from nodes.channel.broker import Broker
 
 UP_WITHIN_S = 5.0
+ANYBODY = "allow_anonymous true\n"
+"""On the loopback, for as long as a run lasts."""
 
 FLOW = """\
 per_listener_settings false
@@ -63,7 +65,7 @@ class Mosquitto:
     def start(self) -> None:
         """Start it, again on the same port, and wait until it listens."""
         config = self._folder / "mosquitto.conf"
-        listener = f"listener {self.broker.port} {self.broker.host}\nallow_anonymous true\n"
+        listener = f"listener {self.broker.port} {self.broker.host}\n{ANYBODY}"
         config.write_text(listener + FLOW, encoding="utf-8")
         log = self._folder / "mosquitto.log"
         with log.open("ab") as output:

@@ -80,7 +80,7 @@ class Operator:
         self.nodes: dict[str, Status] = {}
 
     def __enter__(self) -> Self:
-        self._connection.start()
+        self._connection.start(PATIENCE_S)
         deadline = time.monotonic() + PATIENCE_S
         while self._clock is None and time.monotonic() < deadline:
             self._take(0.2)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from dtn.errors import FramesLate
+from dtn.errors import BadInput, FramesLate
 from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
 from emulator.cli.output import print_json, stdout, write_private, write_whole
 
@@ -175,8 +175,12 @@ def collect(
     collector = Collector(given.setup, given.sha256, at, topics)
     signal.signal(signal.SIGTERM, _stop)
     host, _, port = page.rpartition(":")
-    server = StatusPage(collector, host or "127.0.0.1", int(port)) if page else None
-    collector.connect(patience)
+    try:
+        server = StatusPage(collector, host or "127.0.0.1", int(port)) if page else None
+        collector.connect(patience)
+    except BadInput:
+        collector.close()
+        raise
     is_stopped = False
     fault: FramesLate | None = None
     try:

@@ -178,6 +178,9 @@ class Connection:
     def close(self, flush_s: float = 5.0) -> None:
         """Send what the outboxes still hold, for so long at most, and take leave."""
         self._closing = True
+        if self._thread.ident is None:  # it was never started
+            self._loop.close()
+            return
         self._woken = False
         self.wake()
         self._thread.join(flush_s)
