@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -15,6 +15,9 @@ from rich.console import RenderableType
 from dtn.contact_plan import ContactPlan
 from dtn.errors import BadInput, Fault, InvalidValue
 from dtn.events import Event
+from emulator.bound.told import FILE as BOUND
+from emulator.bound.told import Certificate
+from emulator.bound.told import read as read_bound
 from emulator.files import replace_text
 from emulator.geometry import FILE_NAME as GEOMETRY
 from emulator.geometry import Geometry, read_geometry
@@ -59,6 +62,7 @@ class Result:
         energy: accounts of its nodes' energy, and their charge over time.
         summary: the numbers of summary.json.
         geometry: where its nodes and bodies were; None for a contact plan of the user's.
+        bound: what `lightlag bound` found out about it; None if nobody asked.
     """
 
     header: LogHeader
@@ -71,6 +75,7 @@ class Result:
     energy: EnergyBooks = field(repr=False)
     summary: Summary
     geometry: Geometry | None = field(default=None, repr=False)
+    bound: Certificate | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -143,6 +148,7 @@ class Result:
         else:
             (folder / DECISIONS).unlink(missing_ok=True)
         replace_text(folder / SUMMARY, json.dumps(self.summary, indent=2) + "\n")
+        (folder / BOUND).unlink(missing_ok=True)  # of an earlier run
         replace_text(folder / PAGE, self.page())
 
     def page(self) -> str:
@@ -155,6 +161,7 @@ class Result:
             self.decisions,
             self.energy,
             self.geometry,
+            self.bound,
         )
 
     def figure(self, name: str) -> go.Figure:
@@ -210,7 +217,7 @@ class Result:
         """
         log = read_log(folder / FILE_NAME)
         said = _json_object(folder / SUMMARY)
-        return cls.of(
+        result = cls.of(
             log.header,
             log.events,
             ContactPlan.load(folder / PLAN),
@@ -218,6 +225,7 @@ class Result:
             command=str(said.get("command", "")),
             geometry=read_geometry(folder / GEOMETRY),
         )
+        return replace(result, bound=read_bound(folder))
 
 
 def read_summary(folder: Path) -> Summary:

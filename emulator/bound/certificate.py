@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypedDict
 
 import polars as pl
 
 from dtn.contact_plan import ContactPlan
 from emulator.bound.program import Parcel, Solution, least_delay, most_delivered
-from emulator.files import replace_text
+from emulator.bound.told import Certificate, Twin, Worth
 from emulator.reports.actual_plan import plan_as_it_was
 from emulator.reports.ideal import EmptyNetwork
 from emulator.result import Result
 
-FILE = "bound.json"
 MOST_PIECES = 4000
-
-
-class Worth(TypedDict):
-    """What a minute more of a contact would be worth, as the duals have it."""
-
-    contact: int
-    source: str
-    destination: str
-    start_s: float
-    end_s: float
-    seconds_of_delay: float
-    bundles: float
-
-
-class Certificate(TypedDict):
-    """What bound.json says.
-
-    `delay_s` is the sum over the delivered bundles, `least_delay_s` the bound on it for the same
-    bundles, `ideal_delay_s` what each alone would need; `gap` is by which part of the bound the run
-    is above it. `most_delivered` bounds `delivered` for all that was sourced.
-    """
-
-    strategy: str
-    sourced: int
-    delivered: int
-    most_delivered: float
-    delay_s: float
-    least_delay_s: float
-    ideal_delay_s: float
-    gap: float | None
-    pieces: int
-    variables: int
-    worth: list[Worth]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +55,9 @@ def certify(result: Result, most_pieces: int = MOST_PIECES) -> Bounded:
         pieces=delay.pieces,
         variables=delay.variables,
         worth=_worth(delay, delivery, plan),
+        twins=_twins(delay, delivery, plan),
     )
     return Bounded(certificate, delay, delivery)
-
-
-def write(certificate: Certificate, folder: Path) -> None:
-    """Keep it beside the run."""
-    replace_text(folder / FILE, json.dumps(certificate, indent=2) + "\n")
 
 
 def _delivered(row: dict[str, object]) -> Parcel:
@@ -147,3 +106,18 @@ def _worth(delay: Solution, delivery: Solution, plan: ContactPlan) -> list[Worth
         for number in sorted(seconds.keys() | bundles.keys())
     ]
     return sorted(found, key=lambda worth: (-worth["seconds_of_delay"], -worth["bundles"]))
+
+
+def _twins(delay: Solution, delivery: Solution, plan: ContactPlan) -> list[Twin]:
+    """By node, as much again of all its contacts; most delay first."""
+    seconds: dict[str, float] = {}
+    bundles: dict[str, float] = {}
+    for into, solution in ((seconds, delay), (bundles, delivery)):
+        for number, worth in solution.worth_of_twin.items():
+            for node in (plan.contacts[number].source, plan.contacts[number].destination):
+                into[node] = into.get(node, 0.0) + worth
+    found = [
+        Twin(node=node, seconds_of_delay=seconds.get(node, 0.0), bundles=bundles.get(node, 0.0))
+        for node in sorted(seconds.keys() | bundles.keys())
+    ]
+    return sorted(found, key=lambda twin: (-twin["seconds_of_delay"], -twin["bundles"]))

@@ -81,12 +81,15 @@ class Solution:
         value: least sum of delays in seconds, or the most bundles.
         worth_per_minute: by contact number, what one more minute of it would be worth: seconds of
             delay less, or bundles more; contacts that are worth nothing are left out.
+        worth_of_twin: the same for as much volume again of all of it. By the program's convexity the most that
+            a second such contact could bring.
         variables: the program's size.
         pieces: into which the contacts were cut.
     """
 
     value: float
     worth_per_minute: dict[int, float]
+    worth_of_twin: dict[int, float]
     variables: int
     pieces: int
 
@@ -199,7 +202,7 @@ class _Program:
     def solve(self, *, everything: bool) -> Solution:
         """Least sum of delays with all delivered, or the most that can be."""
         if not self._count:
-            return Solution(0.0, {}, 0, len(self._pieces))
+            return Solution(0.0, {}, {}, 0, len(self._pieces))
         for commodity in self._commodities:
             self._add(commodity, everything)
         columns = len(self._costs)
@@ -213,12 +216,16 @@ class _Program:
         )
         if found.status != 0:
             raise ArithmeticError(f"the linear program has no solution: {found.message}")
-        worth = self._worth(found.ineqlin.marginals) if self._capacity.right else {}
+        worth: dict[int, float] = {}
+        twins: dict[int, float] = {}
+        if self._capacity.right:
+            worth = self._worth(found.ineqlin.marginals)
+            twins = self._twins(found.ineqlin.marginals)
         if everything:
             value = (float(found.fun) - self._created_s) * (1 - SLACK) - SLACK
         else:
             value = min(-float(found.fun) * (1 + SLACK) + SLACK, float(self._count))
-        return Solution(max(value, 0.0), worth, columns, len(self._pieces))
+        return Solution(max(value, 0.0), worth, twins, columns, len(self._pieces))
 
     def _worth(self, marginals: NDArray[np.float64]) -> dict[int, float]:
         """A minute more of a contact: its bytes, at the price of its dearest piece."""
@@ -235,6 +242,14 @@ class _Program:
             if per_byte * bytes_a_minute > 1e-6:
                 worth[number] = per_byte * bytes_a_minute
         return worth
+
+    def _twins(self, marginals: NDArray[np.float64]) -> dict[int, float]:
+        """As much volume again of every piece, at its price; the rows are in shares of volumes."""
+        worth: dict[int, float] = {}
+        for place, row in self._capacity_of.items():
+            number = self._pieces[place].contact
+            worth[number] = worth.get(number, 0.0) - float(marginals[row])
+        return {number: value for number, value in sorted(worth.items()) if value > 1e-6}
 
     def _variable(self, cost: float = 0.0) -> int:
         self._costs.append(cost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,15 +28,19 @@ def bound(
     """What no strategy can beat: the least delay, and the most that could be delivered.
 
     A linear program over the contacts as they were, for the traffic of each run. Its duals tell what
-    one more minute of a contact would be worth. Writes DIR/bound.json.
+    one more minute of a contact would be worth, or one more station. Writes DIR/bound.json, and the report anew.
     """
-    from emulator.bound.certificate import certify, write
-    from emulator.result import Result
+    from emulator.bound.certificate import certify
+    from emulator.bound.told import write
+    from emulator.files import replace_text
+    from emulator.result import PAGE, Result
 
     found = {}
     for folder in folders:
-        found[str(folder)] = certify(Result.read(folder), pieces).certificate
-        write(found[str(folder)], folder)
+        result = Result.read(folder)
+        found[str(folder)] = said = certify(result, pieces).certificate
+        write(said, folder)
+        replace_text(folder / PAGE, replace(result, bound=said).page())
     if json:
         print_json(found)
         return
@@ -75,3 +80,12 @@ def bound(
                 f"{contact['bundles']:.3f}",
             )
         stdout().print(worth)
+        twins = Table(
+            box=None, pad_edge=False, header_style="bold", title=f"a second one like it, {name}"
+        )
+        for title in ("node", "delay saved, at most", "bundles more, at most"):
+            twins.add_column(title)
+        for twin in said["twins"][:SHOWN]:
+            saved = duration_text(twin["seconds_of_delay"])
+            twins.add_row(twin["node"], saved, f"{twin['bundles']:.2f}")
+        stdout().print(twins)

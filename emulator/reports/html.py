@@ -10,8 +10,10 @@ from html import escape
 import polars as pl
 
 from dtn.contact_plan import ContactPlan
+from emulator.bound.told import Certificate
 from emulator.geometry import Geometry
 from emulator.reports import figures
+from emulator.reports.bound_view import PAINTED, bound_section, paint
 from emulator.reports.breakdown import Parts
 from emulator.reports.decisions_view import (
     DECISION_PARTS_LEAD,
@@ -56,6 +58,7 @@ def report_page(
     decided: pl.DataFrame,
     energy: EnergyBooks,
     geometry: Geometry | None = None,
+    bound: Certificate | None = None,
 ) -> str:
     """The whole page as HTML.
 
@@ -67,6 +70,7 @@ def report_page(
         decided: its decision table.
         energy: accounts of its nodes' energy.
         geometry: where its nodes and bodies were, if that is known.
+        bound: what no strategy could have beaten, if somebody asked.
     """
     axis = TimeAxis.of(history.end_s, summary["start_utc"])
     where: dict[str, Figure] = {}
@@ -74,7 +78,7 @@ def report_page(
         where["map"] = geometry_map(geometry, history.end_s)
     uses = link_use(history, plan)
     drawn: dict[str, Figure] = {
-        "contacts": figures.contact_chart(history, plan, uses, axis),
+        "contacts": paint(figures.contact_chart(history, plan, uses, axis), bound, axis),
         "links": figures.link_bars(uses),
         "storage": figures.storage_lines(history, axis),
         **where,
@@ -99,7 +103,13 @@ def report_page(
         chart(drawn, "decision-parts", "Where decisions waited", DECISION_PARTS_LEAD),
         chart(drawn, "energy", "Energy", ENERGY_LEAD, energy_html(summary))
         or upsets_section(summary["upsets"]),
-        chart(drawn, "contacts", "Contacts", _contacts_lead(history, plan)),
+        chart(
+            drawn,
+            "contacts",
+            "Contacts",
+            _contacts_lead(history, plan) + (PAINTED if bound and bound["worth"] else ""),
+        ),
+        bound_section(bound),
         plan_age_section(history),
         chart(drawn, "links", "Link use", _LINKS_LEAD, _ltp_table(summary)),
         chart(drawn, "storage", "Storage", _STORAGE_LEAD),

@@ -15,8 +15,12 @@ import emulator
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.routing import load_strategy
 from dtn.routing.strategy import STRATEGIES
-from emulator.bound.certificate import FILE, certify
+from emulator.bound.certificate import certify
 from emulator.bound.program import Parcel, least_delay, most_delivered
+from emulator.bound.told import FILE, read
+from emulator.reports.bound_view import gap_text, paint
+from emulator.reports.figures import TimeAxis
+from emulator.result import Result
 from emulator.setup import Demand, Member, Setup
 
 load_strategy("direct")  # registers those that come with Lightlag
@@ -138,4 +142,60 @@ def test_the_command_writes_the_certificate_beside_the_run(
         main(["bound", str(tmp_path), "--pieces", "300"])
     assert not done.value.code
     assert "gap" in capsys.readouterr().out
-    assert '"least_delay_s"' in (tmp_path / FILE).read_text()
+    said = read(tmp_path)
+    assert said is not None
+    assert said["least_delay_s"] <= said["delay_s"]
+    page = (tmp_path / "report.html").read_text()
+    assert "What could have been" in page
+    assert gap_text(said) in page
+    assert Result.read(tmp_path).bound == said
+    emulator.run(network(8, 5, 25, 25), out=tmp_path)  # another run: the bound is not its own
+    assert not (tmp_path / FILE).exists()
+    assert "What could have been" not in (tmp_path / "report.html").read_text()
+
+
+def test_a_second_contact_is_worth_no_more_than_its_twin_brings() -> None:
+    narrow = Contact("r", "b", 0.0, 10.0, 800.0, 0.0)
+    contacts = [Contact("a", "r", 0.0, 100.0, 8e6, 0.0), narrow]
+    parcels = [parcel(100.0, 0.0, 1.0)] * 25
+    before = most_delivered(ContactPlan(contacts), parcels, 50, 1e9)
+    after = most_delivered(ContactPlan([*contacts, narrow]), parcels, 50, 1e9)
+    (promised,) = before.worth_of_twin.values()
+    assert promised == pytest.approx(10.0)
+    assert after.value - before.value <= promised + 1e-3
+    assert after.value == pytest.approx(20.0, rel=1e-3)
+
+
+def test_the_contact_chart_is_painted_where_more_would_have_paid(tmp_path: Path) -> None:
+    contacts = [
+        Contact("a", "r", 0.0, 500.0, 8e6, 0.1),
+        Contact("r", "b", 100.0, 200.0, 800.0, 0.1),
+    ]
+    contacts.append(Contact("r", "b", 400.0, 500.0, 80_000.0, 0.1))
+    demands = tuple(
+        Demand(created_s=float(n), source="a", destination="b", size_bytes=1000, lifetime_s=900.0)
+        for n in range(15)
+    )
+    members = tuple(Member(name=name, ipn=n) for n, name in enumerate("arb", start=1))
+    setup = Setup(
+        name="narrow",
+        sha256="",
+        start=None,
+        duration_s=600.0,
+        seed=1,
+        strategy="sabr",
+        plan=ContactPlan(contacts, ipn_numbers={m.name: m.ipn for m in members}),
+        members=members,
+        demands=demands,
+    )
+    result = emulator.run(setup)
+    said = certify(result, 500).certificate
+    best = said["worth"][0]
+    assert (best["source"], best["destination"], best["start_s"]) == ("r", "b", 100.0)
+    assert said["twins"][0]["node"] in ("r", "b")
+    chart = result.figure("contacts").to_plotly_json()
+    axis = TimeAxis(1.0, "seconds")
+    painted = paint(chart, said, axis)
+    added = [t for t in painted["data"] if str(t["name"]).startswith("worth")]
+    assert ("b – r", 100.0) in {(y, x) for t in added for x, y in zip(t["x"], t["y"], strict=True)}
+    assert paint(chart, None, axis) == chart
