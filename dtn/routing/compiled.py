@@ -18,6 +18,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+MOST_ROUNDS = 32
+"""Hops up to which the kernel looks for fewer; beyond, `dtn.routing.ties` does."""
+
+
 class Plan(NamedTuple):
     """A plan as arrays; contacts by their numbers.
 
@@ -49,26 +53,100 @@ class Labels(NamedTuple):
     Args:
         arrival: earliest arrival by node; comes in with the origin, the first hops, and NaN for avoided nodes.
         latest: latest moment to be ready, by node.
+        best: earliest arrival with so many hops, by node.
+        ready: the same of this round and the last.
+        there: soonest arrival over the contacts seen.
         via: contact of the arrival, by node.
-        pending: nodes that are yet to send; comes in with the origin and the first hops.
-        closed: nodes that the search does not enter from the origin.
+        pending: 1 for nodes that are yet to send; comes in with the origin and the first hops.
+        closed: 1 for nodes that the search does not enter from the origin.
         barred: why a contact may not be used, by number.
         seen: contacts seen: number, and which one of the same receiver was seen next.
-        there: soonest arrival of those.
         lists: first and last of those, by receiver.
         tight: contacts that can be on a route which arrives as soon.
+        path: contacts of the route.
+        reached: nodes of this round and the last.
+        mark: the last round that reached a node.
+        before: contact over which a node was reached, by round.
     """
 
     arrival: Floats
     latest: Floats
-    via: Ints
-    pending: NDArray[np.bool_]
-    closed: NDArray[np.bool_]
-    barred: NDArray[np.uint8]
-    seen: Ints
+    best: Floats
+    ready: Floats
     there: Floats
+    via: Ints
+    pending: Ints
+    closed: Ints
+    barred: Ints
+    seen: Ints
     lists: Ints
     tight: Ints
+    path: Ints
+    reached: Ints
+    mark: Ints
+    before: Ints
+
+
+def packed(plan: Plan) -> tuple[Floats, Ints]:
+    """A plan in two arrays: a call from Python costs some hundred nanoseconds for each that it hands over."""
+    sizes = [len(plan.times), len(plan.of_node) - 1, len(plan.marks)]
+    sizes += [len(plan.open_rows), len(plan.varying), len(plan.samples)]
+    floats = np.concatenate((plan.times.ravel(), plan.marks, plan.samples))
+    ints = (plan.ends.ravel(), plan.of_node, plan.of_mark, plan.open_rows, plan.varying.ravel())
+    return floats, np.concatenate((np.array(sizes, dtype=np.int64), *ints))
+
+
+def _plan_in(floats: Floats, ints: Ints) -> Plan:
+    """What `packed` put together."""
+    contacts, nodes, marks, rows, varying = ints[0], ints[1], ints[2], ints[3], ints[4]
+    ends_at = 6
+    node_at = ends_at + 3 * contacts
+    mark_at = node_at + nodes + 1
+    rows_at = mark_at + marks + 1
+    varying_at = rows_at + rows
+    return Plan(
+        floats[: 4 * contacts].reshape(contacts, 4),
+        ints[ends_at:node_at].reshape(contacts, 3),
+        floats[4 * contacts : 4 * contacts + marks],
+        ints[node_at:mark_at],
+        ints[mark_at:rows_at],
+        ints[rows_at:varying_at],
+        ints[varying_at : varying_at + 5 * varying].reshape(varying, 5),
+        floats[4 * contacts + marks :],
+    )
+
+
+def room(nodes: int, contacts: int) -> tuple[Floats, Ints]:
+    """Room for labels, in two arrays."""
+    of_nodes = 9 + MOST_ROUNDS
+    return np.empty(5 * nodes + contacts), np.zeros(of_nodes * nodes + 4 * contacts, dtype=np.int64)
+
+
+def labels_in(floats: Floats, ints: Ints, nodes: int, contacts: int) -> Labels:
+    """The labels in their room."""
+    n, at = nodes, 9 * nodes + 4 * contacts
+    return Labels(
+        floats[:n],
+        floats[n : 2 * n],
+        floats[2 * n : 3 * n],
+        floats[3 * n : 5 * n].reshape(2, n),
+        floats[5 * n :],
+        ints[:n],
+        ints[n : 2 * n],
+        ints[2 * n : 3 * n],
+        ints[9 * n : 9 * n + contacts],
+        ints[9 * n + contacts : 9 * n + 3 * contacts].reshape(contacts, 2),
+        ints[3 * n : 5 * n].reshape(n, 2),
+        ints[9 * n + 3 * contacts : at],
+        ints[5 * n : 6 * n],
+        ints[6 * n : 8 * n].reshape(2, n),
+        ints[8 * n : 9 * n],
+        ints[at : at + MOST_ROUNDS * n].reshape(MOST_ROUNDS, n),
+    )
+
+
+_plan_of = njit(cache=True)(_plan_in)
+_labels_of = njit(cache=True)(labels_in)
 
 
 @njit(cache=True)
@@ -144,7 +222,7 @@ def _arrival(plan: Plan, row: int, place: int, first_bit: float, size: float) ->
     return last + _interpolate(samples[owlts_at : owlts_at + owlts], last - start, end - start)
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _first_row(times: Floats, t: float) -> int:
     """The first contact that begins at t or later."""
     low, high = 0, len(times)
@@ -157,8 +235,8 @@ def _first_row(times: Floats, t: float) -> int:
     return low
 
 
-@njit(cache=True)
-def _next(key: Floats, pending: NDArray[np.bool_]) -> int:
+@njit(cache=True, inline="always")
+def _next(key: Floats, pending: Ints) -> int:
     """The pending node with the least key, the smaller of equal ones; -1 if none is pending."""
     found = -1
     for node in range(len(key)):
@@ -167,53 +245,145 @@ def _next(key: Floats, pending: NDArray[np.bool_]) -> int:
     return found
 
 
-@njit(cache=True)
-def _is_barred(plan: Plan, labels: Labels, row: int, source: int) -> bool:
-    barred = labels.barred[row]
-    if barred & NOT_AT_ALL:
+@njit(cache=True, inline="always")
+def _is_barred(ends: Ints, barred: Ints, closed: Ints, row: int, source: int) -> bool:
+    why = barred[row]
+    if why & NOT_AT_ALL:
         return True
-    return plan.ends[row, 0] == source and (barred != 0 or labels.closed[plan.ends[row, 1]])
+    return ends[row, 0] == source and (why != 0 or closed[ends[row, 1]] != 0)
+
+
+@njit(cache=True, inline="always")
+def _note(
+    seen: Ints, soonest: Floats, lists: Ints, count: int, row: int, v: int, there: float
+) -> None:
+    """Put a contact to those seen of its receiver."""
+    seen[count, 0] = row
+    seen[count, 1] = -1
+    soonest[count] = there
+    if lists[v, 0] < 0:
+        lists[v, 0] = count
+    else:
+        seen[lists[v, 1], 1] = count
+    lists[v, 1] = count
 
 
 @njit(cache=True)
-def _send(
+def answer(
+    plan_floats: Floats,
+    plan_ints: Ints,
+    label_floats: Floats,
+    label_ints: Ints,
+    source: int,
+    target: int,
+    at_s: float,
+    size: float,
+    deadline: float,
+    early: float,
+    is_prepared: bool,
+) -> tuple[int, int, int, float]:
+    """One question in one call.
+
+    Args:
+        plan_floats: with `plan_ints`, the plan.
+        plan_ints: see there.
+        label_floats: with `label_ints`, room for labels.
+        label_ints: see there.
+        source: node that has the bundle.
+        target: node it is for.
+        at_s: when it is there to be sent.
+        size: its size, bytes.
+        deadline: arrivals after this are no use.
+        early: how long before its end a contact may be entered at the latest; negative: after it.
+        is_prepared: whether labels come in with first hops or avoided nodes; fewer hops are then not looked for.
+
+    Returns:
+        Hops of the earliest route (in `path`), of the one with fewest hops if that is another (in `path` instead) or 0,
+        how many contacts are tight, and the arrival.
+    """
+    plan = _plan_of(plan_floats, plan_ints)
+    labels = _labels_of(label_floats, label_ints, plan_ints[1], plan_ints[0])
+    if not is_prepared:
+        labels.arrival[:] = INF
+        labels.pending[:] = 0
+        labels.arrival[source] = at_s
+        labels.pending[source] = 1
+    count = run(plan, labels, source, target, size, deadline, early)
+    arrival = labels.arrival[target]
+    if arrival == INF:
+        return 0, 0, 0, INF
+    hops = 0
+    node = target
+    while node != source:
+        row = labels.via[node]
+        labels.path[hops] = row
+        hops += 1
+        node = plan.ends[row, 0]
+    for place in range(hops // 2):
+        row = labels.path[place]
+        labels.path[place] = labels.path[hops - 1 - place]
+        labels.path[hops - 1 - place] = row
+    fewer = 0
+    if count > hops and not is_prepared and hops <= MOST_ROUNDS:
+        fewer = _fewer(plan, labels, source, target, at_s, size, early, hops - 1, count)
+    return hops, fewer, count, arrival
+
+
+@njit(cache=True)
+def _fewer(
     plan: Plan,
     labels: Labels,
     source: int,
+    target: int,
+    at_s: float,
     size: float,
-    final: float,
-    row: int,
-    t: float,
-    seen: int,
+    early: float,
+    rounds: int,
+    count: int,
 ) -> int:
-    """Send over a contact at t: 0 if it is of no use, 1 if it was seen, 2 if it is the best so far."""
-    times = plan.times
-    last = t + size * times[row, 1]
-    there = last + times[row, 2]
-    if not (there <= final and last <= times[row, 3] + TOLERANCE):
-        return 0
-    v = plan.ends[row, 1]
-    labels.seen[seen, 0] = row
-    labels.seen[seen, 1] = -1
-    labels.there[seen] = there
-    if labels.lists[v, 0] < 0:
-        labels.lists[v, 0] = seen
-    else:
-        labels.seen[labels.lists[v, 1], 1] = seen
-    labels.lists[v, 1] = seen
-    if not there < labels.arrival[v]:
-        return 1
-    place = plan.ends[row, 2]
-    if place >= 0:
-        there = _arrival(plan, row, place, t, size)
-        if not there < labels.arrival[v]:
-            return 1
-    if _is_barred(plan, labels, row, source):
-        return 1
-    labels.arrival[v] = there
-    labels.via[v] = row
-    labels.pending[v] = True
-    return 2
+    """Tight.route: hops of the route with the fewest, in `path`; 0 if it needs more than so many."""
+    times, ends, ready, reached = plan.times, plan.ends, labels.ready, labels.reached
+    best, mark, before = labels.best, labels.mark, labels.before
+    latest, tight, path = labels.latest, labels.tight, labels.path
+    best[:] = INF
+    mark[:] = -1
+    reached[0, 0] = source
+    ready[0, source] = at_s
+    here, here_count = 0, 1
+    for round_ in range(rounds):
+        there_count = 0
+        for place in range(here_count):
+            u = reached[here, place]
+            t = ready[here, u]
+            for which in range(count):
+                row = tight[which]
+                if ends[row, 0] != u or t > times[row, 3] + early:
+                    continue
+                v = ends[row, 1]
+                begin = max(times[row, 0], t)
+                last = begin + size * times[row, 1]
+                there = last + times[row, 2]
+                if ends[row, 2] >= 0:
+                    there = _arrival(plan, row, ends[row, 2], begin, size)
+                elif last > times[row, 3] + TOLERANCE:
+                    continue
+                if there <= latest[v] and there < best[v]:
+                    best[v] = there
+                    ready[1 - here, v] = there
+                    before[round_, v] = row
+                    if mark[v] != round_:
+                        mark[v] = round_
+                        reached[1 - here, there_count] = v
+                        there_count += 1
+        if mark[target] == round_:
+            node = target
+            for place in range(round_, -1, -1):
+                row = before[place, node]
+                path[place] = row
+                node = ends[row, 0]
+            return round_ + 1
+        here, here_count = 1 - here, there_count
+    return 0
 
 
 @njit(cache=True)
@@ -227,41 +397,73 @@ def run(
     early: float,
 ) -> int:
     """Query._spread, then Tight._go_back; returns how many contacts are tight."""
-    times, arrival, pending = plan.times, labels.arrival, labels.pending
-    labels.lists[:] = -1
-    seen = 0
+    # Local names: an array that is read out of a tuple inside a loop is counted as held at every turn.
+    times, ends, marks, open_rows = plan.times, plan.ends, plan.marks, plan.open_rows
+    of_node, of_mark = plan.of_node, plan.of_mark
+    arrival, pending, via = labels.arrival, labels.pending, labels.via
+    seen, soonest, lists = labels.seen, labels.there, labels.lists
+    barred, closed = labels.barred, labels.closed
+    lists[:] = -1
+    count = 0
     final = min(deadline, in_time(arrival[target]))
     node = _next(arrival, pending)
     k = _first_row(times, arrival[node]) if node >= 0 else len(times)
+    place, stop, t_node = 0, 0, 0.0
     while True:
-        until = final if node < 0 else min(final, arrival[node])
-        while k < len(times) and times[k, 0] < until:
-            if arrival[plan.ends[k, 0]] <= times[k, 0]:
-                outcome = _send(plan, labels, source, size, final, k, times[k, 0], seen)
-                if outcome:
-                    seen += 1
-                if outcome == 2:
-                    v = plan.ends[k, 1]
-                    if v == target:
-                        final = min(final, in_time(arrival[v]))
-                    until = min(until, arrival[v])
-            k += 1
-        node = _next(arrival, pending)
-        if node < 0 or arrival[node] > final:
-            break
-        pending[node] = False
-        t = arrival[node]
-        first, last = plan.of_node[node], plan.of_node[node + 1]
-        mark = first + np.searchsorted(plan.marks[first:last], t, side="right") - 1
-        for place in range(plan.of_mark[mark], plan.of_mark[mark + 1]):
-            row = plan.open_rows[place]
-            if times[row, 0] < t <= times[row, 3] + early:
-                outcome = _send(plan, labels, source, size, final, row, t, seen)
-                if outcome:
-                    seen += 1
-                if outcome == 2 and plan.ends[row, 1] == target:
-                    final = min(final, in_time(arrival[target]))
-        node = _next(arrival, pending)
+        if place < stop:  # what the last node reached has open
+            row, t = open_rows[place], t_node
+            place += 1
+            if not times[row, 0] < t <= times[row, 3] + early:
+                continue
+        else:
+            if stop > 0:
+                node, stop, place = _next(arrival, pending), 0, 0
+            until = final if node < 0 else min(final, arrival[node])
+            if k < len(times) and times[k, 0] < until:  # what begins before the next is reached
+                row, t = k, times[k, 0]
+                k += 1
+                if not arrival[ends[row, 0]] <= t:
+                    continue
+            elif node < 0 or arrival[node] > final:
+                break
+            else:
+                pending[node] = 0
+                t_node = arrival[node]
+                first, last = of_node[node], of_node[node + 1]
+                while first < last:  # the last moment not after it
+                    middle = (first + last) // 2
+                    if marks[middle] <= t_node:
+                        first = middle + 1
+                    else:
+                        last = middle
+                place, stop = of_mark[first - 1], of_mark[first]
+                if place == stop:
+                    node, stop, place = _next(arrival, pending), 0, 0
+                continue
+        last_bit = t + size * times[row, 1]
+        there = last_bit + times[row, 2]
+        if not (there <= final and last_bit <= times[row, 3] + TOLERANCE):
+            continue
+        v = ends[row, 1]
+        _note(seen, soonest, lists, count, row, v, there)
+        count += 1
+        if not there < arrival[v]:
+            continue
+        if ends[row, 2] >= 0:
+            there = _arrival(plan, row, ends[row, 2], t, size)
+            if not there < arrival[v]:
+                continue
+        if _is_barred(ends, barred, closed, row, source):
+            continue
+        arrival[v] = there
+        via[v] = row
+        pending[v] = 1
+        if stop == 0 and (
+            node < 0 or there < arrival[node] or (there == arrival[node] and v < node)
+        ):
+            node = v
+        if v == target:
+            final = min(final, in_time(there))
     if arrival[target] == INF:
         return 0
     return _go_back(plan, labels, source, target, size)
@@ -270,40 +472,43 @@ def run(
 @njit(cache=True)
 def _go_back(plan: Plan, labels: Labels, source: int, target: int, size: float) -> int:
     """Tight._go_back: `latest` holds the moments' negatives while it goes."""
-    times, latest, pending, seen = plan.times, labels.latest, labels.pending, labels.seen
+    times, ends = plan.times, plan.ends
+    arrival, latest, pending = labels.arrival, labels.latest, labels.pending
+    seen, soonest, lists, tight = labels.seen, labels.there, labels.lists, labels.tight
+    barred, closed = labels.barred, labels.closed
     latest[:] = INF
-    pending[:] = False
-    latest[target] = -in_time(labels.arrival[target])
-    pending[target] = True
+    pending[:] = 0
+    latest[target] = -in_time(arrival[target])
+    pending[target] = 1
     count = 0
     while True:
         v = _next(latest, pending)
         if v < 0:
             break
-        pending[v] = False
+        pending[v] = 0
         by = -latest[v]
-        at = labels.lists[v, 0]
+        at = lists[v, 0]
         while at >= 0:
-            row, bound = seen[at, 0], labels.there[at]
+            row, bound = seen[at, 0], soonest[at]
             at = seen[at, 1]
             if bound > by:
                 continue
-            u = plan.ends[row, 0]
-            ready = labels.arrival[u]
-            place = plan.ends[row, 2]
+            u = ends[row, 0]
+            ready = arrival[u]
+            place = ends[row, 2]
             if place >= 0:
                 begin = max(times[row, 0], ready)
                 if _arrival(plan, row, place, begin, size) > by:
                     continue
-            if _is_barred(plan, labels, row, source) or count == len(labels.tight):
+            if _is_barred(ends, barred, closed, row, source) or count == len(tight):
                 continue
-            labels.tight[count] = row
+            tight[count] = row
             count += 1
             when = min(times[row, 3], by - times[row, 2]) - size * times[row, 1]
             if when < ready:
                 when = ready
             if -when < latest[u] and u != source:
                 latest[u] = -when
-                pending[u] = True
+                pending[u] = 1
     latest[:] = -latest
     return count

@@ -52,13 +52,14 @@ class Kernel:
     def __init__(self, index: PlanIndex) -> None:
         import numpy as np
 
-        from dtn.routing.compiled import Labels, Plan, run
+        from dtn.routing import compiled
 
-        self._run: Callable[..., int] = run
+        self._most_rounds = compiled.MOST_ROUNDS
+        self._answer: Callable[..., tuple[int, int, int, float]] = compiled.answer
         nodes, count = len(index.names), len(index.rows)
         times, ends, varying, samples = _tables(index.rows)
         marks_s, of_node, of_mark, open_rows = _checkpoints(index)
-        self._plan = Plan(
+        plan = compiled.Plan(
             times=np.array(times, dtype=np.float64).reshape(count, 4),
             ends=np.array(ends, dtype=np.int64).reshape(count, 3),
             marks=np.array(marks_s, dtype=np.float64),
@@ -68,88 +69,80 @@ class Kernel:
             varying=np.array(varying, dtype=np.int64).reshape(len(varying), 5),
             samples=np.array(samples, dtype=np.float64),
         )
-        self._labels = Labels(
-            arrival=np.empty(nodes),
-            latest=np.empty(nodes),
-            via=np.empty(nodes, dtype=np.int64),
-            pending=np.zeros(nodes, dtype=np.bool_),
-            closed=np.zeros(nodes, dtype=np.bool_),
-            barred=np.zeros(count, dtype=np.uint8),
-            seen=np.empty((count, 2), dtype=np.int64),
-            there=np.empty(count),
-            lists=np.empty((nodes, 2), dtype=np.int64),
-            tight=np.empty(count, dtype=np.int64),
-        )
+        room = compiled.room(nodes, count)
+        self._arrays = (*compiled.packed(plan), *room)
+        self._labels = compiled.labels_in(*room, nodes, count)
 
     def earliest(self, query: Query) -> list[int]:
-        """As `Query.earliest`, whose labels and first hops it uses; fills in `query.tight` too."""
-        known, size = query.known, query.size_bytes
-        residual, full = known.residual_bytes, known.full
-        if residual is not None:
+        """As `Query.earliest`, whose first hops it uses; fills in what `dtn.routing.ties` needs, too."""
+        known = query.known
+        residual, full, banned = known.residual_bytes, known.full, known.banned
+        if residual is None and not banned:
+            return self._search(query)
+        size = query.size_bytes
+        if residual is not None and full:
             full.difference_update([n for n in full if residual(n) >= size])
         barred = self._labels.barred
         while True:
-            for number in known.banned:
+            for number in banned:
                 barred[number] = NOT_FIRST
             for number in full:
                 barred[number] = NOT_AT_ALL
-            count = self._search(query)
-            for number in (*known.banned, *full):
+            path = self._search(query)
+            for number in banned:
                 barred[number] = 0
-            if query.arrival_s[query.target] == math.inf:
-                return []
-            tight: list[int] = self._labels.tight[:count].tolist()
-            path = _path(query)
-            if residual is None:
-                break
-            found_full = [n for n in {*path, *tight} - full if residual(n) < size]
-            if not found_full:
-                break
+            for number in full:
+                barred[number] = 0
+            if not path or residual is None:
+                return path
+            found_full = [n for n in path if residual(n) < size]
+            if query.tight:
+                found_full += [n for n in query.tight if residual(n) < size]
+            if full.issuperset(found_full):
+                return path
             full.update(found_full)
-        query.tight = tight
-        return path
 
-    def _search(self, query: Query) -> int:
-        """Fill in the query's labels; returns how many contacts are tight."""
+    def _search(self, query: Query) -> list[int]:
+        """Contacts of the earliest route as if no other were full; none if there is no route."""
         known, labels = query.known, self._labels
-        arrival, pending, closed = labels.arrival, labels.pending, labels.closed
-        arrival.fill(math.inf)
-        pending.fill(False)
-        arrival[query.source] = query.at_s
-        pending[query.source] = True
-        for node in known.avoided:
-            arrival[node] = math.nan
-        for node, hop in query.first.items():
-            arrival[node] = hop.arrival_s
-            labels.via[node] = hop.number
-            pending[node] = True
+        is_prepared = bool(query.first or known.avoided)
+        if is_prepared:
+            arrival, pending = labels.arrival, labels.pending
+            arrival.fill(math.inf)
+            pending.fill(0)
+            arrival[query.source] = query.at_s
+            pending[query.source] = 1
+            for node in known.avoided:
+                arrival[node] = math.nan
+            for node, hop in query.first.items():
+                arrival[node] = hop.arrival_s
+                labels.via[node] = hop.number
+                pending[node] = 1
         for node in query.closed:
-            closed[node] = True
-        count = self._run(
-            self._plan,
-            labels,
+            labels.closed[node] = 1
+        hops, fewer, count, arrival_s = self._answer(
+            *self._arrays,
             query.source,
             query.target,
+            query.at_s,
             float(query.size_bytes),
             known.deadline_s + TIME_TOLERANCE_S,
             TIME_TOLERANCE_S if known.closed_ends else -TIME_TOLERANCE_S,
+            is_prepared,
         )
         for node in query.closed:
-            closed[node] = False
-        query.arrival_s = arrival.tolist()
-        query.via = labels.via.tolist()
-        query.latest_s = labels.latest.tolist()
-        return count
-
-
-def _path(query: Query) -> list[int]:
-    numbers: list[int] = []
-    node, rows, via = query.target, query.index.rows, query.via
-    while node != query.source:
-        numbers.append(via[node])
-        node = rows[via[node]][1]
-    numbers.reverse()
-    return numbers
+            labels.closed[node] = 0
+        query.final_s = arrival_s
+        query.is_one_way = count == hops and not query.first
+        if query.is_one_way:
+            query.tight = []
+        else:
+            query.tight = labels.tight[:count].tolist()
+            query.latest_s = labels.latest.tolist()
+            if not is_prepared and hops <= self._most_rounds:
+                query.fewer = fewer
+        path: list[int] = labels.path[: fewer or hops].tolist()
+        return path
 
 
 _Tables = tuple[

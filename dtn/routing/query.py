@@ -88,6 +88,10 @@ class Query:
         arrival_s: earliest arrival of the whole bundle, by node; exact where it is before the
             target's.
         via: number of the contact it arrives over.
+        final_s: the target's.
+        is_one_way: whether the kernel knows that no other route arrives as soon.
+        fewer: hops of the route with the fewest where the kernel has found that already, which is then the one it
+            gives; 0: the earliest has the fewest.
         first: the best first hop to each neighbour that has a queue.
         closed: neighbours that the search does not enter from the origin: excluded, or in `first`.
         tight, latest_s: contacts that can be on a route which arrives as soon, and by node the latest
@@ -100,8 +104,11 @@ class Query:
         "arrival_s",
         "at_s",
         "closed",
+        "fewer",
+        "final_s",
         "first",
         "index",
+        "is_one_way",
         "known",
         "latest_s",
         "seen",
@@ -132,6 +139,9 @@ class Query:
         self.seen: list[list[tuple[float, Row]]] = []
         self.arrival_s: list[float] = []
         self.via: list[int] = []
+        self.final_s = INF
+        self.is_one_way = False
+        self.fewer: int | None = None
         self.tight: list[int] | None = None
         self.latest_s: Sequence[float] = ()
 
@@ -158,7 +168,8 @@ class Query:
                 heap.append((hop.arrival_s, node))
             heap.sort()
         self._spread(heap)
-        if arrival[self.target] == INF:
+        self.final_s = arrival[self.target]
+        if self.final_s == INF:
             return []
         numbers = []
         node = self.target

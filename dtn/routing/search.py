@@ -55,8 +55,11 @@ def search(
     numbers = query.earliest()
     if not numbers:
         return None
-    if len(numbers) > 1:
-        shorter = fewest_hops(query, numbers)
-        if shorter is not numbers:
-            return query.route(shorter)
-    return query.route(numbers, query.arrival_s[target])
+    if len(numbers) > 1 and not query.is_one_way:
+        if query.fewer:
+            return query.route(numbers)
+        if query.fewer is None:
+            shorter = fewest_hops(query, numbers)
+            if shorter is not numbers:
+                return query.route(shorter)
+    return query.route(numbers, query.final_s)

@@ -45,6 +45,8 @@ def best_by_all_keys(
     Returns:
         Contacts of the route with fewest hops, then latest termination, then smallest entry node.
     """
+    if query.is_one_way:
+        return numbers
     tight = Tight(query)
     if tight.is_one_way(len(numbers)):
         return numbers
