@@ -122,6 +122,8 @@ def test_building_the_index(benchmark, nodes, contacts):
 class Idle:
     """A node without traffic."""
 
+    changes = 0
+
     def __init__(self, plan):
         self.volumes = [contact.volume_bytes() for contact in plan.contacts]
 

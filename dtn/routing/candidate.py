@@ -32,6 +32,10 @@ VOLUME_TOLERANCE_BYTES = 1e-3
 class Volumes(Protocol):
     """What one node knows of its own traffic."""
 
+    @property
+    def changes(self) -> int:
+        """Counts what changes queues and bookings; while it stays, only time goes on."""
+
     def queued(self) -> Collection[str]:
         """The neighbours to which anything is queued or being sent."""
 

@@ -95,6 +95,7 @@ class RoutingEngine:
         self._contacts = plan.contacts
         self._decide = strategy.decide
         self._evc_bytes: dict[float, float] = {}
+        self.changes = 0
         self._cut: set[int] = set()
         self._open: list[LinkQueue] = []
         self._telling: dict[str, str] = {}
@@ -288,6 +289,7 @@ class RoutingEngine:
             self._know(self._unknown - {number})
             self._view.something_got_better()
         link = self.links[contact.destination]
+        self.changes += 1
         if link.contact is None:
             insort(self._open, link, key=_name_of)
         link.open(number, contact)
@@ -299,6 +301,7 @@ class RoutingEngine:
 
     def contact_ended(self, number: int, cut: bool, now_s: float) -> LinkQueue:
         """The link of this contact is down; `cut`: before the plan's end, so that it is not counted on any more."""
+        self.changes += 1
         if cut:
             self._cut.add(number)
         link = self.links[self._contacts[number].destination]
@@ -325,12 +328,14 @@ class RoutingEngine:
 
     def withdraw(self, entry: Queued) -> None:
         """Take an entry out of its queue and refund its bookings and copies."""
+        self.changes += 1
         self.links[entry.neighbour].remove(entry)
         entry.record.queued.remove(entry)
         self._refund(entry)
 
     def started(self, entry: Queued, link: LinkQueue, now_s: float, size_bytes: int) -> None:
         """An entry was taken for transmission over the open contact."""
+        self.changes += 1
         entry.record.queued.remove(entry)
         link.busy = True
         link.sending_bytes = size_bytes
@@ -440,6 +445,7 @@ class RoutingEngine:
 
     def _book(self, entry: Queued, amount_bytes: float) -> None:
         """Charge (or refund) every contact of the route, at every priority up to the bundle's (§3.2.8.1.2)."""
+        self.changes += 1
         if amount_bytes < 0:
             self._view.something_got_better()
         numbers = entry.route.numbers if entry.route is not None else (entry.contact,)

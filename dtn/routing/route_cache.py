@@ -6,6 +6,8 @@ keys: those it was ahead of have not come nearer. Each cached route is reckoned 
 with the present volumes, and stands if its arrival is the same. (A route stays best until its first
 hop starts; a booking ends only routes that use the contact.)
 
+While nothing is queued, nothing was booked and no route of a list could have begun, it stands without a second look.
+
 What makes routes *better* needs `flush`: a booking refunded, a queue that lost a bundle other than
 by sending it, a contact added, lengthened or restored. A list is bound to its plan's index; another
 plan makes new lists.
@@ -18,7 +20,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Protocol
 
-from dtn.routing.candidate import Volumes, earliest_opportunity
+from dtn.routing.candidate import Candidate, Volumes, earliest_opportunity
 from dtn.routing.index import PlanIndex
 from dtn.routing.query import TOLERANCE
 from dtn.routing.route import Route
@@ -66,11 +68,25 @@ class Decision(Protocol):
         """The k best routes, searched for."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
+@dataclass(slots=True)
+class Listed:
+    """A list of routes, best first, and what it was found with.
+
+    Args:
+        index: the plan.
+        looked_s: when it was found, or found to stand.
+        changes: the node's count of changes then.
+        begins_s: until when it stands if nothing changes.
+        routes: the routes.
+        candidates: the same with their volume limits, once they have been judged.
+    """
+
     index: PlanIndex
-    found_s: float
+    looked_s: float
+    changes: int
+    begins_s: float
     routes: list[Route]
+    candidates: list[Candidate] | None = None
 
 
 class RouteCache:
@@ -83,7 +99,7 @@ class RouteCache:
     """
 
     def __init__(self) -> None:
-        self._lists: dict[tuple[int, float, int, Set[str], Set[int], int], _Listed] = {}
+        self._lists: dict[tuple[int, float, int, Set[str], Set[int], int], Listed] = {}
         self.full: set[int] = set()
         self.found = 0
         self.searched = 0
@@ -92,29 +108,43 @@ class RouteCache:
         """Forget all lists: something got better."""
         self._lists.clear()
 
-    def routes(self, decision: Decision, k: int) -> list[Route]:
+    def routes(self, decision: Decision, k: int) -> Listed:
         """The k best routes whenever they arrive, from the cache where it still holds."""
+        excluded, avoided = decision.excluded, decision.avoided
         key = (
             decision.target,
             decision.evc_bytes,
             decision.priority,
-            frozenset(decision.excluded),
-            frozenset(decision.avoided),
+            frozenset(excluded),
+            frozenset(avoided),
             k,
         )
+        now_s = decision.now_s
         listed = self._lists.get(key)
-        if listed and listed.index is decision.index and listed.found_s <= decision.now_s:
+        if listed and listed.index is decision.index and listed.looked_s <= now_s:
+            if now_s <= listed.begins_s and listed.changes == decision.volumes.changes:
+                self.found += 1
+                return listed
             routes = [_unchanged(decision, route) for route in listed.routes]
             held = [route for route in routes if route is not None]
             if len(held) == len(routes):
                 self.found += 1
-                return held
+                listed = self._lists[key] = _listed(decision, held)
+                return listed
         found = decision.complete(k, math.inf)
         if len(self._lists) >= MOST_LISTS:
             self.flush()
-        self._lists[key] = _Listed(decision.index, decision.now_s, found)
+        listed = self._lists[key] = _listed(decision, found)
         self.searched += 1
-        return found
+        return listed
+
+
+def _listed(decision: Decision, routes: list[Route]) -> Listed:
+    """Routes found, or found to stand, just now."""
+    begins_s = -math.inf
+    if routes and not decision.volumes.queued():  # what is queued may be overtaken by the time
+        begins_s = min([route.departure_s for route in routes])
+    return Listed(decision.index, decision.now_s, decision.volumes.changes, begins_s, routes)
 
 
 def _unchanged(decision: Decision, route: Route) -> Route | None:

@@ -136,7 +136,15 @@ def candidates(
         route is left.
     """
     search = _search(index, volumes, bundle, node, now_s, options, excluded, avoided, cache)
-    return [] if search is None else search.judged(search.routes(k, cache))
+    if search is None:
+        return []
+    if cache is None or options.route_list != "complete":
+        return search.judged(search.routes(k, cache))
+    listed = cache.routes(search, k)
+    if listed.candidates is None:
+        listed.candidates = search.judged(listed.routes)
+    in_time = bundle.expires_s + TOLERANCE
+    return [candidate for candidate in listed.candidates if candidate.pbat_s <= in_time]
 
 
 def candidate_routes(
@@ -247,7 +255,7 @@ class _Search:
         if cache is None:
             return self.complete(k, self.expires_s)
         in_time = self.expires_s + TOLERANCE
-        return [route for route in cache.routes(self, k) if route.delivery_s <= in_time]
+        return [route for route in cache.routes(self, k).routes if route.delivery_s <= in_time]
 
     def knowledge(self, deadline_s: float, excluded: Set[str]) -> Knowledge:
         """The hooks for a search over contacts that take the whole volume consumption."""

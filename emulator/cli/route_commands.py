@@ -35,6 +35,8 @@ class Load(NamedTuple):
 class EmptyQueues:
     """A node that has nothing queued and nothing booked."""
 
+    changes = 0
+
     def __init__(self, plan: ContactPlan) -> None:
         self._contacts = plan.contacts
 
