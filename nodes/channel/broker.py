@@ -1,4 +1,7 @@
-"""Where a broker is and who we are to it: `mqtt://[NAME[:PASSWORD]@]HOST[:PORT]`, `mqtts://` with TLS."""
+"""Where a broker is and who we are to it: `mqtt://[NAME[:PASSWORD]@]HOST[:PORT]`, `mqtts://` with TLS.
+
+`?version=3.1.1` at the end is for a broker that does not speak MQTT 5.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from dtn.errors import BadInput, Fault
 
+OLD_VERSION = "?version=3.1.1"
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -22,6 +26,7 @@ class Broker:
         password: goes with it.
         tls: whether the connection is encrypted and the broker proves who it is.
         ca_file: whom it is proved by; None: whom this machine trusts.
+        mqtt5: whether it speaks MQTT 5, else 3.1.1.
     """
 
     host: str
@@ -30,9 +35,11 @@ class Broker:
     password: str = ""
     tls: bool = False
     ca_file: Path | None = None
+    mqtt5: bool = True
 
     def __str__(self) -> str:
-        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+        version = "" if self.mqtt5 else OLD_VERSION
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}{version}"
 
 
 def parse_broker(
@@ -63,6 +70,7 @@ def parse_broker(
         password=password,
         tls=parts.scheme == "mqtts",
         ca_file=ca_file,
+        mqtt5=f"?{parts.query}" != OLD_VERSION,
     )
 
 

@@ -26,6 +26,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import aiomqtt
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 from paho.mqtt.properties import Properties
 
 from dtn.errors import BadInput, Fault
@@ -257,15 +258,17 @@ class Connection:
     def _client(self) -> aiomqtt.Client:
         broker = self._broker
         will = self._will
+        mqtt5 = broker.mqtt5
         return aiomqtt.Client(
             broker.host,
             broker.port,
             identifier=self._identifier or None,
             username=broker.user or None,
             password=broker.password or None,
-            protocol=aiomqtt.ProtocolVersion.V5,
-            clean_start=True,
-            properties=_no_session(),
+            protocol=aiomqtt.ProtocolVersion.V5 if mqtt5 else aiomqtt.ProtocolVersion.V311,
+            clean_start=True if mqtt5 else MQTT_CLEAN_START_FIRST_ONLY,
+            clean_session=None if mqtt5 else True,
+            properties=_no_session() if mqtt5 else None,
             will=will and aiomqtt.Will(will.topic, will.payload, qos=1, retain=will.retain),
             keepalive=KEEPALIVE_S,
             timeout=2.0 * KEEPALIVE_S,
