@@ -4,8 +4,9 @@
     broker      Mosquitto with TLS; a credential and a list of topics for each node
     NODE        one process, one volume; sees no other's
     collector   starts the clock, keeps log and report, serves the page on the host's loopback
+    dashboard   the live picture, as an operator; its address with the token is in its log
 
-The networks: `links` leads nowhere outside; the collector alone is on `page` too. Every service but
+The networks: `links` leads nowhere outside; collector and dashboard are on `page` too. Every service but
 `prepare` runs as a user without rights on a root file system that it cannot write to.
 
 Good for `docker compose` and `docker-compose` 1.29. It is JSON in YAML's block style: YAML takes
@@ -25,6 +26,7 @@ USER = 10001
 HOME = "/var/lib/lightlag"
 VOLUMES = "/volumes"
 DEFAULT_RATE = "60"
+DASHBOARD = "dashboard"
 
 Value = str | int | bool | Sequence["Value"] | Mapping[str, "Value"]
 
@@ -49,6 +51,7 @@ def compose(name: str, scenario: str, nodes: Sequence[str]) -> str:
         "prepare": _prepare(name, scenario, nodes),
         BROKER: _broker(),
         COLLECTOR: _collector(name),
+        DASHBOARD: _dashboard(name),
     }
     services |= {node: _node(name, node) for node in nodes}
     volumes = [BROKER, COLLECTOR, OPERATOR, *nodes]
@@ -60,7 +63,7 @@ def compose(name: str, scenario: str, nodes: Sequence[str]) -> str:
     head = (
         f"# The constellation of {scenario}: `docker compose up`, then http://localhost:8080.\n"
         f"# Made by `lightlag compose {scenario}`. RATE is emulated seconds in a real one, PAGE_PORT\n"
-        "# the page's, PYTHON_BASE and BROKER_BASE the base images.\n"
+        "# the page's, DASHBOARD_PORT the dashboard's, PYTHON_BASE and BROKER_BASE the base images.\n"
     )
     return head + "\n".join(yaml_lines(document)) + "\n"
 
@@ -71,7 +74,7 @@ def check_names(scenario: str, nodes: Sequence[str]) -> None:
     Raises:
         BadInput: a node's name is that of another service.
     """
-    taken = [node for node in nodes if node in (BROKER, COLLECTOR, OPERATOR, "prepare")]
+    taken = [node for node in nodes if node in (BROKER, COLLECTOR, OPERATOR, DASHBOARD, "prepare")]
     if taken:
         mend = "is the name of a service: call the node otherwise"
         raise BadInput(*(Fault(scenario, "nodes", node, mend) for node in taken))
@@ -158,8 +161,28 @@ def _collector(name: str) -> Value:
     }
 
 
-def _account(user: str) -> list[str]:
-    words = ["--setup", f"{HOME}/setup.json", "--broker", f"mqtts://{BROKER}:{PORT}"]
+def _dashboard(name: str) -> Value:
+    words = ["lightlag", "dashboard", f"mqtts://{BROKER}:{PORT}"]
+    words += _account(OPERATOR, names_broker=False)
+    asks = "import urllib.request as u; u.urlopen('http://127.0.0.1:8640/', timeout=3)"
+    return {
+        **_image(name),
+        "command": [*words, "--host", "0.0.0.0", "--port", "8640"],
+        "user": f"{USER}:{USER}",
+        **_hardened(),
+        "volumes": [f"{OPERATOR}:{HOME}:ro"],
+        "networks": ["links", "page"],
+        "ports": ["127.0.0.1:${DASHBOARD_PORT:-8640}:8640"],
+        "depends_on": _BROKER_THERE,
+        "healthcheck": _health(f'python3 -c "{asks}"', 15),
+        "restart": "on-failure",
+        "mem_limit": "1g",
+    }
+
+
+def _account(user: str, *, names_broker: bool = True) -> list[str]:
+    words = ["--setup", f"{HOME}/setup.json"]
+    words += ["--broker", f"mqtts://{BROKER}:{PORT}"] if names_broker else []
     words += ["--user", user, "--password-file", f"{HOME}/password"]
     return [*words, "--ca", f"{HOME}/ca.crt"]
 

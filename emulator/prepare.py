@@ -5,7 +5,7 @@ Run once by a service of its own, which fills a folder (a volume) for each of th
     broker/       mosquitto.conf, ca.crt, server.crt, server.key, passwords, acl
     NODE/         setup.json, ca.crt, password
     collector/    setup.json, ca.crt, password
-    operator/     ca.crt, password: for `lightlag ping`, `send`, `control` from outside
+    operator/     setup.json, ca.crt, password: for the dashboard, and `lightlag ping`, `send`, `control` from outside
 
 The certificate authority lives for one certificate: its key is never written. Passwords stand at
 the broker as PBKDF2 only. A node may write on its own links, its events and its status, and read
@@ -60,8 +60,7 @@ def prepare(given: setup_file.SetupFile, into: Path, *, owner: int | None = None
     for user, password in passwords.items():
         files = {"ca.crt": ca, "password": f"{password}\n"}
         _write(into / user, files)
-    informed = [user for user in passwords if user != OPERATOR]
-    setup_file.save_each(setup, {user: into / user / "setup.json" for user in informed})
+    setup_file.save_each(setup, {user: into / user / "setup.json" for user in passwords})
     _write(
         into / BROKER,
         {
@@ -133,7 +132,8 @@ def access_list(setup: Setup, topics: Topics) -> Iterator[str]:
     yield f"topic read {topics.event('+')}"
     yield f"topic read {topics.status('+')}"
     yield f"topic readwrite {topics.control('#')}"
-    yield f"topic write {topics.node('+', 'order')}"
+    for what in ("order", "resend"):
+        yield f"topic write {topics.node('+', what)}"
     for what in ("delivered", "answer"):
         yield f"topic read {topics.node('+', what)}"
 

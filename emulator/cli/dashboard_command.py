@@ -8,15 +8,18 @@ from typing import Annotated
 
 import typer
 
+from dtn.errors import BadInput, Fault
+from emulator.cli.constellation_commands import CaOption, PasswordOption, RunOption, UserOption
 from emulator.cli.options import JsonOption, load_scenario
 from emulator.cli.output import print_json
 
 
 def dashboard(
     what: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="SCENARIO|DIR", help="A scenario to run, or a run's folder to replay."
+            metavar="SCENARIO|DIR|mqtt://...",
+            help="A scenario to run, a run's folder to replay, or the broker of a constellation.",
         ),
     ],
     rate: Annotated[
@@ -40,23 +43,34 @@ def dashboard(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a live run there when it is over.")
     ] = None,
+    setup: Annotated[
+        Path | None, typer.Option("--setup", metavar="FILE", help="Of a constellation: its setup.")
+    ] = None,
+    run: RunOption = "",
+    user: UserOption = "",
+    password_file: PasswordOption = None,
+    ca: CaOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Watch the network in the browser: a run as it goes, or a finished one again.
+    """Watch the network in the browser: a run as it goes, a constellation, or a finished run again.
 
     The page needs no network but this machine. Map, contacts, queues, latencies and events; pause,
-    change the rate, jump in a replay; in a live run cut links, take nodes down, send bundles.
+    change the rate, jump in a replay; in a live run cut links, take nodes down, hang clouds, send bundles.
     Stop with Control-C.
     """
     from emulator.cli.progress import progress
     from emulator.dashboard.watch import (
         checked_rate,
         replay_session,
+        watch_remote,
         watch_replay,
         watch_run,
     )
     from emulator.one_process import until_seconds
     from emulator.setup import with_geometry
+    from emulator.setup_file import load
+    from nodes.channel.broker import parse_broker
+    from nodes.channel.topics import Topics
 
     checked_rate(rate)
 
@@ -69,15 +83,23 @@ def dashboard(
         if token and not json:
             typer.echo("Whoever has the token in this address can control the run.")
 
-    if what.is_dir():
-        session = replay_session(what, rate, until_seconds(at or None) or 0.0)
+    if what.startswith(("mqtt://", "mqtts://")):
+        if setup is None:
+            mend = "give the setup that the nodes were given: --setup FILE"
+            raise BadInput(Fault("", "--setup", "", mend))
+        given = load(setup).setup
+        at_broker = parse_broker(what, user=user, password_file=password_file, ca_file=ca)
+        watch_remote(given, at_broker, Topics(run or given.name), host, port, said)
+        return
+    if Path(what).is_dir():
+        session = replay_session(Path(what), rate, until_seconds(at or None) or 0.0)
         watch_replay(session, host, port, said)
         return
-    loaded = load_scenario(what)
+    loaded = load_scenario(Path(what))
     with progress(loaded.start, loaded.duration_s) as tell:
-        setup, geometry = with_geometry(loaded, tell)
+        planned, geometry = with_geometry(loaded, tell)
     watch_run(
-        setup,
+        planned,
         geometry,
         rate,
         host,

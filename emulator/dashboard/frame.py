@@ -119,10 +119,7 @@ def frame(session: Session, cursor: Cursor) -> Json:
         },
         "latency_s": _quantiles(fold.latencies_s),
         "ideal_s": _ideals(session),
-        "feed": [
-            _row(place, event)
-            for place, event in _news(fold, cursor.events, FEED_ROWS if is_new else NEW_FEED_ROWS)
-        ],
+        "feed": [_row(place, event) for place, event in _news(fold, cursor.events, is_new)],
     }
     cursor.openings, cursor.events = len(fold.openings), fold.count
     return picture

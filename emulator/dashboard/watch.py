@@ -1,4 +1,4 @@
-"""What `lightlag dashboard` does: watch a scenario as it runs, or a run's folder again."""
+"""What `lightlag dashboard` does: watch a scenario as it runs, a constellation, or a run's folder again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dtn.events import Event
 from dtn.routing.strategy import STRATEGIES
 from emulator.build import Network, find_strategy
 from emulator.clock import EmulatedLoop
+from emulator.dashboard.remote import Remote
 from emulator.dashboard.serving import Serving
 from emulator.dashboard.session import Session
 from emulator.dashboard.source import Live, Replay, Subject, is_finite_rate
@@ -22,6 +23,8 @@ from emulator.geometry import Geometry, read_geometry
 from emulator.log import FILE_NAME, LogHeader, read_log
 from emulator.result import PLAN, Result
 from emulator.setup import Setup, changed
+from nodes.channel.broker import Broker
+from nodes.channel.topics import Topics
 
 Said = Callable[[str, str], object]
 """Told the page's address and the token, when it is there."""
@@ -135,6 +138,34 @@ def watch_run(
                 result.write(out)
             if stay:
                 _rest()
+
+
+def watch_remote(
+    setup: Setup, broker: Broker, topics: Topics, host: str, port: int, said: Said
+) -> None:
+    """Serve a picture of a constellation of processes until the user has seen enough.
+
+    Raises:
+        BadInput: no broker, or it cannot listen there.
+    """
+    subject = Subject(
+        name=setup.name,
+        strategy=setup.strategy.rpartition(":")[2],
+        seed=setup.seed,
+        start_utc=setup.start.isoformat() if setup.start else "",
+        duration_s=setup.duration_s,
+        plan=setup.plan,
+        names=tuple(member.name for member in setup.members),
+        store_bytes={member.name: member.store_bytes for member in setup.members},
+        geometry=None,
+        bodies={member.name: member.body for member in setup.members if member.body},
+    )
+    with (
+        Remote(setup, broker, topics) as remote,
+        Serving(Session(subject, remote), host, port) as serving,
+    ):
+        said(serving.url, serving.token)
+        _rest()
 
 
 def _subject(header: LogHeader, plan: ContactPlan, geometry: Geometry | None) -> Subject:
