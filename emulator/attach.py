@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -76,6 +76,27 @@ class Attached:
 
     path: Path
     programs: tuple[Attach, ...]
+
+    def at(self, node: str) -> Attached:
+        """Of this node only."""
+        return Attached(self.path, tuple(one for one in self.programs if one.node == node))
+
+    def announce(self, setup: Setup, tell: Callable[[str], object]) -> None:
+        """Say where programs will find their neighbours, before the processes that listen are there.
+
+        Raises:
+            BadInput: a port is left to the system, which nobody could tell.
+        """
+        for place, program in enumerate(self.programs):
+            at = address_of(program.listen)
+            if not at.port:
+                mend = "give a port: with --processes nobody could tell which one it is"
+                key = f"attach[{place}].listen"
+                raise BadInput(Fault(str(self.path), key, program.listen, mend))
+            neighbours = neighbours_of(program.node, setup)
+            ports = {name: at.port + n for n, name in enumerate(neighbours)}
+            for line in _where(program, neighbours, at.host, ports):
+                tell(line)
 
     @property
     def names(self) -> frozenset[str]:
@@ -140,6 +161,22 @@ def _faults(programs: tuple[Attach, ...], setup: Setup) -> Iterator[tuple[str, s
                 yield f"{path}.peer", program.peer, mend
 
 
+def neighbours_of(node: str, setup: Setup) -> dict[str, IpnEid]:
+    """Endpoints of all that the node has contacts with, in order of name."""
+    numbers = {member.name: IpnEid(0, member.ipn, 0) for member in setup.members}
+    ends = [(c.source, c.destination) for c in setup.plan.contacts]
+    around = {end for pair in ends if node in pair for end in pair} - {node}
+    return {name: numbers[name] for name in sorted(around)}
+
+
+def _where(
+    program: Attach, neighbours: Mapping[str, IpnEid], host: str, ports: Mapping[str, int]
+) -> Iterator[str]:
+    for name, port in ports.items():
+        who = f"{name}, {neighbours[name]}"
+        yield f"{program.node} finds {who}, by {program.carrier} at {host}:{port}"
+
+
 class Outside:
     """The attached programs of one run.
 
@@ -174,20 +211,38 @@ class Outside:
         Raises:
             BadInput: an address cannot be had, or a plan cannot be written.
         """
+        with self.listening():
+            now = datetime.now(UTC)
+            start = (now + timedelta(seconds=AHEAD_S + 1)).replace(microsecond=0)
+            real_s = time.monotonic() + (start - now).total_seconds()
+            self._loop.follow(real_s, 0.0, self._loop.rate)
+            self.starts(start)
+            yield
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Listen for the programs; somebody else sets the clock, and says so by `starts`.
+
+        Raises:
+            BadInput: an address cannot be had.
+        """
         with ExitStack() as stack:
             for place, program in enumerate(self._attached.programs):
                 self._listen(f"attach[{place}].listen", program, stack)
-            now = datetime.now(UTC)
-            start = (now + timedelta(seconds=AHEAD_S + 1)).replace(microsecond=0)
-            self.start = start
-            real_s = time.monotonic() + (start - now).total_seconds()
-            for program in self._attached.programs:
-                self._write_plan(program)
                 if program.carrier in STREAMS:
                     self._warn(program)
-            self._loop.follow(real_s, 0.0, self._loop.rate)
-            self._tell(f"the clock starts at {start:%Y-%m-%dT%H:%M:%SZ}")
             yield
+
+    def starts(self, start: datetime) -> None:
+        """The clock starts at this instant: write the programs' plans.
+
+        Raises:
+            BadInput: a plan cannot be written.
+        """
+        self.start = start
+        for program in self._attached.programs:
+            self._write_plan(program)
+        self._tell(f"the clock starts at {start:%Y-%m-%dT%H:%M:%SZ}")
 
     def attachment(
         self, name: str, channel: Channel, record: Callable[[Event], object]
@@ -228,13 +283,11 @@ class Outside:
             observer.heard(event)
 
     def _listen(self, key: str, program: Attach, stack: ExitStack) -> None:
-        numbers = {m.name: IpnEid(0, m.ipn, 0) for m in self._setup.members}
-        ours = [c for c in self._setup.plan.contacts if program.node in (c.source, c.destination)]
-        around = {end for c in ours for end in (c.source, c.destination)} - {program.node}
+        number = next(m.ipn for m in self._setup.members if m.name == program.node)
         peer = None if program.peer is None else address_of(program.peer)
-        neighbours = {name: numbers[name] for name in sorted(around)}
+        neighbours = neighbours_of(program.node, self._setup)
         came = partial(self._came, program.node)
-        gateway = Gateway(program.carrier, numbers[program.node], neighbours, peer, came)
+        gateway = Gateway(program.carrier, IpnEid(0, number, 0), neighbours, peer, came)
         stack.callback(gateway.stop)
         at: Address = address_of(program.listen)
         try:
@@ -243,9 +296,8 @@ class Outside:
             mend = f"cannot be had for {len(neighbours)} ports ({fault.strerror}): choose another"
             raise BadInput(Fault(str(self._attached.path), key, program.listen, mend)) from None
         self._gateways[program.node] = gateway
-        for name, port in bound.items():
-            who = f"{name}, {numbers[name]}"
-            self._tell(f"{program.node} finds {who}, by {program.carrier} at {at.host}:{port}")
+        for line in _where(program, neighbours, at.host, bound):
+            self._tell(line)
 
     def _came(
         self, node: str, neighbour: str, octets: bytes, acknowledge: Acknowledge | None

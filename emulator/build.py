@@ -92,6 +92,7 @@ class Process(NamedTuple):
         store: keeps its bundles over a restart.
         is_virtual: whether it is in lockstep: everything comes from the seed, as in one process.
         past: what its journal says of its bundles.
+        started: the real instant at which the clock stood at 0.
     """
 
     node: str
@@ -99,6 +100,7 @@ class Process(NamedTuple):
     store: Store
     is_virtual: bool = False
     past: Past = NOTHING
+    started: datetime | None = None
 
 
 class Network:
@@ -230,8 +232,10 @@ class Network:
         world: dict[str, object] = {}
         names: dict[NodeKey, str] = {number: name for name, number in self._numbers.items()}
         start = setup.start or UNDATED_START
-        if self._outside is not None:  # others date their bundles by the real clock
-            start = self._outside.start
+        if setup.real_dates:
+            started = [one.started for one in (self._process,) if one and one.started]
+            started += [self._outside.start] if self._outside else []
+            start = started[0] if started else start
         start_dtn_ms = round((start - DTN_EPOCH).total_seconds() * 1000)
         here = self._process
         for member in setup.members:
@@ -250,7 +254,7 @@ class Network:
                 lifetime_override_s=member.agent.lifetime_override_s,
                 hop_limit=member.agent.hop_limit,
                 crc_type=member.agent.crc_type,
-                route_record=self._outside is None,  # pyd3tn refuses blocks that it does not know
+                route_record=not setup.real_dates,  # pyd3tn refuses blocks that it does not know
             )
             rng = generator(setup.seed, "routing", member.name)
             unknown = unknown_at(setup.news, _told_until_s(member))

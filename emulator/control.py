@@ -19,7 +19,7 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
 from dtn.errors import InvalidValue
@@ -74,6 +74,11 @@ class Clock(Document):
         """The moment as this machine's monotonic clock has it."""
         at = datetime.fromisoformat(self.start_at)
         return time.monotonic() + (at - datetime.now(UTC)).total_seconds()
+
+    def started(self) -> datetime:
+        """The instant at which it stood at 0, had it always gone at this rate; in a pause, `start_at`."""
+        at = datetime.fromisoformat(self.start_at)
+        return at - timedelta(seconds=self.emulated_s / self.rate) if self.rate else at
 
     def reading_s(self) -> float:
         """What it shows now; negative before the start."""

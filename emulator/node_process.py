@@ -32,7 +32,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, TypeVarTuple, Unpack
 
 from dtn.bpa import TransmissionRequest
 from dtn.bundle import Bundle
@@ -55,6 +55,9 @@ from nodes.channel.connection import Connection, Message, Outbox, Posts
 from nodes.channel.mqtt import MqttChannel
 from nodes.channel.topics import Topics
 from nodes.sqlite_store import SqliteStore
+
+if TYPE_CHECKING:
+    from emulator.attach import Outside
 
 Ts = TypeVarTuple("Ts")
 
@@ -83,10 +86,17 @@ class NodeProcess:
         broker: where the others are.
         topics: the run's.
         folder: for its store and its journal; kept over restarts.
+        attach: file that names the program of others in its place.
     """
 
     def __init__(
-        self, name: str, given: SetupFile, broker: Broker, topics: Topics, folder: Path
+        self,
+        name: str,
+        given: SetupFile,
+        broker: Broker,
+        topics: Topics,
+        folder: Path,
+        attach: Path | None = None,
     ) -> None:
         if all(member.name != name for member in given.setup.members):
             names = ", ".join(member.name for member in given.setup.members)
@@ -95,6 +105,7 @@ class NodeProcess:
         self._given = given
         self._topics = topics
         self._folder = folder
+        self._attach = attach
         self._state: State = "ready"
         self._loop = EmulatedLoop(1.0)
         self._journal: Journal | None = None
@@ -150,6 +161,24 @@ class NodeProcess:
         """
         strategy = find_strategy(self._given.setup, None)
         index_of(self._given.setup.plan)  # now, not when the clock runs
+        with contextlib.ExitStack() as stack:
+            outside = self._outside(stack)
+            self._take_part(strategy, outside)
+
+    def _outside(self, stack: contextlib.ExitStack) -> Outside | None:
+        """The program in the node's place, if there is one, with its ports open as long as the stack is."""
+        if self._attach is None:
+            return None
+        from emulator.attach import Outside, load
+
+        attached = load(self._attach, self._given.setup).at(self._name)
+        outside = Outside(
+            attached, self._given.setup, self._loop, lambda line: print(line, flush=True)
+        )
+        stack.enter_context(outside.listening())
+        return outside
+
+    def _take_part(self, strategy: Strategy, outside: Outside | None) -> None:
         self._connection.start(PATIENCE_S)
         self._connection.every(FLUSH_S, self._flush)
         self._connection.every(HEARTBEAT_S, self._tell)
@@ -168,10 +197,20 @@ class NodeProcess:
             self._loop.follow(self._clock.monotonic_s(), self._clock.emulated_s, self._clock.rate)
             # a wait for the disk would be minutes of emulated time; a process is killed, not its machine
             store = SqliteStore(self._folder / "store.sqlite", self._loop, power_safe=False)
-            process = Process(self._name, self._channel, store, past=journal.past())
+            started = self._clock.started()
+            process = Process(
+                self._name, self._channel, store, past=journal.past(), started=started
+            )
+            if outside is not None:
+                outside.starts(started)
             with contextlib.closing(store), self._loop:
                 self._network = Network(
-                    self._given.setup, strategy, self._loop, self._record, process=process
+                    self._given.setup,
+                    strategy,
+                    self._loop,
+                    self._record,
+                    process=process,
+                    outside=outside,
                 )
                 self._fly(self._network)
             self._take_leave()
@@ -382,7 +421,9 @@ class NodeProcess:
     def _obey(self, order: NodeOrder) -> str:
         """Do it; returns why not."""
         assert self._network is not None
-        node = self._network.nodes[self._name]
+        node = self._network.nodes.get(self._name)
+        if node is None and order.do in ("listen", "send"):
+            return "a program of others is in its place: let that send and receive"
         match order.do:
             case "down":
                 self._network.links.leave(self._name, OPERATOR)
@@ -391,7 +432,7 @@ class NodeProcess:
                     self._network.links.join(self._name, OPERATOR)
             case "listen":
                 self._listen(order.service)
-            case "send" if not node.is_up:
+            case "send" if node is None or not node.is_up:
                 return "it is down, or not launched yet: nothing can be sent from there"
             case "send":
                 self._listen(order.service)
@@ -466,6 +507,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--password-file", type=Path)
     parser.add_argument("--ca", type=Path)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--attach", type=Path)
     said = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -479,7 +521,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             mend = f"cannot be made ({fault.strerror}): name another folder"
             raise BadInput(Fault("", "--folder", str(said.folder), mend)) from None
         topics = Topics(said.run or given.setup.name)
-        NodeProcess(said.name, given, broker, topics, said.folder).run()
+        NodeProcess(said.name, given, broker, topics, said.folder, said.attach).run()
     except BadInput as bad:
         for one in bad.faults:
             print(" ".join(str(one).splitlines()), file=sys.stderr)

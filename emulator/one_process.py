@@ -96,12 +96,18 @@ def run(
         return_freed_memory()
     setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
     attached = _attached(attach, setup, speed, processes=processes)
+    setup = replace(setup, real_dates=attached is not None)
     command = command_of(setup, speed, seed, until, strategy, out, processes=processes)
     if processes:
         from emulator.processes import run_processes
 
         result = run_processes(
-            setup, speed, strict=strict, command=command, tell=lambda part: tell("run", part)
+            setup,
+            speed,
+            strict=strict,
+            command=command,
+            tell=lambda part: tell("run", part),
+            attached=attached,
         )
         result = replace(result, geometry=geometry)
         if folder is not None:
@@ -145,8 +151,8 @@ def _attached(
         return None
     from emulator.attach import load as load_attached
 
-    if rate == math.inf or processes:
-        mend = "programs outside live in real time: give --rate 1, without --processes"
+    if rate == math.inf:
+        mend = "programs outside live in real time: give --rate 1"
         raise BadInput(Fault("", "--attach", str(path), mend))
     if rate != 1:
         warnings.warn(
@@ -154,7 +160,10 @@ def _attached(
             UserWarning,
             stacklevel=2,
         )
-    return load_attached(Path(path), setup)
+    attached = load_attached(Path(path), setup)
+    if processes:
+        attached.announce(setup, lambda line: print(line, file=sys.stderr, flush=True))
+    return attached
 
 
 @contextmanager

@@ -186,6 +186,7 @@ class Setup:
         storms: of particles.
         security: which operations bundles have, and who adds, verifies and accepts them.
         ltp: how bundles travel in LTP blocks; None: each travels whole, and what is lost is lost.
+        real_dates: whether bundles are dated by the real clock, because others take part who have no other.
         source: the words of the command line that name the files, a line each.
     """
 
@@ -205,6 +206,7 @@ class Setup:
     storms: tuple[Storm, ...] = ()
     security: tuple[SecurityRule, ...] = ()
     ltp: LtpOptions | None = None
+    real_dates: bool = False
     source: str = ""
 
 

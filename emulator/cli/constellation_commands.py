@@ -104,6 +104,10 @@ def node(
     folder: Annotated[
         Path, typer.Option(metavar="DIR", help="For its store; kept over a restart.")
     ] = Path("node"),
+    attach: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Programs of others, one of them in this node's place."),
+    ] = None,
     run: RunOption = "",
     user: UserOption = "",
     password_file: PasswordOption = None,
@@ -119,6 +123,8 @@ def node(
         words += ["--password-file", str(password_file)]
     if ca is not None:
         words += ["--ca", str(ca)]
+    if attach is not None:
+        words += ["--attach", str(attach)]
     sys.stdout.flush()
     # a fresh interpreter: this one has loaded what a node never needs
     os.execv(sys.executable, [sys.executable, "-m", "emulator.node_process", *words])

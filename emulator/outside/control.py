@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import secrets
 import socket
 from collections import deque
@@ -90,16 +91,18 @@ class ControlServer:
                     Fault(str(self._running.file.path), "control", str(self._path), mend)
                 )
             self._path.unlink(missing_ok=True)  # of one that was killed
+        mask = os.umask(0o177)  # from its first moment on nobody else may open it
         try:
             self._server = await asyncio.start_unix_server(
                 self._answer, str(self._path), limit=LONGEST_REQUEST_BYTES
             )
-            self._path.chmod(0o600)
         except OSError as fault:
             mend = f"cannot be made ({fault.strerror}): name another file"
             raise BadInput(
                 Fault(str(self._running.file.path), "control", str(self._path), mend)
             ) from None
+        finally:
+            os.umask(mask)
 
     async def stop(self) -> None:
         """Listen no more."""

@@ -12,7 +12,7 @@ from test_socket_node import Events, free_ports, said
 
 from dtn.contact_plan import ContactPlan
 from dtn.errors import BadInput
-from dtn.events import BundleDelivered
+from dtn.events import BundleDelivered, BundleReceived
 from emulator.attach import load
 from emulator.cli import main
 from emulator.log import read_log
@@ -93,13 +93,13 @@ def test_whole_bundles_do_not_go_over_ltp_links(tmp_path):
         load(file, from_scenario(load_scenario(scenario)))
 
 
-@pytest.mark.parametrize("rate", [[], ["--rate", "1", "--processes"]])
-def test_programs_outside_need_a_clock_that_they_can_share(tmp_path, capsys, rate):
+def test_programs_outside_need_a_clock_that_they_can_share(tmp_path, capsys):
     scenario, file = written(tmp_path)
-    with pytest.raises(SystemExit) as ended:
-        main(["run", str(scenario), "--attach", str(file), *rate])
-    assert ended.value.code == 2
-    assert "--attach" in capsys.readouterr().err
+    for rate, key in (([], "--attach"), (["--rate", "1", "--processes"], "attach[0].listen")):
+        with pytest.raises(SystemExit) as ended:
+            main(["run", str(scenario), "--attach", str(file), *rate])
+        assert ended.value.code == 2
+        assert key in capsys.readouterr().err
 
 
 def test_an_address_that_is_taken_ends_the_run_in_words(tmp_path, capsys):
@@ -116,8 +116,9 @@ def test_an_address_that_is_taken_ends_the_run_in_words(tmp_path, capsys):
 class Run:
     """`lightlag run` in a process of its own, and what it says."""
 
-    def __init__(self, scenario, attach, out):
+    def __init__(self, scenario, attach, out, *options):
         self.words = [str(scenario), "--rate", "1", "--attach", str(attach), "--out", str(out)]
+        self.words += options
         self.out = out
         self.said = ""
 
@@ -129,7 +130,8 @@ class Run:
             cwd=Path(__file__).parents[2],
         )
         async with asyncio.timeout(PATIENCE_S):
-            while "the clock starts" not in self.said:
+            last = "at 127.0.0.1:" if "--processes" in self.words else "the clock starts"
+            while last not in self.said:
                 line = await self.process.stderr.readline()
                 assert line, self.said
                 self.said += line.decode()
@@ -149,6 +151,37 @@ class Run:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         await self.process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.realtime
+async def test_a_node_outside_joins_a_constellation_of_processes(tmp_path):
+    ours, theirs = free_ports(2, socket.SOCK_DGRAM)
+    at = f'listen = "{HOST}:{ours}"\npeer = "{HOST}:{theirs}"\nplan = "x.json"\nplan_format = "json"\n'
+    long = (SCENARIO + TRAFFIC).replace('"7s"', '"20s"').replace('until = "4s"', 'until = "18s"')
+    scenario, attach = written(tmp_path, long, ATTACH + at)
+    node = tmp_path / "node.toml"
+    node.write_text(
+        f'node = "ipn:2.0"\nservices = [10]\n[[listen]]\ncarrier = "udpcl"\n'
+        f'at = "{HOST}:{theirs}"\n[[neighbours]]\nname = "a"\nnode = "ipn:1.0"\n'
+        f'carrier = "udpcl"\nat = "{HOST}:{ours}"\n'
+    )
+    events = Events()
+    outside = RunningNode(load_node(node), events.record)
+    server = ControlServer(outside)
+    await server.start()
+    await outside.start()
+    async with Run(scenario, attach, tmp_path / "out", "--processes") as run:
+        await events.have(BundleReceived)  # the clock runs
+        pings = await said(node, {"do": "ping", "to": "ipn:1.7"})
+        log = await run.over()
+    await server.stop()
+    await outside.stop()
+    assert pings[1]["intact"]
+    assert 2 * LIGHT_S < pings[1]["round_trip_s"] < 5.0
+    delivered = [event for event in log if isinstance(event, BundleDelivered) and event.node == "x"]
+    assert len([event for event in delivered if event.service == "10"]) == 18
+    assert ContactPlan.load(tmp_path / "x.json").ipn_numbers == {"a": 1, "x": 2}
 
 
 @pytest.mark.slow
