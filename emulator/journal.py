@@ -6,7 +6,8 @@ are numbered by their lines; a message says the number of its first, and the col
 knows what it has, asks again from the number that it lacks (`resend`). A broker that loses what it
 had acknowledged costs nothing then.
 
-A line that a kill cut short is dropped when the file is opened again.
+A line that a kill cut short is dropped when the file is opened again. A disk that is full ends the process:
+what it cannot write down it must not do.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bisect import bisect_right
 from itertools import islice
 from pathlib import Path
 
+from dtn.errors import BadInput, Fault
 from dtn.events import Event
 from emulator.log import events_of, line_of
 from nodes.channel.connection import Message
@@ -47,8 +49,22 @@ class Journal:
         self._is_due = False
 
     def append(self, event: Event) -> None:
-        """Write one event."""
-        os.write(self._file, line_of(event).encode() + b"\n")
+        """Write one event.
+
+        Raises:
+            BadInput: the disk is full; the journal is as it was.
+        """
+        line = line_of(event).encode() + b"\n"
+        place = os.lseek(self._file, 0, os.SEEK_CUR)
+        try:
+            written = os.write(self._file, line)
+            if written < len(line):
+                os.write(self._file, line[written:])  # says what is wrong
+        except OSError as fault:
+            os.ftruncate(self._file, place)
+            os.lseek(self._file, place, os.SEEK_SET)
+            mend = f"cannot be written ({fault.strerror}): make room, and start the node again"
+            raise BadInput(Fault(str(self._path), "", "", mend)) from None
         self.count += 1
 
     def tick(self) -> None:

@@ -217,6 +217,9 @@ class NodeProcess:
         except (SystemExit, KeyboardInterrupt):
             self._say("stopped")
             raise
+        except BadInput:
+            self._say("dead")
+            raise
         finally:
             self._connection.close()
 

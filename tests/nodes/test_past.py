@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,37 @@ def test_after_a_restart_nothing_is_delivered_twice_and_what_the_store_never_had
     assert [event.bundle for event in network.of(BundleLost)] == [str(lost.id)]
     assert network.receivers["b"].bundles == 1
     assert len(store) == 0
+
+
+FILLS_THE_DISK = """
+import resource, sys
+from pathlib import Path
+from dtn.errors import BadInput
+from dtn.events import NodeUp
+from emulator.journal import Journal
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+journal = Journal(Path(sys.argv[1]), "topic")
+try:
+    while True:
+        journal.append(NodeUp(1.0, "a"))
+except BadInput as full:
+    print(journal.count, full)
+"""
+
+
+def test_a_full_disk_leaves_whole_lines_and_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "journal.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-c", FILLS_THE_DISK, str(file)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    count, said = done.stdout.split(maxsplit=1)
+    assert "cannot be written (File too large): make room" in said
+    lines = file.read_text().splitlines(keepends=True)
+    assert len(lines) == int(count) > 10
+    assert all(line.endswith("}\n") for line in lines)
+    journal = Journal(file, "topic")
+    assert journal.count == len(lines)
+    journal.close()
