@@ -198,6 +198,9 @@ class View(Protocol):
     def routes(self, bundle: BundleView, k: int = 1) -> Sequence[Route]:
         """Up to k candidate routes for the bundle, best first in the order of SABR §3.2.8.1."""
 
+    def routes_by_neighbour(self, bundle: BundleView) -> Sequence[Route]:
+        """The best candidate route through each neighbour that has not had the bundle, best first (SABR §3.2.8.2)."""
+
     def consider(self, bundle: BundleView, route: Route) -> Candidate:
         """One route judged for the bundle by the clauses of SABR §3.2.6; `rejected` says why it is none."""
 

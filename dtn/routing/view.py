@@ -9,7 +9,7 @@ from dtn.contact_plan import ContactPlan
 from dtn.routing.candidate import Candidate, consider
 from dtn.routing.index import index_of
 from dtn.routing.route import Route
-from dtn.routing.sabr import RouteCache, candidate_routes
+from dtn.routing.sabr import RouteCache, best_per_neighbour, candidate_routes
 from dtn.routing.search import earliest_arrival
 from dtn.routing.strategy import BundleView, Neighbour
 
@@ -85,6 +85,20 @@ class NodeView:
         if visited and not routes:
             return self._routes(bundle, k, excluded, frozenset())
         return routes
+
+    def routes_by_neighbour(self, bundle: BundleView) -> Sequence[Route]:
+        """The best candidate route through each neighbour, best first (SABR §3.2.8.2)."""
+        engine = self._engine
+        found = best_per_neighbour(
+            index_of(engine.plan),
+            engine,
+            bundle,
+            engine.node,
+            self.now_s,
+            engine.options,
+            _not_back(bundle) | (bundle.visited - {engine.node}),
+        )
+        return [candidate.route for candidate in found]
 
     def _routes(
         self, bundle: BundleView, k: int, excluded: frozenset[str], avoided: frozenset[str]
