@@ -1,7 +1,8 @@
 """The watch: a strategy that does not come back from a decision ends the run and is named.
 
 A thread looks on in wall time; nothing of what it sees enters the events, so a run that ends well is the same with and
-without it. It breaks into Python code only: a strategy that sleeps in C is met when it wakes.
+without it. In a process's main thread a signal breaks in, which ends sleeps and waits as well; elsewhere Python code is
+met at its next step, and a strategy that sleeps when it wakes.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import ctypes
 import functools
 import math
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 from dtn.errors import StrategyFault
@@ -38,6 +42,9 @@ class _Guard:
         self.asked = ("-", "-")
         self.is_asked = False
         self._thread_id = threading.get_ident()
+        self._by_signal = (
+            os.name == "posix" and threading.current_thread() is threading.main_thread()
+        )
         self._over = threading.Event()
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,9 +69,32 @@ class _Guard:
             looks = looks + 1 if self.is_asked and self.calls == seen else 0
             seen = self.calls
             if looks >= LOOKS:
-                thread = ctypes.c_ulong(self._thread_id)
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_TooLong))
+                self._break_in()
                 return
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Let the signal through, where there are signals and this is the thread that gets them."""
+        if not self._by_signal:
+            yield
+            return
+
+        def break_in(number: int, frame: FrameType | None) -> None:
+            if self.is_asked:
+                raise _TooLong
+
+        before = signal.signal(signal.SIGUSR2, break_in)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGUSR2, before)
+
+    def _break_in(self) -> None:
+        if self._by_signal:
+            signal.pthread_kill(self._thread_id, signal.SIGUSR2)
+        else:
+            thread = ctypes.c_ulong(self._thread_id)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_TooLong))
 
     def stop(self) -> None:
         """The run is over."""
@@ -93,7 +123,8 @@ def watched(strategy: Strategy, limit_s: float = DECISION_LIMIT_S) -> Iterator[S
     thread = threading.Thread(target=guard.look_on, name="watch", daemon=True)
     thread.start()
     try:
-        yield replace(strategy, decide=guard.around(strategy.decide), traits=traits)
+        with guard.listening():
+            yield replace(strategy, decide=guard.around(strategy.decide), traits=traits)
     except _TooLong:
         rule = f"did not come back within {limit_s:g} s"
         raise StrategyFault(strategy.name, *guard.asked, rule) from None

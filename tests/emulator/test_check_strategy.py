@@ -3,12 +3,13 @@
 import json
 import math
 import sys
+import threading
 
 import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, StrategyFault
-from dtn.routing import Hold, load_strategy
+from dtn.routing import Hold, Send, load_strategy
 from dtn.routing.strategy import Strategy
 from emulator.check import check_strategy
 from emulator.cli import main
@@ -76,6 +77,45 @@ def test_a_strategy_that_never_comes_back_is_named():
         fly(one_bundle(), Strategy("stubborn", stubborn, {}), lambda e: None, decision_limit_s=0.2)
     assert (fault.value.strategy, fault.value.node) == ("stubborn", "a")
     assert fault.value.bundle.startswith("ipn:1.1/")
+
+
+def test_a_strategy_that_sleeps_is_named_without_waiting_for_it():
+    def asleep(view, bundle):
+        threading.Event().wait(3600)
+
+    with pytest.raises(StrategyFault, match="did not come back"):
+        fly(one_bundle(), Strategy("asleep", asleep, {}), lambda e: None, decision_limit_s=0.2)
+
+
+def test_a_strategy_is_named_in_other_threads_too():
+    def stubborn(view, bundle):
+        while True:
+            pass
+
+    faults = []
+
+    def go():
+        strategy = Strategy("stubborn", stubborn, {})
+        try:
+            fly(one_bundle(), strategy, lambda e: None, decision_limit_s=0.2)
+        except StrategyFault as fault:
+            faults.append(fault.rule)
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    thread.join(30)
+    assert faults == ["did not come back within 0.2 s"]
+
+
+@pytest.mark.parametrize("end_s", [5.0, 200.0])
+def test_sending_over_contacts_that_are_over_or_never_were_is_a_broken_rule(end_s):
+    plan = ContactPlan([Contact("a", "c", 0.0, end_s, 1e6, 1.0), Contact("c", "b", 0, 9, 1e6, 1.0)])
+    demand = Demand(created_s=50.0, source="a", destination="c", size_bytes=9, lifetime_s=99.0)
+    setup = alone(plan, "closed", demand, 300.0)
+    to = "c" if end_s < 50 else "b"
+    closed = Strategy("closed", lambda view, bundle: Send(to), {})
+    with pytest.raises(StrategyFault, match="no contact"):
+        fly(setup, closed, lambda e: None)
 
 
 def test_a_hook_that_never_comes_back_is_named():
