@@ -151,6 +151,7 @@ class Constellation:
         words = ["docker", "cp", f"{self.container('collector')}:/var/lib/lightlag/run", str(out)]
         deadline = time.monotonic() + 60.0
         while time.monotonic() < deadline and not (out / "report.html").is_file():
+            shutil.rmtree(out, ignore_errors=True)  # what was copied while it was being written
             subprocess.run(words, capture_output=True, check=False)
             time.sleep(0.5)
         return Result.read(out)
