@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from emulator.cli.options import JsonOption
-from emulator.cli.output import print_json, stdout
+from emulator.cli.output import plain_table, print_json, stdout
 
 
 def check_strategy(
@@ -60,7 +60,8 @@ def check_strategy(
 def _table(answers: Sequence[object]) -> Table:
     from emulator.check import Answer
 
-    table = Table("case", "from", "to", "at", "size", "optimum", "arrival", "late by", "verdict")
+    columns = ("case", "from", "to", "at", "size", "optimum", "arrival", "late by", "verdict")
+    table = plain_table(*columns, words=3)
     for answer in answers:
         assert isinstance(answer, Answer)
         table.add_row(

@@ -45,6 +45,7 @@ def setup(
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help='Stop then, such as "10d" or "6h".')
     ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Work out all that processes of a constellation need: contacts, traffic, faults.
 
@@ -60,6 +61,8 @@ def setup(
     with progress(loaded.start, loaded.duration_s) as tell:
         resolved = from_scenario(loaded, tell)
     save(changed(resolved, seed=None, strategy=None, until_s=until_s), output)
+    if json:
+        print_json({"file": str(output), "nodes": [member.name for member in resolved.members]})
 
 
 def compose(
@@ -74,6 +77,7 @@ def compose(
         str, typer.Option(metavar="NAME", help="As the cluster pulls it, with --kubernetes.")
     ] = "",
     rate: Annotated[float, typer.Option(metavar="K", min=0.001, help="With --kubernetes.")] = 60.0,
+    json: JsonOption = False,
 ) -> None:
     """Write a compose file: a container a node, a broker, a collector with a page.
 
@@ -92,9 +96,11 @@ def compose(
         named = image or f"lightlag/{loaded.name}"
         text = manifests(from_scenario(loaded), named, BROKER_IMAGE, rate)
         write_private(output, text)
-        return
-    file = scenario_path(scenario, output.resolve().parent)
-    write_whole(output, composed(loaded.name, file, tuple(loaded.ipn_numbers())))
+    else:
+        file = scenario_path(scenario, output.resolve().parent)
+        write_whole(output, composed(loaded.name, file, tuple(loaded.ipn_numbers())))
+    if json:
+        print_json({"file": str(output), "nodes": list(loaded.ipn_numbers())})
 
 
 def node(

@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
-from rich.table import Table
-
 from emulator.cli.options import JsonOption
-from emulator.cli.output import print_json, stdout
+from emulator.cli.output import plain_table, print_json, stdout
 
 MEASURED_S = 1.0
 EARTH_MOON_S = 1.28
@@ -59,7 +57,7 @@ def doctor(json: JsonOption = False) -> None:
             }
         )
         return
-    table = Table("part", "found", "for")
+    table = plain_table("part", "found", "for", words=3)
     for part, found, use in parts:
         table.add_row(part, found or "-", use)
     stdout().print(table)

@@ -11,6 +11,8 @@ import typer
 
 from dtn.errors import BadInput, Fault, InvalidValue
 from emulator.cli.constellation_commands import BrokerOption, CaOption, PasswordOption, UserOption
+from emulator.cli.options import JsonOption
+from emulator.cli.output import Json, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +47,7 @@ def control(
     user: UserOption = "",
     password_file: PasswordOption = None,
     ca: CaOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Pause a constellation, change its rate, cut and mend links, take nodes down and up.
 
@@ -63,6 +66,8 @@ def control(
                 operator.set_link(*rest, is_cut=word == "cut")
             case _:
                 operator.set_node(rest[0], is_up=word == "up")
+    if json:
+        print_json({"order": order})
 
 
 def ping(
@@ -75,6 +80,7 @@ def ping(
     user: UserOption = "",
     password_file: PasswordOption = None,
     ca: CaOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Send a bundle to a node's echo: where it is when, there and back, by the run's clock.
 
@@ -82,15 +88,23 @@ def ping(
     """
     _endpoint(destination)
     if _is_socket_node(node, {"--from": source, "--broker": broker, "--run": run}):
-        _ping_from(node, destination, patience)
+        _ping_from(node, destination, patience, json=json)
         return
+    hops: list[Json] = []
     with _operator(broker, run, user, password_file, ca) as operator:
         began_s: float | None = None
         what, where = "", ""
         for hop in operator.ping(source, destination, patience):
             began_s = hop.t_s if began_s is None else began_s
             what, where = hop.what, hop.node
-            typer.echo(f"{hop.t_s - began_s:14.6f} s  {hop.node:<20} {hop.what}")
+            if json:
+                hops.append(
+                    {"after_s": hop.t_s - began_s, "t_s": hop.t_s, "node": where, "what": what}
+                )
+            else:
+                typer.echo(f"{hop.t_s - began_s:14.6f} s  {hop.node:<20} {hop.what}")
+    if json:
+        print_json({"answered": what == "answered", "hops": hops})
     if what != "answered":
         seen = f"last {what} at {where}; it may wait there for a contact" if what else "never sent"
         typer.echo(f"no answer within {patience:g} s: {seen}; --patience waits longer", err=True)
@@ -108,6 +122,7 @@ def send(
     user: UserOption = "",
     password_file: PasswordOption = None,
     ca: CaOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Let a node send a file as one bundle.
 
@@ -118,10 +133,15 @@ def send(
         payload = file.read_bytes().hex()
         request = {"do": "send", "to": destination, "payload": payload, "lifetime_s": lifetime}
         for answer in _asked(node, request):
-            typer.echo(answer["bundle"])
+            if json:
+                print_json({"bundle": answer["bundle"]})
+            else:
+                typer.echo(answer["bundle"])
         return
     with _operator(broker, run, user, password_file, ca) as operator:
-        operator.send(source, destination, file.read_bytes(), lifetime)
+        service = operator.send(source, destination, file.read_bytes(), lifetime)
+    if json:
+        print_json({"from": source, "service": service, "to": destination})
 
 
 def recv(
@@ -137,6 +157,7 @@ def recv(
     user: UserOption = "",
     password_file: PasswordOption = None,
     ca: CaOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Wait for a bundle for a service of a node, and write its payload.
 
@@ -158,7 +179,9 @@ def recv(
             payload = bytes.fromhex(next(arrivals).payload)
     if output is not None:
         output.write_bytes(payload)
-    else:
+    if json:
+        print_json({"service": service, "bytes": len(payload), "payload": payload.hex()})
+    elif output is None:
         sys.stdout.buffer.write(payload)
 
 
@@ -178,8 +201,14 @@ def _is_socket_node(node: Path | None, given: dict[str, str]) -> bool:
     return node is not None
 
 
-def _ping_from(node: Path | None, destination: str, patience: float) -> None:
+def _ping_from(node: Path | None, destination: str, patience: float, *, json: bool) -> None:
     for answer in _asked(node, {"do": "ping", "to": destination}, patience):
+        if json and "bundle" not in answer:
+            seen = {"round_trip_s": answer["round_trip_s"], "intact": answer["intact"]}
+            print_json({"answered": True, **seen})
+            return
+        if json:
+            continue
         if "bundle" in answer:
             typer.echo(f"sent {answer['bundle']}")
             continue

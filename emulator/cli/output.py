@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from dtn.errors import BadInput
 
@@ -24,6 +25,22 @@ def stdout() -> Console:
 def stderr() -> Console:
     """Where progress and remarks go."""
     return Console(file=sys.stderr)
+
+
+def plain_table(*columns: str, words: int = 1, title: str | None = None) -> Table:
+    """A table without lines, whose first `words` columns are text; what does not fit is folded, never cut."""
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 1),
+        header_style="bold",
+        title=title,
+        title_justify="left",
+        title_style="bold",
+    )
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place < words else "right", overflow="fold")
+    return table
 
 
 def print_json(document: object) -> None:

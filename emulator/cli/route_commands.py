@@ -12,7 +12,7 @@ from rich.table import Table
 
 from dtn.errors import BadInput, Fault
 from emulator.cli.options import JsonOption
-from emulator.cli.output import Json, print_json, stdout
+from emulator.cli.output import Json, plain_table, print_json, stdout
 
 if TYPE_CHECKING:
     from dtn.contact_plan import ContactPlan
@@ -195,7 +195,7 @@ def _finite(seconds: float) -> float | None:
 
 
 def _contact_table(route: Route) -> Table:
-    table = Table("contact", "from", "to", "start_s", "end_s")
+    table = plain_table("contact", "from", "to", "start_s", "end_s", words=3)
     for number, contact in zip(route.numbers, route.contacts, strict=True):
         ends = (f"{contact.start_s:.3f}", f"{contact.end_s:.3f}")
         table.add_row(str(number), contact.source, contact.destination, *ends)
@@ -203,7 +203,9 @@ def _contact_table(route: Route) -> Table:
 
 
 def _verdict_table(judged: Sequence[tuple[Route, str | None]]) -> Table:
-    table = Table("route", "delivered at", "verdict", title="considered, by best-case delivery")
+    table = plain_table(
+        "route", "delivered at", "verdict", words=3, title="considered, by best-case delivery"
+    )
     for route, why in judged:
         nodes = [route.contacts[0].source, *(contact.destination for contact in route.contacts)]
         table.add_row(" > ".join(nodes), f"{route.delivery_s:.3f} s", why or "candidate")

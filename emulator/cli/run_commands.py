@@ -149,6 +149,7 @@ def plan(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")
     ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Plan the contacts of a scenario: who points at whom, when, at which rate.
 
@@ -163,6 +164,8 @@ def plan(
     formats = (*WRITERS, *SKY_FORMATS)
     if format not in formats:
         raise BadInput(Fault("", "--format", format, f"choose one of {', '.join(formats)}"))
+    if json and format != "json":
+        raise BadInput(Fault("", "--json", format, "goes with --format json only"))
     loaded = load_scenario(scenario)
     with progress(loaded.start, loaded.duration_s) as tell, ScenarioSky(loaded) as sky:
         if format == "access":
@@ -174,6 +177,8 @@ def plan(
             return
     if output is not None:
         lost = contacts.save(output, format)
+        if json:
+            print_json({"file": str(output), "contacts": len(contacts.contacts)})
     else:
         text, lost = WRITERS[format](contacts)
         sys.stdout.write(text)

@@ -47,6 +47,7 @@ def new(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite the file if it is there.")
     ] = False,
+    json: JsonOption = False,
 ) -> None:
     """Write a commented scenario to begin from."""
     if file.exists() and not force:
@@ -57,11 +58,14 @@ def new(
         raise BadInput(Fault(str(file), "", "", f"make the folder {file.parent} first"))
     template = resources.files("emulator.scenario").joinpath("template.toml")
     write_whole(file, template.read_text(encoding="utf-8"))
+    if json:
+        print_json({"file": str(file)})
+        return
     typer.echo(f"wrote {file}; try: lightlag run {file}")
 
 
-def schema() -> None:
-    """Print the scenario format as JSON Schema, for editors that check while you type."""
+def schema(json: JsonOption = False) -> None:
+    """Print the scenario format as JSON Schema, for editors that check while you type; always as JSON."""
     from emulator.scenario import json_schema
 
     print_json(json_schema())

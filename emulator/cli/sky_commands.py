@@ -10,7 +10,7 @@ from rich.table import Table
 
 from dtn.errors import BadInput, Fault
 from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
-from emulator.cli.output import print_json, stdout
+from emulator.cli.output import plain_table, print_json, stdout
 
 if TYPE_CHECKING:
     from topology.mass_driver import LaunchReport
@@ -68,11 +68,11 @@ def light_time(
         print_json([{**row._asdict(), "at": _iso(row.at)} for row in rows])
         return
     columns = ("at (UTC)", "transmit_s", "receive_s", "geometric_s", "range_km", "rate_bps")
-    table = Table(*columns, title=f"{a} to {b}")
+    table = plain_table(*columns, title=f"{a} to {b}")
     for row in rows:
         rate = "-" if row.rate_bps is None else f"{row.rate_bps:.6g}"
-        light = (f"{s:.9f}" for s in (row.transmit_s, row.receive_s, row.geometric_s))
-        table.add_row(_iso(row.at), *light, f"{row.range_km:.3f}", rate)
+        light = (f"{s:.6f}" for s in (row.transmit_s, row.receive_s, row.geometric_s))
+        table.add_row(_iso(row.at), *light, f"{row.range_km:.1f}", rate)
     stdout().print(table)
 
 
@@ -89,15 +89,16 @@ def launch(scenario: ScenarioFile, json: JsonOption = False) -> None:
     if json:
         print_json([fate.document() for fate in found])
         return
-    columns = ("satellite", "launched (UTC)", "m/s", "GJ/t", "C3 km2/s2", "Earth km", "Moon km")
+    columns = ("name", "launched", "m/s", "GJ/t", "C3", "Earth", "Moon")
     days = ("1 d", "10 d", "100 d")
-    table = Table(*columns, *days, "fate", title=f"launches of {loaded.name}; distances in 1000 km")
+    title = f"launches of {loaded.name}: UTC, C3 in km2/s2, closest and later distances in 1000 km"
+    table = plain_table(*columns, *days, "fate", words=2, title=title)
     for fate in found:
         seen = fate.report
         table.add_row(
             fate.name,
             f"{fate.launched:%m-%d %H:%M}",
-            f"{fate.muzzle.speed_m_s:.3f}",
+            f"{fate.muzzle.speed_m_s:.2f}",
             f"{seen.energy_j_kg / 1e6:.2f}",
             f"{seen.c3_km2_s2:+.3f}",
             f"{seen.closest_earth_km / 1e3:.1f}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from dtn.contact_plan import Contact, ContactPlan
-from emulator.cli import EXAMPLES, main
+from emulator.cli import EXAMPLES, app, main
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 EARTH_MOON = str(SCENARIOS / "earth-moon.toml")
+MOONBASE = str(SCENARIOS / "moonbase-alpha.toml")
 
 PLAN = ContactPlan(
     [
@@ -145,17 +149,71 @@ JSON_COMMANDS: list[tuple[str, ...]] = [
     ("plan", EARTH_MOON),
     ("schema",),
     ("doctor", "--json"),
+    ("plan", EARTH_MOON, "--json"),
+    ("schema", "--json"),
+    ("launch", EARTH_MOON, "--json"),
+    ("new", "new.toml", "--json"),
+    ("setup", EARTH_MOON, "--until", "1h", "-o", "setup.json", "--json"),
+    ("check-strategy", "direct", "--json"),
 ]
+"""Commands that need nothing but files; those on a run's folder or a constellation have their own tests."""
 
 
 @pytest.mark.parametrize("arguments", JSON_COMMANDS, ids=lambda arguments: arguments[0])
 def test_json_output_is_one_document_and_nothing_else(
     lightlag: Run, files: Path, arguments: tuple[str, ...]
 ) -> None:
-    placed = [files / word if word.endswith("plan.json") else word for word in arguments]
+    placed = [
+        files / word if word.endswith(("n.json", "p.json", "w.toml")) else word
+        for word in arguments
+    ]
     code, out, _ = lightlag(*placed)
     assert code == 0
     assert json.loads(out, parse_constant=_no_constant) is not None
+
+
+def test_every_command_takes_json_but_the_one_that_prints_nothing() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    without = [
+        name
+        for name, command in group.commands.items()
+        if not any("--json" in parameter.opts for parameter in command.params)
+    ]
+    assert set(without) <= {"node", "socket-node"}
+
+
+def test_tables_fit_a_terminal_of_80_columns(
+    lightlag: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("emulator.cli.output.WIDE", 80)
+    for arguments in (
+        ("run", EARTH_MOON, "--until", "1d"),
+        ("windows", EARTH_MOON, "teide", "relay"),
+        ("light-time", EARTH_MOON, "teide", "base", "--at", "2026-12-02T00:00:00Z"),
+        ("launch", MOONBASE),
+        ("doctor",),
+        ("check-strategy", "direct"),
+    ):
+        code, out, _ = lightlag(*arguments)
+        assert code == 0
+        assert max(map(len, out.splitlines())) <= 80, arguments
+        assert "…" not in out, arguments
+
+
+def test_the_shell_completes_commands_and_options() -> None:
+    for typed, completed in (("lightlag comp", "compare"), ("lightlag run --str", "--strategy")):
+        words = typed.split()
+        asked = {
+            **os.environ,
+            "_LIGHTLAG_COMPLETE": "complete_bash",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(len(words) - 1),
+        }
+        program = [sys.executable, "-c", "from emulator.cli import main; main()"]
+        done = subprocess.run(program, env=asked, capture_output=True, text=True, check=False)
+        assert completed in done.stdout.split()
 
 
 def _no_constant(name: str) -> Any:
