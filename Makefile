@@ -43,7 +43,7 @@ test: $(VENV)/installed  ## the tests, under three minutes
 
 # Of the slow tests those that are quick, and steady on a machine with other work.
 STEADY := tests/dtn/test_codec_second_opinions.py tests/nodes/test_second_opinions.py tests/emulator/test_capture.py \
-	tests/emulator/test_compose.py tests/emulator/test_kubernetes.py tests/emulator/test_dashboard_browser.py tests/topology/test_spice.py
+	tests/emulator/test_compose.py tests/emulator/test_kubernetes.py tests/emulator/test_image.py tests/emulator/test_dashboard_browser.py tests/topology/test_spice.py
 
 test-steady: $(VENV)/installed  ## second opinions: tshark, cbor2, SPICE, a browser; skipped where there is none
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser,manifests]' || true
