@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: orbits demo picture figures screenshot docs test test-all test-docker check bench bench-peers setup clean
+.PHONY: orbits sky demo picture figures screenshot docs test test-all test-docker check bench bench-peers setup clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -34,6 +34,9 @@ docs: $(VENV)/installed  ## the documentation, to build/docs/index.html
 
 figures: $(VENV)/installed  ## draw the documentation's figures anew, from three days of Moonbase Alpha
 	$(BIN)/python docs/figures.py docs/figures
+
+sky: $(VENV)/installed  ## docs/how-right-is-the-sky.md, measured anew (needs spiceypy, five minutes)
+	$(BIN)/python -m tests.sky_differences
 
 orbits: $(VENV)/installed  ## the files of scenarios/orbits, made again
 	$(BIN)/python -m topology.orbit_files scenarios/orbits

@@ -1,17 +1,20 @@
 """Windows and plans: how long they take, beside skyfield's own search on a sample.
 
-    pytest benchmarks/test_windows.py --benchmark-only -s
+    pytest benchmarks/test_windows.py --benchmark-only -s -m ''
 
 The large network has 50 nodes of every kind, so 1,225 pairs; all windows of 30 days from the first
-node of each pair to the second, light time and occultation in full.
+node of each pair to the second, light time and occultation in full. The thousand have the same kinds in
+the same parts, over 7 days. Times are processor time of one core, sampling of the paths included.
 """
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -36,6 +39,7 @@ from topology.windows import windows
 
 START = datetime(2026, 12, 1, tzinfo=UTC)
 SPAN_S = 30 * DAY_S
+WEEK_S = 7 * DAY_S
 
 
 @pytest.fixture(scope="module")
@@ -60,40 +64,82 @@ def _orbit(sky: Sky, body: str, axis_km: float, eccentricity: float, turn_deg: f
 
 def fifty_paths(sky: Sky) -> list[tuple[Path, float]]:
     """Paths and masks: 14 + 5 + 2 sites, 4 low and 4 high Earth orbits, 8 lunar, 3 of Mars, 10 launched."""
-    turns = [(360.0 * k / 7) % 360 for k in range(14)]
+    return paths_of_kinds(sky, 1)
+
+
+def paths_of_kinds(sky: Sky, times: int) -> list[tuple[Path, float]]:
+    """The fifty, so many times over, spread over places, planes and launch dates."""
     paths: list[tuple[Path, float]] = []
-    paths += [(earth_site(sky, 40 - 5 * k, turn, 1000.0), 20.0) for k, turn in enumerate(turns)]
-    paths += [(moon_site(sky, -90 + 20 * k + 0.46, turns[k]), 5.0) for k in range(5)]
-    paths += [(mars_site(sky, 18.4 - 30 * k, 77.5), 10.0) for k in range(2)]
-    paths += [(_orbit(sky, "earth", 6_900.0 + 100 * k, 0.001, turns[k]), 0.0) for k in range(4)]
-    paths += [(_orbit(sky, "earth", 26_500.0 + 5e3 * k, 0.01, turns[k]), 0.0) for k in range(4)]
-    paths += [(_orbit(sky, "moon", 1_900.0, 0.001, turns[k]), 0.0) for k in range(3)]
-    paths += [(_orbit(sky, "moon", 6_142.0, 0.6, turns[k]), 0.0) for k in range(5)]
-    paths += [(_orbit(sky, "mars", 4_000.0 + 6e3 * k, 0.01, turns[k]), 0.0) for k in range(3)]
     driver = moon_site(sky, -89.54, 0.0)
     masses = DeepSpace(sky, *sky.span_s)
     muzzle = Muzzle(azimuth_deg=270.0, elevation_deg=2.0, speed_m_s=2450.0)
-    launched = [launch(masses, driver, muzzle, k * 2 * DAY_S, sky.span_s[1]) for k in range(10)]
-    return paths + [(path, 0.0) for path in launched]
+    for copy in range(times):
+        aside = 360.0 * copy / (7 * times)
+        turns = [(360.0 * k / 7 + aside) % 360 for k in range(14)]
+        paths += [(earth_site(sky, 40 - 5 * k, turn, 1000.0), 20.0) for k, turn in enumerate(turns)]
+        paths += [(moon_site(sky, -90 + 20 * k + 0.46, turns[k]), 5.0) for k in range(5)]
+        paths += [(mars_site(sky, 18.4 - 30 * k, 77.5 + aside), 10.0) for k in range(2)]
+        paths += [(_orbit(sky, "earth", 6_900.0 + 100 * k, 0.001, turns[k]), 0.0) for k in range(4)]
+        paths += [(_orbit(sky, "earth", 26_500.0 + 5e3 * k, 0.01, turns[k]), 0.0) for k in range(4)]
+        paths += [(_orbit(sky, "moon", 1_900.0, 0.001, turns[k]), 0.0) for k in range(3)]
+        paths += [(_orbit(sky, "moon", 6_142.0, 0.6, turns[k]), 0.0) for k in range(5)]
+        paths += [(_orbit(sky, "mars", 4_000.0 + 6e3 * k, 0.01, turns[k]), 0.0) for k in range(3)]
+        every_s = sky.duration_s / 15 / times
+        launched = [
+            launch(masses, driver, muzzle, (k * times + copy) * every_s, sky.span_s[1])
+            for k in range(10)
+        ]
+        paths += [(path, 0.0) for path in launched]
+    return paths
+
+
+class Found(NamedTuple):
+    """All windows of a network: how many pairs and windows, and processor time in all."""
+
+    pairs: int
+    windows: int
+    cpu_s: float
+
+
+def all_windows(sky: Sky, paths: Sequence[tuple[Path, float]], span_s: float) -> Found:
+    """All windows from the first to the second node of each pair."""
+    began_s = time.process_time()
+    around = surroundings(sky, *sky.span_s)
+    ends = [
+        End(path=track(path, *sky.span_s), mask=mask, sun_keep_out_deg=3.0) for path, mask in paths
+    ]
+    pairs = found = 0
+    for a, b in combinations(ends, 2):
+        found += len(windows(a, b, around, 0.0, span_s))
+        pairs += 1
+    return Found(pairs, found, time.process_time() - began_s)
 
 
 def test_all_windows_of_fifty_nodes_for_thirty_days(sky: Sky, benchmark: BenchmarkFixture) -> None:
     paths = fifty_paths(sky)
     assert len(paths) == 50
-
-    def search() -> int:
-        around = surroundings(sky, *sky.span_s)
-        ends = [
-            End(path=track(path, *sky.span_s), mask=mask, sun_keep_out_deg=3.0)
-            for path, mask in paths
-        ]
-        return sum(len(windows(a, b, around, 0.0, SPAN_S)) for a, b in combinations(ends, 2))
-
-    start_s = time.process_time()
-    found = benchmark.pedantic(search, rounds=1)
+    found = benchmark.pedantic(all_windows, (sky, paths, SPAN_S), rounds=1)
+    used_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"\n1,225 pairs, 30 days: {found} windows in {time.process_time() - start_s:.2f} s of CPU"
+        f"\n{found.pairs:,} pairs, 30 days: {found.windows:,} windows in {found.cpu_s:.2f} s of CPU,"
+        f" {1e3 * found.cpu_s / found.pairs:.1f} ms a pair; {used_mb:.0f} MB at the most"
     )
+    assert used_mb < 1000
+
+
+def test_all_windows_of_a_thousand_nodes_for_a_week(benchmark: BenchmarkFixture) -> None:
+    with Sky(START, WEEK_S) as week:
+        few = all_windows(week, paths_of_kinds(week, 1), WEEK_S)
+        many = benchmark.pedantic(
+            lambda: all_windows(week, paths_of_kinds(week, 20), WEEK_S), rounds=1
+        )
+    each_ms = [1e3 * found.cpu_s / found.pairs for found in (few, many)]
+    print(
+        f"\n{few.pairs:,} pairs, 7 days: {each_ms[0]:.2f} ms a pair; {many.pairs:,} pairs:"
+        f" {each_ms[1]:.2f} ms a pair, {many.windows:,} windows in {many.cpu_s:.0f} s of CPU"
+    )
+    assert many.pairs == 1000 * 999 // 2
+    assert each_ms[1] < each_ms[0]
 
 
 def test_a_month_of_the_default_network_planned(sky: Sky, benchmark: BenchmarkFixture) -> None:

@@ -28,7 +28,13 @@ from topology.bodies import BODIES
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.dynamics import DeepSpace
 from topology.ephemeris import Sky
-from topology.geometry import geometric_s, light_time, light_time_received
+from topology.geometry import (
+    geometric_s,
+    light_time,
+    light_time_received,
+    shapiro_delay_s,
+    sightline,
+)
 from topology.illumination import Illumination, Place
 from topology.lagrange import LagrangePoint
 from topology.laser import Terminal, rate_bps
@@ -38,7 +44,7 @@ from topology.oem import oem_path
 from topology.orbits import TleOrbit, orbit_from_elements, orbit_from_state
 from topology.paths import FloatArray, Path
 from topology.planner import PlanOptions, plan_contacts
-from topology.sites import site
+from topology.sites import dip_deg, site
 from topology.spk import SpkPath
 from topology.track import track
 from topology.visibility import End, HorizonMask, Surroundings
@@ -126,13 +132,15 @@ class ScenarioSky:
             known = self._terminals[kind] = table.laser(kind, rows)
         return known
 
-    def light_times(self, a: str, b: str, dates: Iterable[datetime]) -> list[LightTime]:
-        """Light between two nodes or bodies at dates.
+    def light_times(
+        self, a: str, b: str, dates: Iterable[datetime], *, shapiro: bool = False
+    ) -> list[LightTime]:
+        """Light between two nodes or bodies at dates; with Shapiro's delay by the Sun if asked for.
 
         Raises:
             BadInput: no such node or body, or it is not there at that date.
         """
-        return [self._light_time(a, b, at) for at in dates]
+        return [self._light_time(a, b, at, shapiro=shapiro) for at in dates]
 
     def windows(self, a: str, b: str) -> list[Window]:
         """When A can transmit to B: geometry and Sun, before weather and pointing.
@@ -144,6 +152,14 @@ class ScenarioSky:
         if self._around is None:
             self._around = surroundings(self.sky, *self.sky.span_s)
         return windows(self._end(a), self._end(b), self._around, 0.0, end_s)
+
+    def keep_out_deg(self, name: str) -> float:
+        """The smallest angle between its partner and the Sun that any terminal of a node bears; 0: any.
+
+        Raises:
+            BadInput: no such node or body.
+        """
+        return self._end(name).sun_keep_out_deg
 
     def illumination(self, name: str) -> Illumination:
         """Sunlight at a node over the scenario: distance, shadows, and night where it stands on a body.
@@ -219,19 +235,25 @@ class ScenarioSky:
             if (terminals := self.terminals(name))
         )
 
-    def _light_time(self, a: str, b: str, at: datetime) -> LightTime:
+    def _light_time(self, a: str, b: str, at: datetime, *, shapiro: bool) -> LightTime:
         source, destination = self.path(a), self.path(b)
         t_s = np.array([self.sky.seconds(at)])
         self._check_there(a, source, at, float(t_s[0]))
         self._check_there(b, destination, at, float(t_s[0]))
         sent_s = light_time(source, destination, t_s)
+        heard_s = light_time_received(destination, source, t_s)
         range_km = sent_s * SPEED_OF_LIGHT_KM_S
+        if shapiro:
+            sun = self.sky.body("sun")
+            sent_s = sent_s + shapiro_delay_s(sightline(source, destination, t_s), sun)
+            arriving = sightline(destination, source, t_s - heard_s)
+            heard_s = heard_s + shapiro_delay_s(arriving, sun)
         pairs = product(self.terminals(a), self.terminals(b))
         rates = [float(rate_bps(mine, theirs, range_km)[0]) for mine, theirs in pairs]
         return LightTime(
             at,
             float(sent_s[0]),
-            float(light_time_received(destination, source, t_s)[0]),
+            float(heard_s[0]),
             float(geometric_s(source, destination, t_s)[0]),
             float(range_km[0]),
             max(rates, default=None),
@@ -261,7 +283,9 @@ class ScenarioSky:
 
     def _mask(self, node: Node) -> float | HorizonMask:
         if node.horizon_mask is None:
-            return node.mask_deg
+            asked = node.site is not None and node.site.dip
+            dip = dip_deg(node.site.body, node.site.height_m) if node.site and asked else 0.0
+            return node.mask_deg - dip
         return horizon_mask.load(self.scenario.file.parent / node.horizon_mask)
 
     def _make_path(self, name: str) -> Path:

@@ -13,7 +13,7 @@ from topology.paths import Path
 from topology.track import track
 from topology.visibility import HorizonMask, Occluder, Surroundings
 
-OCCLUDERS = ("sun", "earth", "moon", "mars")
+OCCLUDERS = ("sun", "venus", "earth", "moon", "mars", "jupiter")
 """Bodies that hide what is behind them."""
 
 

@@ -30,6 +30,8 @@ LOOK_S = 3600.0
 _SPEED_PART = (
     1e-3  # of light's, that nothing here exceeds by far: what moves while light is under way
 )
+_FEW_LOOKS = 24
+_FASTEST_KM_S = 200.0  # of any two things here, each other's way
 _ABERRATION_RAD = 1e-3
 _SPIN_RAD_S = 1e-4  # no body with sites turns as fast
 _SHORT_FLIGHT_S = 30.0  # in which a low orbit leaves its tangent by 4 km, 13 us of light
@@ -163,6 +165,7 @@ def concern(a: End, b: End, around: Surroundings, first_s: float, last_s: float)
     assert isinstance(a.path, Track)
     assert isinstance(b.path, Track)
     looked = _Look(a.path, b.path, np.minimum(np.maximum(looks_s, born_s), gone_s))
+    occluders = tuple(o for o in occluders if not looked.is_beyond(o))
     rows = [looked.is_near(occluder) for occluder in occluders]
     kept = tuple(o for o, near in zip(occluders, rows, strict=True) if near.any())
     near = [row for row in rows if row.any()]
@@ -190,6 +193,14 @@ class _Look:
         self._range_km = np.sqrt(self._square)
         self._wander_km = _moved(self._line) + a.bulge_km(LOOK_S) + b.bulge_km(LOOK_S)
         self._wander_km += _SPEED_PART * self._range_km
+
+    def is_beyond(self, occluder: Occluder) -> bool:
+        """Whether a sphere is always much farther away than the partner: a few looks tell."""
+        few = slice(None, None, _FEW_LOOKS)
+        away = occluder.path.state(self._t_s[few]).position_km - self._here[:, few]
+        strays_km = _FASTEST_KM_S * _FEW_LOOKS * LOOK_S
+        farthest_km = float(self._range_km.max()) * (1.0 + _SPEED_PART)
+        return float(norm(away).min()) - strays_km > farthest_km + occluder.radius_km
 
     def is_near(self, occluder: Occluder) -> BoolArray:
         """Whether a sphere could touch the line, about each look."""

@@ -3,11 +3,13 @@
 Latitude is geodetic on the Earth and planetocentric on Moon and Mars; longitude is east-positive.
 Heights on the Earth are above the WGS84 ellipsoid (a map's height above the sea differs by up to
 100 m, 0.3 us); on the Moon above the sphere of 1737.4 km; on Mars above the sphere of 3396.19 km,
-*not* above the areoid of MOLA. The horizon is the plane through the site: no terrain, no dip. On
-the airless worlds this flatters a site near the pole.
+*not* above the areoid of MOLA. The horizon is the plane through the site: no terrain, and no dip unless it is asked for
+(`dip_deg`). On the airless worlds this flatters a site near the pole.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from skyfield.api import wgs84
@@ -110,6 +112,12 @@ def moon_site(sky: Sky, latitude_deg: float, longitude_deg: float, height_m: flo
 def mars_site(sky: Sky, latitude_deg: float, longitude_deg: float, height_m: float = 0.0) -> Site:
     """A site on Mars, IAU axes, height above the sphere of 3396.19 km."""
     return site(sky, "mars", latitude_deg, longitude_deg, height_m)
+
+
+def dip_deg(body: str, height_m: float) -> float:
+    """How far a smooth horizon lies below the horizontal plane of a place so high above it: cos dip = R / (R + h)."""
+    radius_km = body_named(body).radius_km
+    return math.degrees(math.acos(radius_km / (radius_km + max(height_m, 0.0) / 1e3)))
 
 
 def horizon_axes_at(latitude_deg: float, longitude_deg: float) -> FloatArray:

@@ -32,6 +32,7 @@ def windows(scenario: ScenarioFile, a: NodeA, b: NodeB, json: JsonOption = False
         if json:
             print_json([[start_s, end_s] for start_s, end_s in found])
             return
+        apart = ", ".join(f"{name} {sky.keep_out_deg(name):g} deg" for name in (a, b))
         table = Table("from (UTC)", "to (UTC)", "start_s", "end_s", "hours", title=f"{a} to {b}")
         for start_s, end_s in found:
             begin, end = sky.sky.utc(start_s), sky.sky.utc(end_s)
@@ -45,6 +46,7 @@ def windows(scenario: ScenarioFile, a: NodeA, b: NodeB, json: JsonOption = False
     open_s = sum(end_s - start_s for start_s, end_s in found)
     stdout().print(table)
     stdout().print(f"{len(found)} windows, open {open_s / loaded.duration_s:.1%} of the time")
+    stdout().print(f"kept from the Sun, each end by its own limit: {apart}")
 
 
 def light_time(
@@ -52,6 +54,10 @@ def light_time(
     a: NodeA,
     b: NodeB,
     at: Annotated[list[str], typer.Option("--at", metavar="UTC", help="A date; may be repeated.")],
+    shapiro: Annotated[
+        bool,
+        typer.Option("--shapiro", help="Add what the Sun's gravity delays: 10-200 us to Mars."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """One-way light time, range and data rate between two nodes or bodies at given dates.
@@ -63,7 +69,7 @@ def light_time(
 
     dates = [_utc(text) for text in at]
     with ScenarioSky(load_scenario(scenario)) as sky:
-        rows = sky.light_times(a, b, dates)
+        rows = sky.light_times(a, b, dates, shapiro=shapiro)
     if json:
         print_json([{**row._asdict(), "at": _iso(row.at)} for row in rows])
         return

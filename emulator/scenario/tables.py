@@ -42,6 +42,7 @@ class Site(Table):
     latitude_deg: float = Field(ge=-90, le=90)
     longitude_deg: float = Field(ge=-180, le=360)
     height_m: float = Field(default=0.0, ge=-12_000, le=100_000)
+    dip: bool = False
 
 
 class Elements(Table):

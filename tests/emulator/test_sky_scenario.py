@@ -209,3 +209,48 @@ def test_a_command_tells_of_old_elements_in_one_line_of_its_own(
 
 def with_checksum(line: str) -> str:
     return line[:-1] + str(sum(int(c) if c.isdigit() else c == "-" for c in line[:-1]) % 10)
+
+
+def test_the_suns_gravity_delays_light_when_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = scenario(tmp_path, "")
+    rows = []
+    for asked in ((), ("--shapiro",)):
+        with pytest.raises(SystemExit):
+            main([
+                "light-time", str(loaded.file), "earth", "mars", "--at", "2026-12-01T12:00:00Z",
+                "--json", *asked,
+            ])  # fmt: skip
+        rows += json.loads(capsys.readouterr().out)
+    for key in ("transmit_s", "receive_s"):
+        assert 8e-6 < rows[1][key] - rows[0][key] < 12e-6  # 2 GM/c^3 = 9.85 us times a logarithm
+    assert rows[1]["range_km"] == rows[0]["range_km"]
+
+
+def test_a_raised_site_looks_below_its_horizontal_plane_only_when_asked(tmp_path: Path) -> None:
+    """From 5 km above the Moon the horizon is 4.35 deg down."""
+    site = """
+[[nodes]]
+name = "ridge"
+ipn = 77
+role = "relay"
+site = {{ body = "moon", latitude_deg = -88.0, longitude_deg = 0, height_m = 5000, dip = {dip} }}
+"""
+    spans_s = []
+    for dip in ("false", "true"):
+        loaded = scenario(tmp_path, site.format(dip=dip))
+        with ScenarioSky(loaded) as sky:
+            masks = {node.name: node.mask for node in sky.planned_nodes()}
+        spans_s.append(masks["ridge"])
+    assert spans_s[0] == 0.0
+    assert spans_s[1] == pytest.approx(-4.345, abs=0.005)
+
+
+def test_windows_say_how_far_each_end_keeps_from_the_sun(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = scenario(tmp_path, "")
+    with pytest.raises(SystemExit):
+        main(["windows", str(loaded.file), "teide", "mars"])
+    assert "teide 3 deg, mars 0 deg" in capsys.readouterr().out
