@@ -40,8 +40,8 @@ class Traits:
             from the old one.
             Without it the engine empties `view.memory`.
         worth_asking: told the view and the bundles on hold when a contact begins or a summary came in; gives those
-            about which there is something to decide. The others stay on hold, as if the answer were Hold(). It saves
-            time where most of what is held has been given to everyone met.
+            about which there is something to decide, in the order in which to ask. The others stay on hold, as if the
+            answer were Hold(). It orders a buffer, and saves time where most of what is held was given to everyone met.
     """
 
     tokens: int = 0

@@ -197,6 +197,33 @@ def test_maxprop_drops_what_it_hears_has_arrived():
     assert dropped == [("a", maxprop_module.ARRIVED)]
 
 
+def test_maxprop_sends_what_is_new_first_and_then_what_is_likeliest():
+    """Of three bundles in c the one with the fewest hops goes first, then the one for whom c's neighbour meets more."""
+    contacts_ = [
+        Contact("b", "x", 0, 1, 1e6, 0.1),  # b meets x once and y twice
+        Contact("b", "y", 2, 3, 1e6, 0.1),
+        Contact("b", "y", 4, 5, 1e6, 0.1),
+        Contact("a", "m", 10, 20, 1e6, 0.1),
+        Contact("m", "c", 21, 30, 1e6, 0.1),
+        Contact("b", "c", 31, 40, 1e6, 0.1),  # c hears from b
+        Contact("c", "z", 41, 42, 1e6, 0.1),  # and meets others, too
+        Contact("c", "b", 50, 60, 1e6, 0.1),
+    ]
+    network = network_of("maxprop", contacts_)
+    network.send("a", "x", at_s=9.0)
+    network.send("a", "y", at_s=9.1)
+    network.send("c", "x", at_s=45.0)
+    network.run()
+    wanted = {e.bundle: e.destination for e in network.happened(BundleSourced) if not e.flow}
+    names = {str(network.eid(name)): name for name in "xy"}
+    sent = [
+        (names[wanted[e.bundle]], e.bundle.split("/")[0] == str(network.eid("c")))
+        for e in network.happened(TransferStarted)
+        if (e.node, e.neighbour) == ("c", "b") and e.bundle in wanted
+    ]
+    assert sent == [("x", True), ("y", False), ("x", False)]
+
+
 def test_the_cost_of_a_path_is_the_sum_of_what_its_meetings_lack():
     shares = {"a": {"b": 0.75, "c": 0.25}, "b": {"d": 0.5}, "c": {"d": 1.0}}
     assert maxprop_module.costs(shares, "a")["d"] == 0.75

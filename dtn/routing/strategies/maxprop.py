@@ -4,8 +4,9 @@ Each node counts whom it meets, as shares of all its meetings, and tells its sha
 the sum of (1 - share) over its hops. New bundles are spread to anyone for their first hops; older ones only to
 neighbours from which the destination costs less. Bundles known to have arrived are dropped.
 
-The original orders a buffer by cost; here links serve first come first served by priority, so cost decides what is
-queued at all.
+When a contact begins, or a neighbour has told something, the buffer is gone through in the original's order: what has
+made few hops, the fewest first; then the rest, the least cost first. So it is queued, and within a priority a link
+serves first come first served. What a full store drops is the store's business.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import heapq
 import json
 import math
+from collections.abc import Sequence
 
 from dtn.routing.strategy import BundleView, Decisions, Drop, Hold, Send, View, strategy
 
@@ -81,6 +83,20 @@ def cost(view: View, source: str, destination: str) -> float:
     return known[source].get(destination, math.inf)
 
 
+def worth_asking(view: View, held: Sequence[BundleView]) -> Sequence[BundleView]:
+    """All of it, in the order of the buffer; what is known to have arrived first, to be dropped."""
+    arrived = view.memory.get("arrived", {})
+
+    def rank(bundle: BundleView) -> tuple[int, float]:
+        if bundle.id in arrived:
+            return 0, 0.0
+        if bundle.hops < HEAD_START_HOPS:
+            return 1, bundle.hops
+        return 2, cost(view, view.node, bundle.destination)
+
+    return sorted(held, key=rank)
+
+
 def remember(view: View, version: int) -> None:
     """Another contact plan makes no difference to what was learned from meetings."""
 
@@ -93,6 +109,7 @@ def remember(view: View, version: int) -> None:
     learn=learn,
     sent=sent,
     plan_changed=remember,
+    worth_asking=worth_asking,
 )
 def maxprop(view: View, bundle: BundleView) -> Decisions:
     """Send copies where they get nearer; drop what has arrived."""
