@@ -288,7 +288,6 @@ class Network:
             and not self._memories
             and not setup.security
             and not setup.news
-            and self._record is self._log  # no spacecraft listens, which might act on what it hears
             and not any(member.agent.fragment for member in setup.members)
             and members.issuperset(setup.plan.nodes)
         )

@@ -20,6 +20,7 @@ from dtn.events import (
     ComputingThrottled,
     ContactEnded,
     ContactStarted,
+    Event,
     FrameLost,
     LaunchDelayed,
     MemoryUpset,
@@ -32,11 +33,15 @@ from dtn.events import (
     UpsetsCounted,
 )
 from dtn.ltp.options import EngineOptions
+from dtn.routing import load_strategy
+from emulator.build import Network
+from emulator.clock import EmulatedLoop
 from emulator.scenario import load
 from emulator.scenario.reading import from_tables
 from emulator.setup import Demand, Member, Setup
 from emulator.spacecraft import spacecraft_of
 from nodes.convergence.ltp_options import LtpOptions
+from nodes.express import ExpressNode
 from nodes.spacecraft.craft import LOW_POWER
 from nodes.spacecraft.exposed import RESET, UPSET
 from nodes.spacecraft.launching import Driver
@@ -219,6 +224,30 @@ def test_equal_seeds_give_equal_events_with_power_heat_and_radiation() -> None:
     )
     first, second = (emulator.run(a_setup(everything)) for _ in range(2))
     assert list(first.log) == list(second.log)
+
+
+@pytest.mark.parametrize("size_bytes", [500, 200_000, 4_000_000])
+def test_what_a_spacecraft_hears_and_does_is_the_same_the_express_way(size_bytes: int) -> None:
+    assert FAILING.power is not None
+    hungry = replace(
+        FAILING, power=replace(FAILING.power, charge_j=3e5), heat=HeatOptions(radiator_m2=0.1)
+    )
+    driver = Driver(
+        node="b", energy_j=4e5, charging_w=50.0, satellites=("s-1",), due_s=(2 * HOUR_S,)
+    )
+    setup = a_setup(hungry, size_bytes=size_bytes, period_s=300.0, drivers=(driver,))
+    satellite = Member(name="s-1", ipn=10, joins_s=2 * HOUR_S)
+    setup = replace(setup, members=(*setup.members, satellite))
+    logs: list[list[Event]] = []
+    for express in (True, False):
+        log: list[Event] = []
+        with EmulatedLoop() as loop:
+            network = Network(setup, load_strategy("sabr"), loop, log.append, express=express)
+            assert isinstance(network.nodes["b"], ExpressNode) == express
+            network.end(loop.run(setup.duration_s))
+        logs.append(log)
+    assert any(isinstance(event, PowerShed) for event in logs[0])
+    assert logs[0] == logs[1]
 
 
 def test_a_node_that_begins_with_an_empty_battery_says_so() -> None:
