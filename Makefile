@@ -63,7 +63,7 @@ conformance: $(VENV)/installed  ## docs/conformance.md from the tests' row marke
 
 test-docker: $(VENV)/installed  ## the constellation in docker; makes the base images where there is no registry
 	.ci/base-image
-	$(BIN)/python -m pytest tests/docker -m docker
+	$(BIN)/python -m pytest tests/docker -m docker -o faulthandler_timeout=1200
 
 check: $(VENV)/installed  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
