@@ -29,6 +29,8 @@ _SKIPPED_TABLES = {
     "name",
     "description",
     "routing",
+    "shells",
+    "spacecraft",
     "convergence",
     "ltp",
     "agent",
@@ -38,7 +40,7 @@ _SKIPPED_TABLES = {
     "security",
 }
 """What contacts do not follow from. A table that is not named here counts: a new one is safe."""
-_SKIPPED_KEYS = {"store_bytes", "agent", "computing"}
+_SKIPPED_KEYS = {"store_bytes", "agent", "computing", "spacecraft", "energy", "loss_rate"}
 
 
 def folder() -> Path:
@@ -50,9 +52,10 @@ def folder() -> Path:
 def key_of(scenario: Scenario) -> str:
     """The name under which a scenario's plan is kept."""
     tables = scenario.model_dump(mode="json", exclude=_SKIPPED_TABLES)
-    for node in (*tables["nodes"], *(driver["satellites"] for driver in tables["mass_driver"])):
+    drivers = tables["mass_driver"]
+    for table in (*tables["nodes"], *drivers, *(driver["satellites"] for driver in drivers)):
         for key in _SKIPPED_KEYS:
-            node.pop(key, None)
+            table.pop(key, None)
     digest = hashlib.sha256(json.dumps(tables, sort_keys=True).encode())
     for path in _files(scenario):
         digest.update(path.read_bytes() if path.is_file() else b"none")

@@ -56,6 +56,7 @@ def test_what_a_plan_does_not_follow_from_changes_no_key(tmp_path: Path) -> None
     traffic = (
         '[[traffic]]\nname = "t"\napplication = "ping"\nfrom = "base"\nto = "teide"\n'
         'size = "1 kB"\nperiod = "1h"\nlifetime = "1h"\n[routing]\nstrategy = "direct"\n'
+        "[spacecraft.any.power]\nbattery_wh = 1\n"
     )
     assert key(tmp_path, TEXT + traffic) == base
 
