@@ -28,6 +28,7 @@ from dtn.events import (
     BundleSourced,
     ContactEnded,
     ContactStarted,
+    EnergySampled,
     Event,
     FrameLost,
     NodeDown,
@@ -97,6 +98,7 @@ class NodeState:
         owed: to whom each piece is still to be sent.
         sourced: bundles that its applications sent.
         delivered: bundles that came to its applications.
+        energy: how its battery stood when last heard of; None for a node without one.
     """
 
     is_up: bool = False
@@ -109,6 +111,7 @@ class NodeState:
     owed: dict[str, set[str]] = field(default_factory=dict)
     sourced: int = 0
     delivered: int = 0
+    energy: EnergySampled | None = None
 
     def take(self, bundle: str, size_bytes: int) -> None:
         """A piece is here."""
@@ -191,6 +194,7 @@ class Fold:
             ContactEnded: self._link_down,
             NodeUp: self._node_up,
             NodeDown: self._node_down,
+            EnergySampled: self._energy_sampled,
         }
 
     def follow(self, events: Sequence[Event], until_s: float = math.inf) -> None:
@@ -359,6 +363,9 @@ class Fold:
     def _node_down(self, event: NodeDown) -> None:
         node = self._node(event.node)
         node.is_up, node.reason = False, event.reason
+
+    def _energy_sampled(self, event: EnergySampled) -> None:
+        self._node(event.node).energy = event
 
 
 def _length(fragment: str) -> int:

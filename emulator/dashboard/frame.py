@@ -173,10 +173,16 @@ def bundle_facts(session: Session, bundle: str) -> Json:
 
 
 def _node(fold: Fold, name: str) -> list[object]:
-    """Up, pieces held, their bytes, pieces queued, their bytes, why down."""
-    node = fold.nodes[name]
-    held = len(node.held)
-    return [node.is_up, held, node.held_bytes, node.queued, node.queued_bytes, node.reason]
+    """Up, pieces held, their bytes, pieces queued, their bytes, why down; its charge of 1, watts that come and go."""
+    node, held = fold.nodes[name], len(fold.nodes[name].held)
+    row: list[object] = [
+        node.is_up, held, node.held_bytes, node.queued, node.queued_bytes, node.reason
+    ]  # fmt: skip
+    energy = node.energy
+    if energy is not None:
+        charge = energy.charge_j / max(energy.capacity_j, 1e-9)
+        row += map(_rounded, (charge, energy.incoming_w, energy.drawn_w))
+    return row
 
 
 def _links(session: Session, now_s: float, places: dict[str, int]) -> Iterable[list[object]]:

@@ -52,6 +52,18 @@ def metrics_text(session: Session) -> str:
             [({"node": name}, node.held_bytes) for name, node in nodes],
         ),
         (
+            "battery_joules",
+            "gauge",
+            "Charge of a node's battery.",
+            [({"node": name}, node.energy.charge_j) for name, node in nodes if node.energy],
+        ),
+        (
+            "drawn_watts",
+            "gauge",
+            "What a node draws.",
+            [({"node": name}, node.energy.drawn_w) for name, node in nodes if node.energy],
+        ),
+        (
             "queue_bytes",
             "gauge",
             "What is queued at a node for a neighbour.",

@@ -196,11 +196,12 @@ def test_everything_can_be_reached_and_done_with_the_keyboard(browser: Any, flow
         assert page.locator("#panel-links").is_visible()
 
 
-def test_axe_finds_nothing_serious(browser: Any, flown: Path) -> None:
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_axe_finds_nothing_serious(browser: Any, flown: Path, size: tuple[int, int]) -> None:
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="axe is not installed"
     )
-    with Serving(_replay(flown, 40_000.0)) as serving, page_of(browser, serving.url) as page:
+    with Serving(_replay(flown, 40_000.0)) as serving, page_of(browser, serving.url, size) as page:
         page.wait_for_timeout(500)
         found = axe.Axe().run(page).response["violations"]
         said = [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found]

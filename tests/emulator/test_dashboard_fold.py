@@ -15,6 +15,7 @@ from dtn.events import (
     BundleReceived,
     ContactEnded,
     ContactStarted,
+    EnergySampled,
     Event,
     FrameLost,
     NodeDown,
@@ -309,3 +310,17 @@ def test_metrics_are_what_prometheus_reads() -> None:
     families = {line.split()[2] for line in lines if line.startswith("# TYPE")}
     bare = {name.partition("{")[0].removesuffix("_sum").removesuffix("_count") for name in samples}
     assert bare <= families
+
+
+def test_a_nodes_power_is_what_it_said_last() -> None:
+    events = story(
+        sourced(50.0),
+        EnergySampled(60.0, "a", 5e5, 1e6, 120.0, 80.0, 290.0),
+        EnergySampled(90.0, "a", 2.5e5, 1e6, 0.0, 80.0, 290.0),
+    )
+    fold = Fold(PLAN, ("a", "b"))
+    fold.follow(events, until_s=95.0)
+    assert fold.nodes["b"].energy is None
+    energy = fold.nodes["a"].energy
+    assert energy is not None
+    assert (energy.charge_j, energy.incoming_w) == (2.5e5, 0.0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streams import PLAN, delivered, hop, sourced, story
 
-from dtn.events import RouteComputed
+from dtn.events import EnergySampled, RouteComputed
 from emulator.dashboard.metrics import metrics_text
 from emulator.dashboard.session import Session
 from emulator.dashboard.source import Replay, Subject
@@ -17,6 +17,7 @@ from emulator.dashboard.source import Replay, Subject
 FILE = Path(__file__).parents[2] / "grafana" / "lightlag.json"
 EVENTS = story(
     sourced(50.0),
+    EnergySampled(50.0, "a", 5e5, 1e6, 120.0, 80.0, 290.0),
     RouteComputed(50.0, "a", "x", "b", 153.0, 2),
     hop(110.0, "a", "b"),
     hop(150.0, "b", "c"),

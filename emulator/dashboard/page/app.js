@@ -53,7 +53,7 @@ function take(frame) {
     gantt.clear();
   }
   clock = { now: frame.now_s, at: performance.now(), rate: frame.paused ? 0 : frame.rate };
-  picture.nodes = frame.nodes.map(([up, held, bytes, queued, queuedBytes, reason]) => ({ up, held, bytes, queued, queuedBytes, reason }));
+  picture.nodes = frame.nodes.map(([up, held, bytes, queued, queuedBytes, reason, charge, incoming, drawn]) => ({ up, held, bytes, queued, queuedBytes, reason, charge, incoming, drawn }));
   picture.links = frame.links.map(([a, b, contact, since, rate, owlt, sent, cut]) => ({ a, b, contact, since, rate, owlt, sent, cut }));
   picture.flights = frame.flights.map(([bundle, a, b, first, last, firstArrives, arrives]) => ({ bundle, a, b, first, last, firstArrives, arrives }));
   picture.injections = frame.injections.map(([a, b, from, until]) => ({ a, b, from, until }));
@@ -131,7 +131,9 @@ function buildNodes() {
     cell.append(nameButton(name, { kind: "node", name }));
     const stored = element("td");
     stored.append(element("span"), element("i", "", "fill"));
-    row.append(cell, stored, element("td"));
+    const power = element("td", "", "power");
+    power.hidden = true;
+    row.append(cell, stored, element("td"), power);
     row.dataset.node = String(i);
     $("nodes").append(row);
   });
@@ -139,6 +141,8 @@ function buildNodes() {
 
 function showNodes() {
   const most = Math.max(...picture.nodes.map((node) => node.bytes), 1);
+  const hasPower = picture.nodes.some((node) => node.charge !== undefined);
+  for (const cell of document.querySelectorAll(".power")) if (cell.hidden === hasPower) cell.hidden = !hasPower;
   picture.nodes.forEach((node, i) => {
     const row = $("nodes").children[i];
     row.className = node.up ? "" : node.reason === NOT_YET ? "waiting" : "down";
@@ -146,6 +150,8 @@ function showNodes() {
     set(row.children[1].firstChild, node.held ? `${node.held} · ${bytesText(node.bytes)}` : "–");
     const quota = run.store_bytes[i];
     row.children[1].lastChild.style.width = `${Math.min(100, 100 * node.bytes / (quota ?? most))}%`;
+    set(row.children[3], node.charge === undefined ? "–" : `${(100 * node.charge).toFixed(0)} %`);
+    row.children[3].title = node.charge === undefined ? "" : `${node.incoming} W come in, ${node.drawn} W are drawn`;
     set(row.children[2], node.queued ? `${node.queued} · ${bytesText(node.queuedBytes)}` : "–");
   });
 }
@@ -262,6 +268,7 @@ function nodeParts(node) {
     facts([
       ["state", node.up ? "up" : `down: ${node.reason}`],
       ["store", `${node.held_count} pieces, ${bytesText(node.held_bytes)}${quota ? ` of ${bytesText(quota)}` : ""}`],
+      ...(picture.nodes[i]?.charge === undefined ? [] : [["power", `${(100 * picture.nodes[i].charge).toFixed(1)} % charged, ${picture.nodes[i].incoming} W in, ${picture.nodes[i].drawn} W drawn`]]),
       ["sent", `${node.sourced} bundles sourced here`],
       ["came", `${node.delivered} bundles delivered here`],
     ]),
