@@ -114,6 +114,7 @@ class Spacecraft:
         if now_s < self._joins_s:
             return
         self._follow(self._energy.on_timer(now_s), now_s)
+        self._energy.advance(now_s)
         self._sample(now_s)
         books = self._energy.account()
         start_j = self._power.charge_j if self._energy.battery else 0.0

@@ -143,13 +143,13 @@ class Energy:
 
     def set_load(self, load: str, watts: float, now_s: float) -> list[Change]:
         """From now on a load asks for so much at full speed."""
-        self.advance(now_s)
+        self._keep_books(now_s)
         self._watts[load] = watts
         return self._settle()
 
     def spend(self, load: str, joules: float, now_s: float) -> list[Change]:
         """A load takes so much at once."""
-        self.advance(now_s)
+        self._keep_books(now_s)
         if self.battery is not None:
             before_j = self.battery.ledger.drawn_j
             self.battery.spend(joules)
@@ -159,7 +159,7 @@ class Energy:
 
     def on_timer(self, now_s: float) -> list[Change]:
         """Look whether a threshold is crossed."""
-        self.advance(now_s)
+        self._keep_books(now_s)
         return self._settle()
 
     def next_timer(self) -> float:
@@ -172,7 +172,13 @@ class Energy:
         return at_s
 
     def advance(self, to_s: float) -> None:
-        """Bring the books up to date; nothing is shed or taken back."""
+        """Bring everything up to date; nothing is shed or taken back."""
+        self._keep_books(to_s)
+        if self.radiator is not None:
+            self.radiator.advance(to_s)
+
+    def _keep_books(self, to_s: float) -> None:
+        """Bring the battery up to date; the temperature is worked out when the heat changes."""
         for_s = to_s - self.since_s
         if for_s <= 0.0:
             return
@@ -185,8 +191,6 @@ class Energy:
             served = (ledger.drawn_j - before_j) / asked_j if asked_j > 0.0 else 0.0
         for load in LOADS:
             self._used_j[load] += self.drawn_w(load) * for_s * served
-        if self.radiator is not None:
-            self.radiator.advance(to_s)
 
     # -- what others ask
 
@@ -247,11 +251,12 @@ class Energy:
         self.shed = self._shed_now()
         self._speeds = {load: float(self.shed < _SHED_AT[load]) for load in LOADS}
         if self.radiator is not None:
-            heating = {BUS, TERMINAL}
-            other_w = sum(self.drawn_w(load) for load in heating)
+            if self.radiator.reaches_limit_s() <= self.since_s:
+                self.radiator.advance(self.since_s)
+            other_w = self.drawn_w(BUS) + self.drawn_w(TERMINAL)
             allowed = self.radiator.computing_speed(other_w, self._watts[COMPUTING])
             self._speeds[COMPUTING] *= allowed
-            self.radiator.heat_w = other_w + self.drawn_w(COMPUTING)
+            self.radiator.warm(other_w + self.drawn_w(COMPUTING), self.since_s)
         if self.battery is not None:
             self.battery.draw_w = self.draw_w
         changes: list[Change] = []

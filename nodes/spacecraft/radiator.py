@@ -46,9 +46,11 @@ class Radiator:
         self.limit_k = limit_k
         self.since_s = since_s
         self.heat_w = 0.0
+        self._limit_s = math.inf
         self._sink_k = sink_k
         self._w_k4 = STEFAN_BOLTZMANN_W_M2_K4 * emissivity * area_m2
         self._capacity_j_k = heat_capacity_j_k
+        self._limit_s = self._reaches_limit_s()
 
     @property
     def limit_w(self) -> float:
@@ -66,6 +68,13 @@ class Radiator:
         if self.temperature_k > self.limit_k:
             return 0.0
         return min(max((self.limit_w - other_w) / computing_w, 0.0), 1.0)
+
+    def warm(self, heat_w: float, now_s: float) -> None:
+        """From now on it gets so much heat; the same as before costs nothing."""
+        if heat_w != self.heat_w or now_s >= self._limit_s:
+            self.advance(now_s)
+            self.heat_w = heat_w
+            self._limit_s = self._reaches_limit_s()
 
     def advance(self, to_s: float) -> None:
         """Go on to a time; what is past is ignored."""
@@ -104,7 +113,10 @@ class Radiator:
         return at_k
 
     def reaches_limit_s(self) -> float:
-        """When the temperature will be at the limit, if the heat stays as it is; inf if never."""
+        """When the temperature is at the limit next, if the heat stays as it is; inf if never."""
+        return self._limit_s
+
+    def _reaches_limit_s(self) -> float:
         start_k, final_k = self.temperature_k, self.equilibrium_k(self.heat_w)
         if start_k == self.limit_k or not self._passes_limit(start_k, final_k):
             return math.inf

@@ -211,7 +211,7 @@ def stepped_k(start_k: float, heat_w: float, for_s: float, steps: int = 4000) ->
 )
 def test_a_temperature_is_what_small_steps_say(start_k: float, heat_w: float, for_s: float) -> None:
     radiator = Radiator(10.0, 0.9, 1e5, 500.0, temperature_k=start_k)
-    radiator.heat_w = heat_w
+    radiator.warm(heat_w, 0.0)
     radiator.advance(for_s)
     assert radiator.temperature_k == pytest.approx(stepped_k(start_k, heat_w, for_s), abs=1e-6)
 
