@@ -128,6 +128,7 @@ def test_all_windows_of_fifty_nodes_for_thirty_days(sky: Sky, benchmark: Benchma
 
 
 def test_all_windows_of_a_thousand_nodes_for_a_week(benchmark: BenchmarkFixture) -> None:
+    """Half a million pairs: half an hour or so. A pair costs less because paths are sampled once a node."""
     with Sky(START, WEEK_S) as week:
         few = all_windows(week, paths_of_kinds(week, 1), WEEK_S)
         many = benchmark.pedantic(
