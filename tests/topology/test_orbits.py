@@ -266,7 +266,7 @@ def test_an_orbit_that_cannot_be_is_refused(
 
 
 def test_an_epoch_outside_the_kernel_and_an_impossible_ellipse_are_refused(sky: Sky) -> None:
-    with pytest.raises(InvalidValue, match="2026 to 2036"):
+    with pytest.raises(InvalidValue, match="2026-01-01 to 2037-01-01"):
         orbit_from_state(
             sky, "moon", datetime(2040, 1, 1, tzinfo=UTC), [3000.0, 0.0, 0.0], [0.0, 1.2, 0.0]
         )
