@@ -74,8 +74,9 @@ check: $(VENV)/installed  ## ruff, mypy --strict, import-linter
 bench: $(VENV)/installed  ## how fast it is, here
 	$(BIN)/python -m pytest benchmarks -m '' --benchmark-only
 
-bench-peers: $(VENV)/installed  ## ours beside aiodtnsim and pydtnsim on the common scenario, two minutes
+bench-peers: $(VENV)/installed  ## ours beside aiodtnsim and pydtnsim on the common scenario, searches beside theirs, five minutes
 	$(BIN)/python benchmarks/compare_peers.py
+	$(BIN)/python benchmarks/compare_searches.py
 
 clean:  ## remove what was made
 	rm -rf $(VENV) runs build docs/generated *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
