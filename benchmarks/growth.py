@@ -1,6 +1,6 @@
 """How cost grows: `python benchmarks/growth.py` measures, `... --plot docs/growth.svg` draws what was measured.
 
-Three rows: bundles through 100 nodes, nodes that share 10,000 bundles, contacts of a plan of 100 nodes that is searched.
+Three rows: bundles through 100 nodes, nodes that share 10,000 bundles, contacts of a plan of 100 nodes to search.
 The network of the first two: a tenth of the nodes are relays, always open to each other; each other node meets one of
 them for half of every hour; bundles of 1 kB go from anywhere to anywhere over one day, by SABR. Each point is a process
 of its own, for its peak memory; seconds are of processor time; events are counted, not kept.
