@@ -417,3 +417,23 @@ def test_quantiles_of_lateness_are_within_a_tenth_of_the_truth():
 
 def test_nothing_is_late_where_nothing_ran():
     assert Lateness().quantile_s(0.99) == 0.0
+
+
+def test_calls_scheduled_at_once_run_as_if_each_had_been_scheduled():
+    moments = [3.0, 1.0, 3.0, 2.0, 1.0, 0.0]
+    orders = []
+    for at_once in (True, False):
+        ran = []
+        with EmulatedLoop() as loop:
+            loop.schedule(1.0, ran.append, "before")
+            calls = [(moment, (moment, number)) for number, moment in enumerate(moments)]
+            if at_once:
+                loop.schedule_all(ran.append, calls)
+            else:
+                for moment, about in calls:
+                    loop.schedule(moment, ran.append, about)
+            loop.schedule(1.0, ran.append, "after")
+            loop.run()
+        orders.append(ran)
+    assert orders[0] == orders[1]
+    assert len(orders[0]) == len(moments) + 2
