@@ -111,9 +111,7 @@ def test_a_fragment_has_no_security_block_that_its_whole_had_not():
     network = network_of(SHORT)
     network.send("a", "b", size=25_000)
     network.run(until_s=0.0)
-    kinds = {
-        b.type for t in network.agents["a"].transfers.values() for b in t.record.bundle.blocks
-    }
+    kinds = {b.type for t in network.agents["a"].transfers.values() for b in t.record.bundle.blocks}
     assert kinds.isdisjoint({BlockType.BLOCK_INTEGRITY, BlockType.BLOCK_CONFIDENTIALITY})
 
 
