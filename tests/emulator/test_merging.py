@@ -17,6 +17,7 @@ from dtn.events import (
     FrameLost,
     NodeDown,
     NodeUp,
+    RouteForfeited,
     TransferFinished,
     TransferStarted,
 )
@@ -67,6 +68,19 @@ def test_a_process_that_died_ended_its_contacts_and_left_the_network() -> None:
         NodeDown(5.0, "a", "process died"),
         NodeUp(9.0, "a"),
     ]
+
+
+def test_a_death_stands_before_whatever_its_successor_says_first() -> None:
+    asked = RouteForfeited(9.0, "b", "x", "a")  # of a bundle from the store, before the node is up
+    log = merged(
+        {"a": SENT, "b": [*UP, RECEIVED, asked, NodeUp(9.0, "b")]}, {"b": [5.0]}, PLAN, 100.0
+    )
+    assert log[-3:] == [NodeDown(5.0, "b", "process died"), asked, NodeUp(9.0, "b")]
+
+
+def test_who_died_and_did_not_come_back_holds_what_its_store_has() -> None:
+    log = merged({"a": SENT, "b": [*UP, RECEIVED]}, {"b": [5.0]}, PLAN, 100.0)
+    assert log[-2:] == [NodeDown(5.0, "b", "process died"), BundleHeld(100.0, "b", "x")]
 
 
 def test_a_process_that_only_lost_its_broker_did_not_die() -> None:
