@@ -28,7 +28,7 @@ NOT_FIRST = 1
 NOT_AT_ALL = 2
 """Why a contact is barred: it may not be the first, or it is full."""
 
-WORTH_COMPILING = 50_000
+WORTH_COMPILING = 150_000
 """Searches of one plan in plain Python before the kernel is loaded: that takes most of a second and 100 MB."""
 
 IS_AVAILABLE = importlib.util.find_spec("numba") is not None
