@@ -293,9 +293,13 @@ class NodeProcess:
 
     # -- on the connection's thread
 
+    @property
+    def _is_in_lockstep(self) -> bool:
+        return self._clock is not None and self._clock.is_lockstep
+
     def _hand_over(self, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts) -> None:
         """Let something happen on the emulated loop's thread: at once, or in lockstep in its turn."""
-        if self._clock is not None and self._clock.is_lockstep:
+        if self._is_in_lockstep:
             self._inbox.put(partial(callback, *args))
         else:
             self._loop.call_soon_threadsafe(callback, *args)
@@ -308,7 +312,7 @@ class NodeProcess:
                     self._channel.receive(rest[0], payload)
                 case "control", "clock":
                     self._follow(Clock.of(payload))
-                case "control", "link":
+                case "control", "link" if not self._is_in_lockstep:
                     self._loop.call_soon_threadsafe(self._obey_link, LinkOrder.of(payload))
                 case "control", "finish":
                     self._finished.set()
@@ -319,7 +323,7 @@ class NodeProcess:
                     self._channel.neighbour_changed(rest[0], listens)
                 case _, "grant":
                     self._inbox.put(partial(self._granted, Grant.of(payload)))
-                case _, "order":
+                case _, "order" if not self._is_in_lockstep:
                     self._take_order(NodeOrder.of(payload))
                 case _, "resend" if self._journal is not None:
                     self._journal.resend(int(payload))

@@ -88,6 +88,10 @@ class Operator:
             self._connection.close()
             mend = "no such run has begun at this broker: give the name that its nodes have"
             raise BadInput(Fault("", "--run", self._topics.run, mend))
+        if self._clock.is_lockstep:
+            self._connection.close()
+            mend = "is in lockstep, and takes no orders: its log is that of one process; run it at a rate"
+            raise BadInput(Fault("", "--run", self._topics.run, mend))
         self._take_all()
         return self
 

@@ -18,14 +18,17 @@ from dtn.routing import earliest_arrival
 from dtn.store import MemoryStore
 from emulator.build import Network, Process, find_strategy
 from emulator.clock import EmulatedLoop
+from emulator.control import Clock, utc_now
 from emulator.lockstep.follower import Follower
 from emulator.lockstep.synchroniser import Grant, Lookahead, Report, Synchroniser
 from emulator.log import line_of
 from emulator.merging import merged, put_in_order
-from emulator.mosquitto import find_mosquitto
+from emulator.mosquitto import Mosquitto, find_mosquitto
 from emulator.one_process import fly
+from emulator.operator import Operator
 from emulator.scenario import load
 from emulator.setup import Setup, changed, from_scenario
+from nodes.channel.connection import Connection, Message, Posts
 from nodes.channel.mqtt import MqttChannel
 from nodes.channel.topics import Topics
 
@@ -214,14 +217,33 @@ def test_a_day_of_moonbase_alpha_with_all_that_its_nodes_are_is_that_of_one_proc
 # ------------------------------------------------------------------------------------- in processes
 
 
+needs_mosquitto = pytest.mark.skipif(
+    find_mosquitto() is None, reason="no mosquitto here: apt-get install mosquitto"
+)
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(find_mosquitto() is None, reason="no mosquitto here: apt-get install mosquitto")
+@needs_mosquitto
 def test_a_day_in_processes_leaves_the_log_of_one_process_octet_for_octet(tmp_path):
     scenario = SCENARIOS / "earth-moon.toml"
     emulator.run(scenario, until="1d", out=tmp_path / "alone")
     emulator.run(scenario, rate="lockstep", processes=True, until="1d", out=tmp_path / "together")
     together = (tmp_path / "together" / "events.jsonl").read_bytes()
     assert together == (tmp_path / "alone" / "events.jsonl").read_bytes()
+
+
+@needs_mosquitto
+def test_a_run_in_lockstep_takes_no_orders(tmp_path):
+    topics = Topics("t")
+    posts = Posts()
+    clock = Clock(session="s", start_at=utc_now(), emulated_s=0.0, rate=INF)
+    posts.put(Message(topics.control("clock"), clock.octets(), retain=True))
+    with Mosquitto(tmp_path) as mosquitto:
+        connection = Connection(mosquitto.broker, receive=lambda *_: None, outboxes=(posts,))
+        connection.start()
+        with pytest.raises(BadInput, match="takes no orders"), Operator(mosquitto.broker, topics):
+            pass
+        connection.close()
 
 
 @pytest.mark.parametrize(
