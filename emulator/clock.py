@@ -210,8 +210,9 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
             self._end_if_nothing_is_left(virtual)
 
     def _run_due(self, horizon_s: float) -> int:
-        """Run what is due by the horizon, in order; at most a batch."""
+        """Run what is due by the horizon, in order; at most a batch, and not past a change of pace."""
         heap = self._heap
+        origin = self._origin
         timed = self._rate != math.inf
         ran = 0
         while heap and heap[0][0] <= horizon_s:
@@ -224,7 +225,7 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
             elif not self._run_handle(when_s, args[0]):
                 continue
             ran += 1
-            if ran >= BATCH or self._stopping:
+            if ran >= BATCH or self._stopping or self._origin is not origin:
                 break
         return ran
 

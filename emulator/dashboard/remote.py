@@ -134,6 +134,14 @@ class Remote:
         rate = 0.0 if paused else self._last_rate
         self._orders.put(lambda operator: operator.set_rate(rate))
 
+    def jump(self, to_s: float) -> None:
+        """Refused: many processes share a real clock.
+
+        Raises:
+            InvalidValue: always.
+        """
+        raise InvalidValue("to_s", to_s, "a constellation shares a real clock: raise its rate")
+
     # -- the hands
 
     def take_down(self, node: str, for_s: float, reason: str) -> None:

@@ -214,10 +214,11 @@ class Session:
             raise Refused(f"{bad.key}: {bad.mend}") from None
 
     def _jump(self, to_s: float) -> None:
-        if not isinstance(self.source, Replay):
-            raise Refused("a live run cannot jump; it can when it is over")
         now_s = self.source.now_s()
-        self.source.jump(to_s)
+        try:
+            self.source.jump(to_s)
+        except InvalidValue as bad:
+            raise Refused(f"{bad.key}: {bad.mend}") from None
         if to_s < now_s:
             self.fold = Fold(self.subject.plan, self.subject.names)
             self.ideals_s, self._next = [], 0

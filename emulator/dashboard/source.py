@@ -11,6 +11,7 @@ from typing import Protocol
 from dtn.bpa import TransmissionRequest
 from dtn.contact_plan import ContactPlan
 from dtn.eid import IpnEid
+from dtn.errors import InvalidValue
 from dtn.events import Event
 from dtn.routing import load_strategy
 from dtn.routing.strategy import Strategy
@@ -25,6 +26,8 @@ SERVICE = "9"
 """Bundles that the dashboard sends come from and go to this service."""
 FLOW = "dashboard"
 PRIORITIES = (0, 1, 2)
+HURRY = 1e9
+"""A rate that no run can keep: it goes as fast as it can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +136,14 @@ class Source(Protocol):
         """Stop the clock, or let it go on."""
         ...
 
+    def jump(self, to_s: float) -> None:
+        """Go on from another moment.
+
+        Raises:
+            InvalidValue: it cannot go there.
+        """
+        ...
+
 
 class Replay:
     """A finished run, played again.
@@ -202,7 +213,7 @@ class Live:
     """A run in this process at a finite rate: its loop has the main thread, this object another.
 
     Events are read from the list that the run appends to. What is asked of the network is handed to
-    its loop and happens there, in emulated time.
+    its loop and happens there, in emulated time. A jump ahead is the same run, as fast as it can.
 
     Args:
         loop: the run's.
@@ -229,12 +240,14 @@ class Live:
         self._numbers = numbers
         self._rate = loop.rate
         self._paused = False
+        self._goal_s: float | None = None
         self._sent = 0
         self._listening: set[str] = set()
 
     def now_s(self) -> float:
         """Where the run's clock stands."""
-        return min(self._loop.reading_s(), self._duration_s)
+        hurries = self._goal_s is not None
+        return min(self._loop.time() if hurries else self._loop.reading_s(), self._duration_s)
 
     @property
     def rate(self) -> float:
@@ -249,13 +262,26 @@ class Live:
     def set_rate(self, rate: float) -> None:
         """Go on at another finite rate."""
         self._rate = rate
-        if not self._paused:
+        if not self._paused and self._goal_s is None:
             self._loop.call_soon_threadsafe(self._loop.set_rate, rate)
 
     def pause(self, paused: bool) -> None:
         """Stand still, or go on."""
         self._paused = paused
-        self._loop.call_soon_threadsafe(self._loop.set_rate, 0.0 if paused else self._rate)
+        if self._goal_s is None:
+            self._loop.call_soon_threadsafe(self._loop.set_rate, 0.0 if paused else self._rate)
+
+    def jump(self, to_s: float) -> None:
+        """Hurry ahead to a moment, and go on from there at the rate as it was, or stand still.
+
+        Raises:
+            InvalidValue: it is past.
+        """
+        if to_s <= self.now_s():
+            mend = "a run under way goes ahead only; back when it is over"
+            raise InvalidValue("to_s", to_s, mend)
+        self._goal_s = min(to_s, self._duration_s)
+        self._loop.call_soon_threadsafe(self._hurry, self._goal_s)
 
     @property
     def hands(self) -> Hands:
@@ -291,6 +317,15 @@ class Live:
         self._loop.call_soon_threadsafe(self._transmit, source, destination, request)
 
     # -- on the run's loop
+
+    def _hurry(self, goal_s: float) -> None:
+        self._loop.set_rate(HURRY)
+        self._loop.schedule(goal_s, self._arrive, goal_s)
+
+    def _arrive(self, goal_s: float) -> None:
+        if goal_s == self._goal_s:  # else it was asked to go on to another
+            self._goal_s = None
+            self._loop.follow(time.monotonic(), goal_s, 0.0 if self._paused else self._rate)
 
     def _fail(self, node: str, other: str | None, for_s: float, reason: str) -> None:
         at_s = self._loop.time()

@@ -41,6 +41,16 @@ def test_equal_times_are_first_in_first_out_whichever_way_they_came(rate):
     assert seen == list(range(3000))
 
 
+def test_a_late_loop_whose_pace_changes_keeps_the_new_one_at_once():
+    seen = []
+    with EmulatedLoop(1e9) as loop:
+        loop.schedule(1.0, time.sleep, 0.01)
+        loop.schedule(2.0, lambda: loop.follow(time.monotonic(), 2.0, 1.0))
+        loop.schedule(2.05, lambda: seen.append(loop.reading_s()))
+        loop.run(3.0)
+    assert 2.05 <= seen[0] < 4.0
+
+
 @given(st.permutations(range(6)))
 def test_arrivals_come_after_all_else_that_is_due_and_go_by_their_order_not_by_when_they_were_asked_for(
     orders: list[int],

@@ -16,17 +16,20 @@ import pytest
 from streams import PLAN, SIMPLE
 
 from dtn.contact_plan import Contact, ContactPlan
-from dtn.errors import BadInput
-from dtn.events import BundleDelivered, BundleSourced, ContactEnded, NodeDown
+from dtn.errors import BadInput, InvalidValue
+from dtn.events import BundleDelivered, BundleSourced, ContactEnded, Event, NodeDown
+from emulator.build import Network, find_strategy
+from emulator.clock import EmulatedLoop
 from emulator.dashboard.http import MOST_BODY_BYTES
 from emulator.dashboard.serving import Serving
 from emulator.dashboard.session import Session
-from emulator.dashboard.source import FLOW, Replay, Subject
+from emulator.dashboard.source import FLOW, Live, Replay, Subject
 from emulator.dashboard.watch import checked_rate, replay_session, watch_run
 from emulator.log import read_log
-from emulator.setup import Demand, Member, Setup
+from emulator.setup import Demand, Member, Setup, alone
 
 JSON = {"Content-Type": "application/json"}
+DEMAND = Demand(created_s=5.0, source="a", destination="b", size_bytes=100, lifetime_s=100.0)
 EVIL = "</script><img src=x onerror=alert(1)>"
 
 
@@ -374,3 +377,21 @@ def test_ideals_are_searched_for_in_a_plan_that_no_other_thread_uses() -> None:
     own.look()
     assert own.ideals_s == [103.0]
     assert "_indexes" not in plan.__dict__
+
+
+def test_a_live_run_jumps_ahead_as_fast_as_it_can_and_goes_on_at_its_rate() -> None:
+    given = alone(ContactPlan([Contact("a", "b", 0.0, 4e3, 1e6, 1.0)]), "direct", DEMAND, 4e3)
+    events: list[Event] = []
+    readings_s: list[float] = []
+    with EmulatedLoop(1.0) as loop:
+        network = Network(given, find_strategy(given, None), loop, events.append)
+        live = Live(loop, network, events, 4e3, {})
+        loop.schedule(0.0, live.jump, 3e3)
+        loop.schedule(1e3, lambda: readings_s.append(live.now_s()))
+        loop.schedule(3000.02, lambda: readings_s.append(live.now_s()))
+        loop.run(3000.1)
+        with pytest.raises(InvalidValue, match="ahead only"):
+            live.jump(2e3)
+    assert readings_s[0] == 1e3
+    assert 3000.02 <= readings_s[1] < 3010.0
+    assert any(isinstance(event, BundleDelivered) for event in events)

@@ -97,7 +97,6 @@ function showClock() {
   set(mode, last.live ? (last.paused ? "live, paused" : "live") : over ? "replay, at its end" : last.paused ? "replay, paused" : "replay");
   mode.className = `mode ${last.live ? "live" : ""}`;
   set($("pause"), over ? "Play again" : last.paused ? "Go on" : "Pause");
-  $("jump").disabled = last.live;
   const rate = $("rate");
   if (document.activeElement !== rate) {
     const value = String(last.rate);
@@ -504,7 +503,7 @@ async function begin() {
   set($("name"), run.name);
   sky = new Sky(geometry, run.nodes);
   gantt = new Gantt($("gantt"), run, (row, t) => {
-    if (t !== null) { if (last && !last.live) control({ do: "jump", to_s: t }); }
+    if (t !== null) { if (last && (!last.live || t > now())) control({ do: "jump", to_s: t }); }
     else if (row) select({ kind: "link", a: row.a, b: row.b });
   });
   map = new StarMap($("map"), sky, run.nodes, (x, y) => {
