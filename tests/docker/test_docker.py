@@ -95,6 +95,7 @@ class Constellation:
         self.up_s = 0.0
         self._file = file
         self._port = free_port()
+        self._dashboard_port = free_port()
 
     def compose(self, *words: str, timeout_s: float = 300.0) -> str:
         return run(
@@ -102,6 +103,7 @@ class Constellation:
             timeout_s=timeout_s,
             RATE=f"{self.rate:g}",
             PAGE_PORT=str(self._port),
+            DASHBOARD_PORT=str(self._dashboard_port),
         )
 
     def container(self, service: str) -> str:
