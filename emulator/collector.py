@@ -99,6 +99,8 @@ class Collector:
         self._is_over = False
         self._is_stopped = False
         self._synchroniser: Synchroniser | None = None
+        self._broken: set[str] = set()
+        """In lockstep: who lost a connection, or died; what it had to hear may be lost."""
         self._posts = Posts()
         self._connection = Connection(
             broker,
@@ -273,15 +275,15 @@ class Collector:
                 self._changed.wait(TICK_S)
 
     def _check_lockstep(self) -> None:
-        """In lockstep the others would wait for a dead node for ever.
+        """In lockstep a message that is lost, or a node that dies, would be waited for for ever: end it for all.
 
         Raises:
-            BadInput: one died.
+            BadInput: that happened.
         """
-        dead = [name for name, one in self._statuses() if one.state in ("dead", "stopped")]
-        if dead:
-            mend = "died in lockstep, where the others wait for it: look at its log, and start anew"
-            raise BadInput(Fault("", "nodes", ", ".join(dead), mend))
+        if self._broken:
+            self.stop()
+            mend = "lost to a run in lockstep, where all wait for each: look at the logs, and start anew"
+            raise BadInput(Fault("", "connection", ", ".join(sorted(self._broken)), mend))
 
     def _post(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         self._posts.put(Message(topic, payload, retain))
@@ -290,6 +292,8 @@ class Collector:
     # -- on the connection's thread
 
     def _connection_changed(self, connected: bool) -> None:
+        if not connected and self._synchroniser is not None:
+            self._broken.add("broker")
         if connected and self.clock is not None:  # a broker started anew has forgotten it
             self._post(self._topics.control("clock"), self.clock.octets(), retain=True)
 
@@ -307,7 +311,7 @@ class Collector:
                 elif parts[4] == "report":
                     self._grant(parts[3], Report.of(payload))
                 else:
-                    self._take_status(station, Status.of(payload))
+                    self._take_status(parts[3], station, Status.of(payload))
         with self._changed:
             self._changed.notify_all()
 
@@ -326,7 +330,9 @@ class Collector:
         else:
             station.lines += lines[known:]
 
-    def _take_status(self, station: Station, status: Status) -> None:
+    def _take_status(self, name: str, station: Station, status: Status) -> None:
+        if self._synchroniser is not None and status.state in ABSENT:
+            self._broken.add(name)
         if status.state == "dead":
             if station.status is None or station.status.state in ("dead", "stopped", "done"):
                 return

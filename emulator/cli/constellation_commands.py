@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -197,12 +198,16 @@ def collect(
     fault: FramesLate | None = None
     try:
         collector.wait_until_ready(patience)
-        pace = honest_pace(given.setup.plan, timer_errors(LOOK_S).quantile_s(0.99))
-        typer.echo(str(pace or ""), err=True)
-        doubt_pace(pace, speed)
+        if speed < math.inf:  # else nothing can be late
+            pace = honest_pace(given.setup.plan, timer_errors(LOOK_S).quantile_s(0.99))
+            typer.echo(str(pace or ""), err=True)
+            doubt_pace(pace, speed)
         collector.start(speed, ahead_s=AHEAD_S)
         with progress(given.setup.start, given.setup.duration_s) as tell:
             collector.wait_until_over(lambda part: tell("run", part), strict=strict)
+    except BadInput:
+        collector.close()
+        raise
     except SystemExit:
         is_stopped = True  # another collector can take over, or this one again
     except (KeyboardInterrupt, FramesLate) as end:

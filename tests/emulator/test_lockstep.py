@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from dtn.store import MemoryStore
 from emulator.build import Network, Process, find_strategy
 from emulator.clock import EmulatedLoop
 from emulator.control import Clock, utc_now
+from emulator.flight import Flight
 from emulator.lockstep.follower import Follower
 from emulator.lockstep.synchroniser import Grant, Lookahead, Report, Synchroniser
 from emulator.log import line_of
@@ -27,7 +29,7 @@ from emulator.mosquitto import Mosquitto, find_mosquitto
 from emulator.one_process import fly
 from emulator.operator import Operator
 from emulator.scenario import load
-from emulator.setup import Setup, changed, from_scenario
+from emulator.setup import Demand, Setup, alone, changed, from_scenario
 from nodes.channel.connection import Connection, Message, Posts
 from nodes.channel.mqtt import MqttChannel
 from nodes.channel.topics import Topics
@@ -230,6 +232,27 @@ def test_a_day_in_processes_leaves_the_log_of_one_process_octet_for_octet(tmp_pa
     emulator.run(scenario, rate="lockstep", processes=True, until="1d", out=tmp_path / "together")
     together = (tmp_path / "together" / "events.jsonl").read_bytes()
     assert together == (tmp_path / "alone" / "events.jsonl").read_bytes()
+
+
+@pytest.mark.slow
+@needs_mosquitto
+@pytest.mark.parametrize("lost", ["broker", "b"])
+def test_a_connection_or_a_node_that_is_lost_ends_the_run_and_is_named(lost, tmp_path):
+    ends = [Contact(x, y, 0.0, 2e4, 1e6, 2.0) for x, y in ("ab", "ba")]
+    demands = [
+        Demand(created_s=1.0 + n, source="a", destination="b", size_bytes=100, lifetime_s=1e4)
+        for n in range(15_000)
+    ]
+    given = replace(alone(ContactPlan(ends), "direct", demands[0], 2e4), demands=tuple(demands))
+    with Flight(given, INF, tmp_path) as one:
+        one.wait_for_s(50.0)
+        if lost == "broker":
+            one.mosquitto.kill()
+        else:
+            one.kill(lost)
+        with pytest.raises(BadInput, match=lost):
+            one.finish()
+        assert one.now_s < 2e4
 
 
 @needs_mosquitto
