@@ -31,8 +31,10 @@ RUN mkdir /work && cp -r --parents "$(dirname "${SCENARIO}")" /work \
 FROM ${PYTHON_BASE}
 ENV PATH=/opt/lightlag/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
 COPY --from=running /opt/lightlag /opt/lightlag
-COPY --from=contacts /opt/setup.json /opt/setup.json
+COPY --from=contacts /opt/setup*.json /opt/
 COPY --from=contacts /work /work
 WORKDIR /work
+# a volume that is new takes its owner from here
+RUN install -d -o 10001 -g 10001 /var/lib/lightlag
 USER 10001:10001
 CMD ["lightlag", "--help"]

@@ -13,6 +13,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13), "Lightlag needs Python 3.11 to 3.13 (make PYTHON=python3.12 ...)"'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m emulator.compile_ahead
 	@touch $@
 
 setup: $(VENV)/installed  ## make .venv with everything in it
@@ -61,9 +62,12 @@ fuzz: $(VENV)/installed  ## more than a million mutated bundles, segments and st
 conformance: $(VENV)/installed  ## docs/conformance.md from the tests' row markers
 	$(BIN)/python -m tests.conformance
 
+# The constellation alone: DOCKER_TESTS=tests/docker/test_docker.py
+DOCKER_TESTS ?= tests/docker
+
 test-docker: $(VENV)/installed  ## the constellation in docker; makes the base images where there is no registry
 	.ci/base-image
-	$(BIN)/python -m pytest tests/docker -m docker -o faulthandler_timeout=1200
+	$(BIN)/python -m pytest $(DOCKER_TESTS) -m docker -o faulthandler_timeout=1200
 
 check: $(VENV)/installed  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

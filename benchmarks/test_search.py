@@ -1,4 +1,4 @@
-"""Routes a second over random plans, and SABR decisions, in plain Python on one core.
+"""Routes a second over random plans, and SABR decisions, on one core.
 
 `nodes/contacts` as in the literature: 20/2k and 100/50k, contacts of 100 to 3000 s spread over a
 week, constant or sampled. Each call finds one route between random nodes at a random time, with the
@@ -8,6 +8,7 @@ per pair of nodes, and the rounds over networkx.
 
 import math
 import random
+import sys
 from bisect import bisect_left
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -15,7 +16,7 @@ from heapq import heappop, heappush
 import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
-from dtn.routing import contact_graph, earliest_arrival
+from dtn.routing import contact_graph, earliest_arrival, kernel
 from dtn.routing.graph import earliest_arrival_in
 from dtn.routing.index import PlanIndex, index_of
 from dtn.routing.sabr import RouteCache, candidates
@@ -145,16 +146,25 @@ class Load:
     expires_s: float = math.inf
 
 
-@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("how", ["cached", "kernel", "plain"])
 @pytest.mark.parametrize("k", [1, 8])
-def test_a_sabr_decision(benchmark, k, cached):
+def test_a_sabr_decision(benchmark, k, how):
+    if how == "kernel":
+        pytest.importorskip("numba")
     plan = random_plan(20, 2000, varying=False)
     index, idle, cache = index_of(plan), Idle(plan), RouteCache()
+    index.searches = kernel.WORTH_COMPILING if how == "kernel" else -sys.maxsize
 
     def answer(source, destination, at_s):
         return candidates(
-            index, idle, Load(destination), source, at_s, k=k, cache=cache if cached else None
+            index,
+            idle,
+            Load(destination),
+            source,
+            at_s,
+            k=k,
+            cache=cache if how == "cached" else None,
         )
 
     asked = questions(plan, 200)
-    per_second(benchmark, answer, asked[:1] * 200 if cached else asked)
+    per_second(benchmark, answer, asked[:1] * 200 if how == "cached" else asked)

@@ -35,6 +35,7 @@ html_theme = "furo"
 html_title = "Lightlag"
 html_static_path = ["static", "generated/static"]
 html_css_files = ["lightlag.css"]
+html_js_files = ["headings.js"]
 html_copy_source = False
 html_theme_options = {
     "light_css_variables": {

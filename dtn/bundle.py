@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from dtn.eid import MAX_UINT64, Eid
 from dtn.errors import InvalidValue
@@ -223,7 +223,7 @@ class PrimaryBlock:
         draft.size_bytes = size_bytes
         draft.id_text = id_text
         draft.__class__ = cls  # type: ignore[assignment]
-        return cast("PrimaryBlock", draft)
+        return draft  # type: ignore[return-value]
 
     def __post_init__(self) -> None:
         flags, fragment = self.flags, self.fragment
@@ -334,7 +334,7 @@ class Bundle:
         draft._id = None
         draft.size_bytes = size_bytes
         draft.__class__ = cls  # type: ignore[assignment]
-        return cast("Bundle", draft)
+        return draft  # type: ignore[return-value]
 
     @property
     def payload(self) -> bytes:

@@ -14,14 +14,14 @@ nodes are dated by the real clock, so that what the program dates is neither fro
 
 from __future__ import annotations
 
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,8 +36,8 @@ from emulator.clock import EmulatedLoop
 from emulator.outside.settings import Address, At, address_of
 from emulator.scenario.faults import did_you_mean, faults_of
 from emulator.scenario.quantities import Bytes
-from emulator.scenario.reading import read_tables, tupled
 from emulator.scenario.table import Table
+from emulator.scenario.toml import read_tables, tupled
 from emulator.setup import Setup
 from nodes.channel.channel import Channel
 from nodes.convergence.convergence_layer import Acknowledge
@@ -115,10 +115,19 @@ def load(path: Path, setup: Setup) -> Attached:
         programs = AttachFile.model_validate(tupled(data)).attach
     except ValidationError as error:
         raise BadInput(*faults_of(error, data, str(path))) from None
-    faults = [Fault(str(path), *found) for found in _faults(programs, setup)]
+    check(programs, setup, str(path))
+    return Attached(path, programs)
+
+
+def check(programs: tuple[Attach, ...], setup: Setup, file: str) -> None:
+    """Hold programs against the setup.
+
+    Raises:
+        BadInput: every fault of them, as of this file.
+    """
+    faults = [Fault(file, *found) for found in _faults(programs, setup)]
     if faults:
         raise BadInput(*faults)
-    return Attached(path, programs)
 
 
 def _faults(programs: tuple[Attach, ...], setup: Setup) -> Iterator[tuple[str, str, str]]:
@@ -153,12 +162,6 @@ def _faults(programs: tuple[Attach, ...], setup: Setup) -> Iterator[tuple[str, s
         if program.plan_format not in WRITERS:
             mend = f"choose one of {', '.join(WRITERS)}"
             yield f"{path}.plan_format", program.plan_format, mend
-        if program.peer is not None and program.carrier not in STREAMS:
-            try:
-                ip_address(address_of(program.peer).host)
-            except ValueError:
-                mend = "datagrams need an address in numbers: 127.0.0.1:4556"
-                yield f"{path}.peer", program.peer, mend
 
 
 def neighbours_of(node: str, setup: Setup) -> dict[str, IpnEid]:
@@ -203,6 +206,8 @@ class Outside:
         self._attachments: dict[str, Attachment] = {}
         self._gateways: dict[str, Gateway] = {}
         self._observers: list[Observed] = []
+        self._too_early: dict[str, list[tuple[str, int]]] = {}
+        self._is_starting = threading.Lock()
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -274,7 +279,11 @@ class Outside:
             make_noise=noise,
             observed=observed if program.carrier in ("udpcl", *STREAMS) else None,
         )
-        self._attachments[name] = made
+        with self._is_starting:
+            self._attachments[name] = made
+            early = self._too_early.pop(name, [])
+        for neighbour, size_bytes in early:
+            made.came_early(neighbour, size_bytes)
         return made
 
     def heard(self, event: Event) -> None:
@@ -287,7 +296,8 @@ class Outside:
         peer = None if program.peer is None else address_of(program.peer)
         neighbours = neighbours_of(program.node, self._setup)
         came = partial(self._came, program.node)
-        gateway = Gateway(program.carrier, IpnEid(0, number, 0), neighbours, peer, came)
+        eid = IpnEid(0, number, 0)
+        gateway = Gateway(program.carrier, eid, neighbours, peer, came, self._back)
         stack.callback(gateway.stop)
         at: Address = address_of(program.listen)
         try:
@@ -303,16 +313,24 @@ class Outside:
         self, node: str, neighbour: str, octets: bytes, acknowledge: Acknowledge | None
     ) -> None:
         """On the ports' thread: the program sent something."""
-        attachment = self._attachments.get(node)
         answer = None
         if acknowledge is not None:
             gateway = self._gateways[node]
             answer = partial(gateway.soon, acknowledge)
+        with self._is_starting:
+            attachment = self._attachments.get(node)
+            if attachment is None and acknowledge is None:
+                self._too_early.setdefault(node, []).append((neighbour, len(octets)))
         if attachment is None:  # the clock does not run yet
             if acknowledge is not None:
                 acknowledge(False)
             return
-        self._loop.call_soon_threadsafe(attachment.came, neighbour, octets, answer)
+        self._back(partial(attachment.came, neighbour, octets, answer))
+
+    def _back(self, callback: Callable[[], object]) -> None:
+        """Let something happen on the emulated loop's thread; when the run is over, nothing does."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback)
 
     def _write_plan(self, program: Attach) -> None:
         if program.plan is None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from itertools import dropwhile
+from itertools import count, dropwhile
 from typing import TYPE_CHECKING, NamedTuple
 
 import dtn.routing.strategies  # noqa: F401  # registers those that come with Lightlag
@@ -53,11 +53,14 @@ from nodes.seeding import generator, synthetic_octets
 from nodes.spacecraft.craft import Spacecraft
 from nodes.spacecraft.exposed import ExposedChannel, ExposedNode, Resets, counted
 from nodes.spacecraft.launching import MassDriver
+from nodes.spacecraft.options import Storm
 from nodes.spacecraft.radiation import Memory
+from nodes.spacecraft.resuming import resumed, shed_before
 
 if TYPE_CHECKING:
     from emulator.attach import Outside
     from emulator.scenario import Scenario
+    from nodes.gateway.attachment import Attachment
 
 DTN_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 UNDATED_START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -66,6 +69,8 @@ DEMAND_SERVICE = "1"
 """Where the bundles of a bundle list come from and go to."""
 ENERGY_SAMPLES = 400
 """How often a run says how a node's energy stands."""
+DARK, LIT = "dark", "lit"
+"""Signs: a node has switched its terminals off, or on again."""
 RESPONDER_SERVICES = 10_000
 """Requests go to their flow's own service number and so much."""
 
@@ -148,16 +153,22 @@ class Network:
         self._begins_s = loop.time()
         self._channel = LocalChannel(loop, record) if process is None else process.channel
         self._wire: Channel = self._channel
+        self._tap = tap
+        self._signs = count()
+        if process is not None:
+            process.channel.arrivals.see = self._see
         if tap is not None:
             self._wire = TappedChannel(self._channel, tap)
         self._memories = self._make_memories()
         if self._memories:
             self._wire = ExposedChannel(self._wire, self._memories, self._record)
+        self._resets: dict[str, Resets] = {}
         self.nodes: dict[str, Node] = {}
         made = self._make_express if express and self._is_ordinary(tap) else self._make_node
         for name, agent in self._make_agents():
             self.nodes[name] = made(name, agent)
-        self.links = Links(setup.plan, loop)
+        self._attachments: list[Attachment] = []
+        self.links = Links(setup.plan, loop, None if process is None else self._let_see_afar)
         self._make_spacecraft()
         drivers = [driver for driver in setup.drivers if driver.node in self._spacecraft]
         launched = {name for driver in drivers for name in driver.satellites}
@@ -169,6 +180,7 @@ class Network:
                 self.links.add(self.nodes[member.name], joins_s)
             elif outside is not None and member.name in outside.names:
                 attachment = outside.attachment(member.name, self._wire, self._record)
+                self._attachments.append(attachment)
                 self.links.add(attachment, member.joins_s)
         self.links.start()
         schedule_outages(self._outages(), self.links, loop)
@@ -177,10 +189,29 @@ class Network:
             if isinstance(node, ExposedNode) and options and options.radiation:
                 resets = Resets(node, options.radiation, self.links, loop)
                 resets.start(max(member.joins_s, self._begins_s))
+                self._resets[member.name] = resets
         for driver in drivers:
             supply = self._spacecraft[driver.node]
             MassDriver(driver, supply, self.links, loop, self._record).start()
         self._start_applications()
+
+    def _let_see_afar(
+        self, source: str, destination: str, is_dark: bool, reason: str, at_s: float
+    ) -> None:
+        """The light, or the dark, of the node of this process comes to one of another, as a frame would."""
+        assert self._process is not None
+        sign = f"{DARK if is_dark else LIT} {reason}"
+        number = next(self._signs)
+        frame = Frame(destination, source, number, self._loop.time(), at_s, 0, b"")
+        if self._tap is not None:
+            self._tap(frame)
+        self._process.channel.show(frame, sign)
+
+    def _see(self, frame: Frame, sign: str) -> None:
+        """What a node of another process lets this one see."""
+        word, _, reason = sign.partition(" ")
+        if word in (DARK, LIT):
+            self.links.see(frame.destination, frame.source, word == DARK, reason)
 
     def end(self, now_s: float) -> None:
         """The run is over: nodes and channel say what they still hold."""
@@ -190,7 +221,15 @@ class Network:
             self._record(counted(name, memory, now_s))
         for node in self.nodes.values():
             node.end(now_s)
+        for attachment in self._attachments:
+            attachment.end(now_s)
         self._channel.end(now_s)
+
+    def storm(self, storm: Storm) -> None:
+        """Particles hit the memories of those of its nodes that are here and have one under radiation."""
+        for name in storm.nodes:
+            if name in self._resets:
+                self._resets[name].hit_by(storm)
 
     def _heard(self, event: Event) -> None:
         """Record an event, and let the spacecraft of its node hear it."""
@@ -213,9 +252,11 @@ class Network:
 
     def _make_spacecraft(self) -> None:
         setup = self._setup
+        past = NOTHING if self._process is None else self._process.past
         for member in setup.members:
             options = member.spacecraft
             if options and (options.power or options.heat) and member.name in self.nodes:
+                options = resumed(options, past, self._begins_s)
                 self._spacecraft[member.name] = Spacecraft(
                     member.name,
                     options,
@@ -225,6 +266,7 @@ class Network:
                     self._record,
                     max(member.joins_s, self._begins_s),
                     max(setup.duration_s / ENERGY_SAMPLES, 60.0),
+                    shed_before(past),
                 )
 
     def _make_agents(self) -> Iterator[tuple[str, Agent]]:
@@ -322,8 +364,9 @@ class Network:
 
     def _outages(self) -> Iterator[NodeOutage | LinkOutage]:
         """What is to fail here, and is not past."""
+        here = {*self.nodes, *(attachment.name for attachment in self._attachments)}
         for outage in self._setup.outages:
-            is_here = isinstance(outage, LinkOutage) or outage.node in self.nodes
+            is_here = isinstance(outage, LinkOutage) or outage.node in here
             if is_here and outage.at_s + outage.for_s > self._begins_s:
                 yield outage
 
@@ -430,14 +473,16 @@ class Network:
 
     def _meet(self, demand: Demand) -> None:
         """Source one bundle of a bundle list."""
+        flow = demand.flow
         self.nodes[demand.source].send(
             TransmissionRequest(
-                service=DEMAND_SERVICE,
-                destination=self._demanded[demand.destination],
-                payload=synthetic_octets(demand.size_bytes, demand.flow),
-                lifetime_s=demand.lifetime_s,
-                priority=demand.priority,
-                flow=demand.flow,
+                DEMAND_SERVICE,
+                self._demanded[demand.destination],
+                synthetic_octets(demand.size_bytes, flow),
+                demand.lifetime_s,
+                demand.priority,
+                False,
+                flow,
             )
         )
 

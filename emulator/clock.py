@@ -160,6 +160,14 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         real, emulated = self._origin
         return emulated + (time.monotonic() - real) * self._rate
 
+    def reached_s(self) -> float:
+        """How far the story is told: the reading, or where a late loop stands. Any thread may ask."""
+        reading_s = self.reading_s()
+        try:
+            return min(reading_s, self._heap[0][0])
+        except IndexError:
+            return reading_s
+
     def next_due_s(self) -> float:
         """When the next entry is due; inf if there is none."""
         heap = self._heap
@@ -211,16 +219,16 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
 
     def _run_due(self, horizon_s: float) -> int:
         """Run what is due by the horizon, in order; at most a batch, and not past a change of pace."""
+        if self._rate == math.inf:
+            return self._run_virtual(horizon_s)
         heap = self._heap
         origin = self._origin
-        timed = self._rate != math.inf
         ran = 0
         while heap and heap[0][0] <= horizon_s:
             when_s, _, callback, args = heappop(heap)
             if callback is not None:
                 self._now_s = when_s
-                if timed:
-                    self._note_lateness(when_s)
+                self._note_lateness(when_s)
                 callback(*args)
             elif not self._run_handle(when_s, args[0]):
                 continue
@@ -228,6 +236,22 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
             if ran >= BATCH or self._stopping or self._origin is not origin:
                 break
         return ran
+
+    def _run_virtual(self, horizon_s: float) -> int:
+        """The same in virtual time, where nothing is late: the hottest loop of all."""
+        heap, origin = self._heap, self._origin
+        for ran in range(BATCH):
+            if not heap or heap[0][0] > horizon_s:
+                return ran
+            when_s, _, callback, args = heappop(heap)
+            if callback is not None:
+                self._now_s = when_s
+                callback(*args)
+            else:
+                self._run_handle(when_s, args[0])
+            if self._stopping or self._origin is not origin:
+                return ran + 1
+        return BATCH
 
     def _run_handle(self, when_s: float, handle: asyncio.Handle) -> bool:
         """Run one of asyncio's entries; a cancelled one does not move the time."""
@@ -389,7 +413,9 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
 
     def _add_callback(self, handle: asyncio.Handle) -> None:
         """Take in a socket that is ready, or a signal (asyncio calls this)."""
-        if not handle.cancelled():
+        if handle._callback == self._read_from_self:  # type: ignore[attr-defined]  # asyncio's own
+            handle._run()  # else the pipe stays ready, and before the clock's start nobody would sleep
+        elif not handle.cancelled():
             self._push_handle(self._outside_s(), handle)
 
     def _outside_s(self) -> float:

@@ -20,6 +20,7 @@ import math
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from emulator.control import Clock, Status
 from emulator.lockstep.synchroniser import Report, Synchroniser
 from emulator.log import LogHeader, events_of
 from emulator.merging import merged
+from emulator.neighbourhood import who_may_go_dark
 from emulator.result import Result
 from emulator.setup import Setup
 from nodes.channel.broker import Broker
@@ -48,6 +50,10 @@ ON_THE_WAY_S = 0.5
 """How long frames may still be on their way when the last node has ended, real seconds."""
 
 
+OFFSETS = 30
+"""Words of a node that say how its clock stands to ours: a minute of them."""
+
+
 @dataclass(slots=True)
 class Station:
     """What is known of one node.
@@ -56,16 +62,21 @@ class Station:
         status: what it said last.
         lines: its events, in order, with none missing.
         heard_at: when it said something, `time.monotonic`.
-        offset_s: its clock less ours, and the quickest message's time.
+        offsets_s: its clock less ours less the message's time, of its last words.
         deaths_s: when its process died, by the run's clock.
     """
 
     status: Status | None = None
     lines: list[str] = field(default_factory=list)
     heard_at: float = 0.0
-    offset_s: float | None = None
+    offsets_s: deque[float] = field(default_factory=lambda: deque(maxlen=OFFSETS))
     deaths_s: list[float] = field(default_factory=list)
     is_told_all: bool = False
+
+    @property
+    def offset_s(self) -> float | None:
+        """Its clock less ours, as the quickest of its last messages has it: a clock that steps is seen to."""
+        return max(self.offsets_s, default=None)
 
 
 class Collector:
@@ -167,7 +178,9 @@ class Collector:
                 mend = "a run in lockstep cannot be taken over: start all its nodes anew"
                 raise BadInput(Fault("", "--rate", "lockstep", mend))
             setup = self.setup
-            self._synchroniser = Synchroniser(setup.plan, self.stations, setup.duration_s)
+            self._synchroniser = Synchroniser(
+                setup.plan, self.stations, setup.duration_s, who_may_go_dark(setup)
+            )
         if self.clock is None:
             self.set_clock(0.0, rate, ahead_s)
         else:
@@ -346,9 +359,7 @@ class Collector:
         station.status = status
         station.heard_at = time.monotonic()
         sent_at = datetime.fromisoformat(status.sent_at)
-        offset_s = (sent_at - datetime.now(UTC)).total_seconds()
-        best = station.offset_s
-        station.offset_s = offset_s if best is None else max(best, offset_s)
+        station.offsets_s.append((sent_at - datetime.now(UTC)).total_seconds())
 
     def _tick(self) -> None:
         """Say to those who are done what is here; ask for what is not."""

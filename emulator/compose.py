@@ -6,6 +6,9 @@
     collector   starts the clock, keeps log and report, serves the page on the host's loopback
     dashboard   the live picture, as an operator; its address with the token is in its log
 
+A container of others in a node's place (`emulator.peers`) has the node's name, and the node's process is its gateway:
+NODE-gateway, on `links` and on a network that it shares with nobody but that container.
+
 The networks: `links` leads nowhere outside; collector and dashboard are on `page` too. Every service but
 `prepare` runs as a user without rights on a root file system that it cannot write to.
 
@@ -20,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dtn.errors import BadInput, Fault
+from emulator.peers import FOLDER, Peer
 from emulator.prepare import BROKER, COLLECTOR, OPERATOR, PORT
 
 USER = 10001
@@ -35,46 +39,58 @@ _BROKER_THERE: Value = {BROKER: {"condition": "service_started"}}
 """Its name can be looked up then; nobody waits until it listens, but tries until it does."""
 
 
-def compose(name: str, scenario: str, nodes: Sequence[str]) -> str:
+def compose(name: str, scenario: str, nodes: Sequence[str], peers: Sequence[Peer] = ()) -> str:
     """The text of a compose file.
 
     Args:
         name: the scenario's.
         scenario: its file, from the folder with the Dockerfile.
         nodes: names of all nodes, in order.
+        peers: containers of others in the place of some; the run is in real time then.
 
     Raises:
         BadInput: a node's name is that of another service.
     """
-    check_names(scenario, nodes)
+    check_names(scenario, nodes, peers)
     services: dict[str, Value] = {
-        "prepare": _prepare(name, scenario, nodes),
+        "prepare": _prepare(name, scenario, nodes, peers),
         BROKER: _broker(),
-        COLLECTOR: _collector(name),
+        COLLECTOR: _collector(name, "1" if peers else DEFAULT_RATE),
         DASHBOARD: _dashboard(name),
     }
-    services |= {node: _node(name, node) for node in nodes}
-    volumes = [BROKER, COLLECTOR, OPERATOR, *nodes]
+    of_others = {peer.node: peer for peer in peers}
+    for node in nodes:
+        peer = of_others.get(node)
+        if peer is None:
+            services[node] = _node(name, node)
+        else:
+            services[peer.gateway] = _gateway(name, peer)
+            services[node] = _peer(peer)
+    networks: dict[str, Value] = {"links": {"internal": True}, "page": {}}
+    networks |= {_beside(peer): {"internal": True} for peer in peers}
     document: dict[str, Value] = {
         "services": services,
-        "volumes": {volume: {} for volume in volumes},
-        "networks": {"links": {"internal": True}, "page": {}},
+        "volumes": {volume: {} for volume in _volumes(nodes, peers)},
+        "networks": networks,
     }
+    options = "".join(f" --peer {peer.words}" for peer in peers)
     head = (
         f"# The constellation of {scenario}: `docker compose up`, then http://localhost:8080.\n"
-        f"# Made by `lightlag compose {scenario}`. RATE is emulated seconds in a real one, PAGE_PORT\n"
+        f"# Made by `lightlag compose {scenario}{options}`. RATE is emulated seconds in a real one, PAGE_PORT\n"
         "# the page's, DASHBOARD_PORT the dashboard's, PYTHON_BASE and BROKER_BASE the base images.\n"
     )
     return head + "\n".join(yaml_lines(document)) + "\n"
 
 
-def check_names(scenario: str, nodes: Sequence[str]) -> None:
+def check_names(scenario: str, nodes: Sequence[str], peers: Sequence[Peer] = ()) -> None:
     """Nodes and services share their names.
 
     Raises:
         BadInput: a node's name is that of another service.
     """
-    taken = [node for node in nodes if node in (BROKER, COLLECTOR, OPERATOR, DASHBOARD, "prepare")]
+    services = {BROKER, COLLECTOR, OPERATOR, DASHBOARD, "prepare"}
+    services |= {name for peer in peers for name in (peer.gateway, peer.contacts)}
+    taken = [node for node in nodes if node in services]
     if taken:
         mend = "is the name of a service: call the node otherwise"
         raise BadInput(*(Fault(scenario, "nodes", node, mend) for node in taken))
@@ -85,10 +101,21 @@ def _image(name: str) -> dict[str, Value]:
     return {"image": f"lightlag/{name}", "pull_policy": "never"}
 
 
-def _prepare(name: str, scenario: str, nodes: Sequence[str]) -> Value:
-    volumes = [f"{volume}:{VOLUMES}/{volume}" for volume in (BROKER, COLLECTOR, OPERATOR, *nodes)]
+def _volumes(nodes: Sequence[str], peers: Sequence[Peer]) -> list[str]:
+    return [BROKER, COLLECTOR, OPERATOR, *nodes, *(peer.contacts for peer in peers)]
+
+
+def _beside(peer: Peer) -> str:
+    """The network of a peer and its gateway."""
+    return f"{peer.node}-side"
+
+
+def _prepare(name: str, scenario: str, nodes: Sequence[str], peers: Sequence[Peer]) -> Value:
+    volumes = [f"{volume}:{VOLUMES}/{volume}" for volume in _volumes(nodes, peers)]
     words = ["python3", "-m", "emulator.prepare", "--setup", "/opt/setup.json"]
     words += ["--into", VOLUMES, "--owner", str(USER)]
+    for peer in peers:
+        words += ["--peer", peer.words]
     arguments: dict[str, Value] = {
         "PYTHON_BASE": "${PYTHON_BASE:-python:3.11-slim}",
         "SCENARIO": scenario,
@@ -117,13 +144,13 @@ def _broker() -> Value:
         "volumes": [f"{BROKER}:/mosquitto/lightlag:ro"],
         "networks": ["links"],
         "depends_on": _PREPARED,
-        "healthcheck": _health(listening, 10),
+        "healthcheck": health(listening, 10),
         "restart": "on-failure",
         "mem_limit": "256m",
     }
 
 
-def _node(name: str, node: str) -> Value:
+def _node(name: str, node: str) -> dict[str, Value]:
     words = ["python3", "-m", "emulator.node_process", node, *_account(node)]
     alive = f"find {HOME}/store/alive -newermt '-20 seconds' | grep -q ."
     return {
@@ -134,16 +161,43 @@ def _node(name: str, node: str) -> Value:
         "volumes": [f"{node}:{HOME}"],
         "networks": ["links"],
         "depends_on": _BROKER_THERE,
-        "healthcheck": _health(alive, 10),
+        "healthcheck": health(alive, 10),
         "restart": "on-failure",
         "mem_limit": "192m",
         "pids_limit": 64,
     }
 
 
-def _collector(name: str) -> Value:
+def _gateway(name: str, peer: Peer) -> Value:
+    node = _node(name, peer.node)
+    words = ["python3", "-m", "emulator.node_process", peer.node, *_account(peer.node)]
+    return {
+        **node,
+        "command": [*words, "--folder", f"{HOME}/store", "--attach", f"{HOME}/attach.toml"],
+        "volumes": [f"{peer.node}:{HOME}", f"{peer.contacts}:{FOLDER}"],
+        "networks": ["links", _beside(peer)],
+    }
+
+
+def _peer(peer: Peer) -> Value:
+    """As it is: it may lack rights that it never has, those over the network."""
+    return {
+        "image": peer.image,
+        "environment": peer.environment,
+        "cap_drop": ["NET_ADMIN", "NET_RAW"],
+        "security_opt": ["no-new-privileges:true"],
+        "volumes": [f"{peer.contacts}:{FOLDER}:ro"],
+        "networks": [_beside(peer)],
+        "depends_on": {peer.gateway: {"condition": "service_started"}},
+        "restart": "on-failure",
+        "mem_limit": "1g",
+    }
+
+
+def _collector(name: str, rate: str) -> Value:
     words = ["lightlag", "collect", *_account(COLLECTOR)]
-    words += ["--rate", f"${{RATE:-{DEFAULT_RATE}}}", "--page", "0.0.0.0:8080", "--stay"]
+    words += ["--rate", f"${{RATE:-{rate}}}", "--page", "0.0.0.0:8080", "--stay"]
+    words += ["--seen-at", "http://localhost:${PAGE_PORT:-8080}"]
     asks = "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/healthz', timeout=3)"
     return {
         **_image(name),
@@ -154,7 +208,7 @@ def _collector(name: str) -> Value:
         "networks": ["links", "page"],
         "ports": ["127.0.0.1:${PAGE_PORT:-8080}:8080"],
         "depends_on": _BROKER_THERE,
-        "healthcheck": _health(f'python3 -c "{asks}"', 15),
+        "healthcheck": health(f'python3 -c "{asks}"', 15),
         "restart": "on-failure",
         "stop_grace_period": "1m",
         "mem_limit": "2g",
@@ -164,6 +218,7 @@ def _collector(name: str) -> Value:
 def _dashboard(name: str) -> Value:
     words = ["lightlag", "dashboard", f"mqtts://{BROKER}:{PORT}"]
     words += _account(OPERATOR, names_broker=False)
+    words += ["--seen-at", "http://localhost:${DASHBOARD_PORT:-8640}"]
     asks = "import urllib.request as u; u.urlopen('http://127.0.0.1:8640/', timeout=3)"
     return {
         **_image(name),
@@ -174,7 +229,7 @@ def _dashboard(name: str) -> Value:
         "networks": ["links", "page"],
         "ports": ["127.0.0.1:${DASHBOARD_PORT:-8640}:8640"],
         "depends_on": _BROKER_THERE,
-        "healthcheck": _health(f'python3 -c "{asks}"', 15),
+        "healthcheck": health(f'python3 -c "{asks}"', 15),
         "restart": "on-failure",
         "mem_limit": "1g",
     }
@@ -196,7 +251,8 @@ def _hardened() -> dict[str, Value]:
     }
 
 
-def _health(command: str, interval_s: int) -> Value:
+def health(command: str, interval_s: int) -> Value:
+    """A check that a container is well."""
     return {
         "test": ["CMD-SHELL", command],
         "interval": f"{interval_s}s",

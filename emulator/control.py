@@ -5,7 +5,7 @@ control/link          LinkOrder: cut a link, or mend it
 control/finish        the run is over for all: say what you still hold
 control/stop          the run ends here: leave
 node/NAME/status      Status, retained; the will of a node says "dead"
-node/NAME/order       NodeOrder: go down, come up, send a bundle
+node/NAME/order       NodeOrder: go down, come up, send a bundle, follow another strategy
 node/NAME/answer      Answer: the order was carried out, or why not
 node/NAME/resend      number of the first event that the collector lacks
 node/NAME/have        how many events the collector has
@@ -20,6 +20,7 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 from dtn.errors import InvalidValue
@@ -49,6 +50,12 @@ class Document:
             raise InvalidValue(cls.__name__, octets[:60], f"is none: {fault}") from None
 
 
+@lru_cache(maxsize=256)
+def _monotonic_s(start_at: str) -> float:
+    at = datetime.fromisoformat(start_at)
+    return time.monotonic() + (at - datetime.now(UTC)).total_seconds()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock(Document):
     """The clock that all nodes follow.
@@ -71,9 +78,13 @@ class Clock(Document):
         return self.rate == math.inf
 
     def monotonic_s(self) -> float:
-        """The moment as this machine's monotonic clock has it."""
-        at = datetime.fromisoformat(self.start_at)
-        return time.monotonic() + (at - datetime.now(UTC)).total_seconds()
+        """The moment as this machine's monotonic clock has it: reckoned once, so that no step of its date moves it."""
+        return _monotonic_s(self.start_at)
+
+    def monotonic_after(self, known: Clock, known_s: float) -> float:
+        """The same by an earlier one, whose moment was at `known_s`: dates that have stepped since do not count."""
+        between = datetime.fromisoformat(self.start_at) - datetime.fromisoformat(known.start_at)
+        return known_s + between.total_seconds()
 
     def started(self) -> datetime:
         """The instant at which it stood at 0, had it always gone at this rate; in a pause, `start_at`."""
@@ -133,19 +144,25 @@ class NodeOrder(Document):
 
     Args:
         number: by which it is answered, and known when it comes again.
-        do: down, up, listen, or send, which listens for answers too.
+        do: down, up, listen, follow, storm, or send, which listens for answers too.
         destination: endpoint of what is sent.
         service: where it comes from, or what is listened to.
         payload: hexadecimal.
         lifetime_s: of what is sent.
+        strategy: that is followed, by the name that it has in Lightlag.
+        factor: how many times as often particles hit in a storm.
+        for_s: how long that lasts.
     """
 
     number: str
-    do: Literal["down", "up", "listen", "send"]
+    do: Literal["down", "up", "listen", "follow", "storm", "send"]
     destination: str = ""
     service: str = ""
     payload: str = ""
     lifetime_s: float = 86400.0
+    strategy: str = ""
+    factor: float = 1.0
+    for_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 
@@ -22,3 +23,11 @@ def beside(file: Path, spec: str) -> str:
     if colon and not Path(path).is_file() and found.is_file():
         return f"{found}:{function}"
     return spec
+
+
+def digest_of(*files: Path) -> str:
+    """SHA-256 of the files one after the other, hexadecimal."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

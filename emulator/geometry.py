@@ -89,6 +89,11 @@ class Geometry:
         return json.dumps(document, separators=(",", ":")) + "\n"
 
 
+def beside(setup: Path) -> Path:
+    """Where the geometry of a constellation's setup file lies: nodes never read it, what draws them does."""
+    return setup.with_suffix(".geometry.json")
+
+
 def read_geometry(path: Path) -> Geometry | None:
     """Read what `Geometry.text` wrote; None if there is no such file.
 

@@ -34,9 +34,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVarTuple, Unpack
 
-from dtn.bpa import TransmissionRequest
-from dtn.bundle import Bundle
-from dtn.eid import parse_eid
 from dtn.errors import BadInput, Fault, InvalidValue
 from dtn.events import Event
 from dtn.routing.index import index_of
@@ -45,10 +42,12 @@ from dtn.store import MemoryStore
 from emulator import setup_file
 from emulator.build import Network, Process, find_strategy
 from emulator.clock import EmulatedLoop
-from emulator.control import Answer, Clock, Delivered, LinkOrder, NodeOrder, State, Status, utc_now
+from emulator.control import Clock, LinkOrder, NodeOrder, State, Status, utc_now
 from emulator.journal import Journal
 from emulator.lockstep.follower import Follower
 from emulator.lockstep.synchroniser import Grant, Report
+from emulator.neighbourhood import speaking_links
+from emulator.orders import Orders
 from emulator.setup_file import SetupFile
 from nodes.channel.broker import Broker, parse_broker
 from nodes.channel.connection import Connection, Message, Outbox, Posts
@@ -72,9 +71,6 @@ TOLD_WITHIN_S = 60.0
 """How long it waits at the end for the collector to have everything."""
 
 VERSION = version("lightlag")
-
-OPERATOR = "order"
-"""Why a node or a link is down that an operator took down."""
 
 
 class NodeProcess:
@@ -109,21 +105,20 @@ class NodeProcess:
         self._state: State = "ready"
         self._loop = EmulatedLoop(1.0)
         self._journal: Journal | None = None
-        self._network: Network | None = None
         self._clock: Clock | None = None
+        self._moment_s = 0.0
+        """The clock's moment as this machine's monotonic clock has it."""
         self._clocked = threading.Event()
         self._finished = threading.Event()
         self._told = threading.Event()
         self._is_connected = False
-        self._relays: set[str] = set()
-        self._answers: dict[str, str] = {}
         self._inbox: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         """In lockstep: what came in and waits for its turn."""
         self._follower: Follower | None = None
         self._process = secrets.token_hex(8)
-        contacts = given.setup.plan.contacts
-        sources = {contact.source for contact in contacts if contact.destination == name}
-        neighbours = {contact.destination for contact in contacts if contact.source == name}
+        links = speaking_links(given.setup)
+        sources = {source for source, destination in links if destination == name}
+        neighbours = {destination for source, destination in links if source == name}
         self._channel = MqttChannel(
             name,
             sources,
@@ -134,6 +129,7 @@ class NodeProcess:
             hand_over=self._hand_over,
         )
         self._posts = Posts()
+        self._orders = Orders(name, self._loop, topics, self._post)
         self._outboxes: list[Outbox] = [self._posts, self._channel]
         self._connection = Connection(
             broker,
@@ -194,7 +190,7 @@ class NodeProcess:
             if self._clock.is_lockstep:
                 self._fly_in_lockstep(strategy, journal)
                 return
-            self._loop.follow(self._clock.monotonic_s(), self._clock.emulated_s, self._clock.rate)
+            self._loop.follow(self._moment_s, self._clock.emulated_s, self._clock.rate)
             # a wait for the disk would be minutes of emulated time; a process is killed, not its machine
             store = SqliteStore(self._folder / "store.sqlite", self._loop, power_safe=False)
             started = self._clock.started()
@@ -204,7 +200,7 @@ class NodeProcess:
             if outside is not None:
                 outside.starts(started)
             with contextlib.closing(store), self._loop:
-                self._network = Network(
+                network = Network(
                     self._given.setup,
                     strategy,
                     self._loop,
@@ -212,7 +208,8 @@ class NodeProcess:
                     process=process,
                     outside=outside,
                 )
-                self._fly(self._network)
+                self._orders.network = network
+                self._fly(network)
             self._take_leave()
         except (SystemExit, KeyboardInterrupt):
             self._say("stopped")
@@ -253,7 +250,7 @@ class NodeProcess:
         follower = self._follower = Follower(self._loop, self._channel.arrivals, duration_s)
         process = Process(self._name, self._channel, MemoryStore(), is_virtual=True)
         with self._loop:
-            self._network = Network(
+            network = Network(
                 self._given.setup,
                 strategy,
                 self._loop,
@@ -268,11 +265,14 @@ class NodeProcess:
                 report = follower.go_on()
                 if report is not None:
                     self._report(report)
-            self._network.end(duration_s)
+            network.end(duration_s)
         self._take_leave()
 
     def _report(self, report: Report) -> None:
-        self._posts.put(Message(self._topics.node(self._name, "report"), report.octets()))
+        self._post(Message(self._topics.node(self._name, "report"), report.octets()))
+
+    def _post(self, message: Message) -> None:
+        self._posts.put(message)
         self._connection.wake()
 
     def _take_leave(self) -> None:
@@ -313,7 +313,7 @@ class NodeProcess:
                 case "control", "clock":
                     self._follow(Clock.of(payload))
                 case "control", "link" if not self._is_in_lockstep:
-                    self._loop.call_soon_threadsafe(self._obey_link, LinkOrder.of(payload))
+                    self._orders.take_link(LinkOrder.of(payload))
                 case "control", "finish":
                     self._finished.set()
                 case "control", "stop":
@@ -324,7 +324,7 @@ class NodeProcess:
                 case _, "grant":
                     self._inbox.put(partial(self._granted, Grant.of(payload)))
                 case _, "order" if not self._is_in_lockstep:
-                    self._take_order(NodeOrder.of(payload))
+                    self._orders.take(NodeOrder.of(payload))
                 case _, "resend" if self._journal is not None:
                     self._journal.resend(int(payload))
                 case _, "have" if self._journal is not None and self._state == "done":
@@ -336,9 +336,10 @@ class NodeProcess:
         if known is None:
             if clock.is_lockstep:
                 self._channel.be_patient()
+            self._moment_s = clock.monotonic_s()
             self._clocked.set()
         elif clock != known and clock.session == known.session:
-            real_s = clock.monotonic_s()
+            real_s = self._moment_s = clock.monotonic_after(known, self._moment_s)
 
             def change() -> None:
                 self._loop.call_soon_threadsafe(
@@ -387,108 +388,10 @@ class NodeProcess:
             error_p99_s=lateness.quantile_s(0.99),
             memory_mb=_resident_mb(),
         )
-        self._posts.put(Message(self._topics.status(self._name), status.octets(), retain=True))
-        self._connection.wake()
+        self._post(Message(self._topics.status(self._name), status.octets(), retain=True))
         if self._is_connected:
             with contextlib.suppress(OSError):  # a disk that is full
                 (self._folder / "alive").touch()
-
-    # -- orders, on the emulated loop
-
-    def _obey_link(self, order: LinkOrder) -> None:
-        if self._network is None:
-            return
-        links = self._network.links
-        for source, destination in ((order.a, order.b), (order.b, order.a)):
-            with contextlib.suppress(ValueError, KeyError):  # mended twice
-                (links.cut if order.is_cut else links.restore)(source, destination, OPERATOR)
-
-    def _answer(self, order: NodeOrder, refusal: str = "") -> None:
-        answer = Answer(number=order.number, refusal=refusal)
-        self._posts.put(Message(self._topics.node(self._name, "answer"), answer.octets()))
-        self._connection.wake()
-
-    def _take_order(self, order: NodeOrder) -> None:
-        """Operators give an order until it is answered; it is carried out once.
-
-        Until the clock runs nobody is there who could.
-        """
-        if self._network is None or self._loop.reading_s() < 0:
-            return
-        if order.number in self._answers:
-            self._answer(order, self._answers[order.number])
-        else:
-            self._answers[order.number] = ""
-            self._loop.call_soon_threadsafe(self._carry_out, order)
-
-    def _carry_out(self, order: NodeOrder) -> None:
-        refusal = self._answers[order.number] = self._obey(order)
-        self._answer(order, refusal)
-
-    def _obey(self, order: NodeOrder) -> str:
-        """Do it; returns why not."""
-        assert self._network is not None
-        node = self._network.nodes.get(self._name)
-        if node is None and order.do in ("listen", "send"):
-            return "a program of others is in its place: let that send and receive"
-        match order.do:
-            case "down":
-                self._network.links.leave(self._name, OPERATOR)
-            case "up":
-                with contextlib.suppress(ValueError):  # it is up
-                    self._network.links.join(self._name, OPERATOR)
-            case "listen":
-                self._listen(order.service)
-            case "send" if node is None or not node.is_up:
-                return "it is down, or not launched yet: nothing can be sent from there"
-            case "send":
-                self._listen(order.service)
-                node.send(
-                    TransmissionRequest(
-                        service=order.service,
-                        destination=parse_eid(order.destination),
-                        payload=bytes.fromhex(order.payload),
-                        lifetime_s=order.lifetime_s,
-                        flow="operator",
-                    )
-                )
-        return ""
-
-    def _listen(self, service: str) -> None:
-        """Let operators know what comes for a service."""
-        assert self._network is not None
-        if service not in self._relays:
-            self._relays.add(service)
-            self._network.nodes[self._name].register(Relay(service, self._pass_on))
-
-    def _pass_on(self, delivered: Delivered) -> None:
-        topic = self._topics.node(self._name, "delivered")
-        self._posts.put(Message(topic, delivered.octets()))
-        self._connection.wake()
-
-
-class Relay:
-    """What is registered for an operator's service: hands on what comes.
-
-    Args:
-        service: the service part of its endpoint.
-        tell: takes what came.
-    """
-
-    def __init__(self, service: str, tell: Callable[[Delivered], object]) -> None:
-        self.service = service
-        self._tell = tell
-
-    def deliver(self, bundle: Bundle, now_s: float) -> None:
-        """A bundle came."""
-        self._tell(
-            Delivered(
-                service=self.service,
-                source=str(bundle.primary.source),
-                payload=bundle.payload.hex(),
-                emulated_s=now_s,
-            )
-        )
 
 
 def _resident_mb() -> float:

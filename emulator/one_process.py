@@ -26,9 +26,11 @@ from emulator.build import UNDATED_START, Network, find_strategy
 from emulator.capture import Capture
 from emulator.clock import EmulatedLoop
 from emulator.log import LogHeader
+from emulator.memory import return_freed_memory
 from emulator.merging import put_in_order
 from emulator.result import Result
-from emulator.setup import Setup, changed, return_freed_memory, with_geometry
+from emulator.setup import Setup, changed
+from emulator.setup.apart import with_geometry_apart
 from emulator.watch import DECISION_LIMIT_S, watched
 from nodes.channel.frame import Frame
 
@@ -92,8 +94,7 @@ def run(
     if isinstance(scenario, Setup):
         setup = scenario
     else:
-        setup, geometry = with_geometry(scenario, tell)
-        return_freed_memory()
+        setup, geometry = with_geometry_apart(scenario, tell)
     setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
     attached = _attached(attach, setup, speed, processes=processes)
     setup = replace(setup, real_dates=attached is not None)
@@ -196,7 +197,7 @@ def fly(
         rate: emulated seconds in a real one.
         tell: told how far it is.
         tap: is shown every frame that leaves.
-        decision_limit_s: wall time that one decision may take.
+        decision_limit_s: processor time that one decision may take (`emulator.watch`).
         attached: programs in the place of some nodes; the rate is finite then.
 
     Raises:

@@ -122,6 +122,15 @@ class Operator:
         """Take a node out of the network, or let it join again."""
         self._order(node, NodeOrder(number=_number(), do="up" if is_up else "down"))
 
+    def storm(self, node: str, factor: float, for_s: float) -> None:
+        """Let particles hit a node's memory so many times as often, for a time; inf: for good."""
+        order = NodeOrder(number=_number(), do="storm", factor=factor, for_s=for_s)
+        self._order(node, order)
+
+    def follow(self, node: str, strategy: str) -> None:
+        """Let a node ask another strategy, of those that come with Lightlag."""
+        self._order(node, NodeOrder(number=_number(), do="follow", strategy=strategy))
+
     def send(self, node: str, destination: str, payload: bytes, lifetime_s: float) -> str:
         """Let a node send a bundle; returns the service that it comes from."""
         service = str(FIRST_SERVICE + secrets.randbelow(5_000))

@@ -13,7 +13,7 @@ from nodes.faults import LinkOutage
 
 if TYPE_CHECKING:
     from emulator.scenario import Scenario
-    from emulator.scenario.tables import PlanChange
+    from emulator.scenario.plan_update import PlanChange
 
 CANCELLED = "cancelled"
 """Why such a contact does not take place, in the log."""

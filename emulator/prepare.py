@@ -3,9 +3,9 @@
 Run once by a service of its own, which fills a folder (a volume) for each of the others:
 
     broker/       mosquitto.conf, ca.crt, server.crt, server.key, passwords, acl
-    NODE/         setup.json, ca.crt, password
-    collector/    setup.json, ca.crt, password
-    operator/     setup.json, ca.crt, password: for the dashboard, and `lightlag ping`, `send`, `control` from outside
+    NODE/         setup.json, ca.crt, password; attach.toml where a container of others is in its place
+    collector/    setup.json, setup.geometry.json, ca.crt, password
+    operator/     the same: for the dashboard, and `lightlag ping`, `send`, `control` from outside
 
 The certificate authority lives for one certificate: its key is never written. Passwords stand at
 the broker as PBKDF2 only. A node may write on its own links, its events and its status, and read
@@ -24,12 +24,15 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from emulator import setup_file
 from emulator.mosquitto import FLOW
+from emulator.neighbourhood import speaking_links
+from emulator.peers import Peer, parse_peer
 from emulator.setup import Setup
 from nodes.channel.topics import Topics
 
@@ -42,23 +45,35 @@ ROUNDS = 10_000
 """Of PBKDF2; the passwords are 192 random bits, which no search finds."""
 
 
-def prepare(given: setup_file.SetupFile, into: Path, *, owner: int | None = None) -> bool:
+def prepare(
+    given: setup_file.SetupFile,
+    into: Path,
+    *,
+    owner: int | None = None,
+    geometry: str = "",
+    peers: Sequence[Peer] = (),
+) -> bool:
     """Fill the folders; False if they were filled already.
 
     Args:
         given: the run's setup.
         into: holds a folder for each service.
         owner: user and group number that they are handed to.
+        geometry: for those who draw the nodes, as JSON; "" where there is none.
+        peers: containers of others in the place of nodes; bundles are dated by the real clock then.
     """
-    setup = given.setup
+    setup = replace(given.setup, real_dates=bool(peers))
     mark = into / BROKER / "prepared"
-    if mark.is_file() and mark.read_text() == given.sha256:
+    marked = " ".join([given.sha256, *(repr(peer) for peer in peers)])
+    if mark.is_file() and mark.read_text() == marked:
         return False
     passwords = new_passwords(setup)
     ca, certificate, key = certificates((BROKER, "localhost"))
     topics = Topics(setup.name)
     for user, password in passwords.items():
         files = {"ca.crt": ca, "password": f"{password}\n"}
+        if geometry and user in (COLLECTOR, OPERATOR):
+            files["setup.geometry.json"] = geometry
         _write(into / user, files)
     setup_file.save_each(setup, {user: into / user / "setup.json" for user in passwords})
     _write(
@@ -72,7 +87,10 @@ def prepare(given: setup_file.SetupFile, into: Path, *, owner: int | None = None
             "mosquitto.conf": configuration("/mosquitto/lightlag"),
         },
     )
-    _write(into / BROKER, {"prepared": given.sha256})
+    for peer in peers:
+        _write(into / peer.node, {"attach.toml": peer.attach_file})
+        (into / peer.contacts).mkdir(exist_ok=True)
+    _write(into / BROKER, {"prepared": marked})
     if owner is not None:
         for path in (into, *into.rglob("*")):
             os.chown(path, owner, owner)
@@ -103,7 +121,7 @@ def configuration(folder: str) -> str:
 
 def access_list(setup: Setup, topics: Topics) -> Iterator[str]:
     """The broker's rules: who may write and read which topics."""
-    links = sorted({(contact.source, contact.destination) for contact in setup.plan.contacts})
+    links = sorted(speaking_links(setup))
     for member in setup.members:
         name = member.name
         yield f"user {name}"
@@ -202,14 +220,21 @@ def _write(folder: Path, files: dict[str, str]) -> None:
         path.write_text(text)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """The one-shot service."""
     parser = argparse.ArgumentParser("prepare", description="Fill the services' folders.")
     parser.add_argument("--setup", type=Path, required=True)
     parser.add_argument("--into", type=Path, required=True)
     parser.add_argument("--owner", type=int)
-    said = parser.parse_args()
-    done = prepare(setup_file.load(said.setup), said.into, owner=said.owner)
+    parser.add_argument("--peer", action="append", default=[])
+    said = parser.parse_args(arguments)
+    drawn = said.setup.with_suffix(
+        ".geometry.json"
+    )  # as emulator.geometry has it, which needs numpy
+    geometry = drawn.read_text(encoding="utf-8") if drawn.is_file() else ""
+    given = setup_file.load(said.setup)
+    peers = tuple(map(parse_peer, said.peer))
+    done = prepare(given, said.into, owner=said.owner, geometry=geometry, peers=peers)
     print("prepared" if done else "prepared before, left as it is")
 
 

@@ -27,7 +27,7 @@ from emulator.weather import forecast
 from topology.bodies import BODIES
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.dynamics import DeepSpace
-from topology.ephemeris import Sky
+from topology.ephemeris import HAS_NUMBA, Sky
 from topology.geometry import (
     geometric_s,
     light_time,
@@ -50,6 +50,8 @@ from topology.track import track
 from topology.visibility import End, HorizonMask, Surroundings
 from topology.windows import Window, windows
 
+WORTH_COMPILING = 6
+"""Orbits of a scenario, most of a second each, that are integrated without numba: it takes 80 MB to load."""
 OLD_TLE_D = 14.0
 """Days from a TLE's epoch after which its age is worth a word: SGP4 loses 1-3 km a day."""
 
@@ -83,7 +85,14 @@ class ScenarioSky:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.sky = Sky(scenario.start, scenario.duration_s, scenario.kernel_set())
+        orbits = [node.orbit for node in scenario.nodes if node.orbit is not None]
+        integrated = sum(bool(orbit.elements or orbit.position_km) for orbit in orbits)
+        self.sky = Sky(
+            scenario.start,
+            scenario.duration_s,
+            scenario.kernel_set(),
+            compiled=HAS_NUMBA and integrated >= WORTH_COMPILING,
+        )
         self._paths: dict[str, Path] = {}
         self._terminals: dict[str, Terminal] = {}
         self._deep_space: DeepSpace | None = None

@@ -1,8 +1,9 @@
 """The watch: a strategy that does not come back from a decision ends the run and is named.
 
-A thread looks on in wall time; nothing of what it sees enters the events, so a run that ends well is the same with and
-without it. In a process's main thread a signal breaks in, which ends sleeps and waits as well; elsewhere Python code is
-met at its next step, and a strategy that sleeps when it wakes.
+A thread looks on, at the processor time of the one that asks and at the clock on the wall: who only waits for a busy
+machine's processor is left alone, who sleeps is not, though for longer. Nothing of what it sees enters the events, so a
+run that ends well is the same with and without it. In a process's main thread a signal breaks in, which ends sleeps and
+waits as well; elsewhere Python code is met at its next step, and a strategy that sleeps when it wakes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,10 +22,17 @@ from types import FrameType
 from typing import Any
 
 from dtn.errors import StrategyFault
+from dtn.routing.kernel import is_loading
 from dtn.routing.strategy import Strategy
 
 DECISION_LIMIT_S = 30.0
-"""Wall time that one decision, or one call of a hook, may take."""
+"""Processor time that one decision, or one call of a hook, may take."""
+
+ASLEEP = 10
+"""So many times as much wall time it may take, if it hardly uses the processor."""
+
+LEAST_SHARE = 0.01
+"""Who gets less of a processor than this sleeps; on a machine with a hundred others at work one gets about so much."""
 
 LOOKS = 4
 """Looks in that time."""
@@ -41,11 +50,13 @@ class _Guard:
         self.calls = 0
         self.asked = ("-", "-")
         self.is_asked = False
+        self.rule = ""
         self._thread_id = threading.get_ident()
         self._by_signal = (
             os.name == "posix" and threading.current_thread() is threading.main_thread()
         )
         self._over = threading.Event()
+        self._processor_s = _processor_clock(self._thread_id)
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function under watch: its first argument is the view, its second what it is about."""
@@ -57,6 +68,8 @@ class _Guard:
             self.is_asked = True
             try:
                 return function(view, about, *more)
+            except SystemExit as end:  # a fault like others: no end of a sweep without a word
+                raise RuntimeError(f"asked the program to end: {end!r}") from end
             finally:
                 self.is_asked = False
 
@@ -64,12 +77,17 @@ class _Guard:
 
     def look_on(self) -> None:
         """Until the run is over: break in where one call has gone on for all of the time allowed."""
-        seen, looks = -1, 0
+        seen, since_s, since_cpu_s = -1, 0.0, 0.0
         while not self._over.wait(self.limit_s / LOOKS):
-            looks = looks + 1 if self.is_asked and self.calls == seen else 0
-            seen = self.calls
-            if looks >= LOOKS:
-                self._break_in()
+            calls, now_s, now_cpu_s = self.calls, time.monotonic(), self._processor_s()
+            used_s, passed_s = now_cpu_s - since_cpu_s, now_s - since_s
+            if not self.is_asked or calls != seen or is_loading():
+                seen, since_s, since_cpu_s = calls, now_s, now_cpu_s
+            elif used_s >= self.limit_s:
+                self._break_in(f"{self.limit_s:g} s of processor time")
+                return
+            elif passed_s >= ASLEEP * self.limit_s and used_s < LEAST_SHARE * passed_s:
+                self._break_in(f"{ASLEEP * self.limit_s:g} s")
                 return
 
     @contextmanager
@@ -89,7 +107,8 @@ class _Guard:
         finally:
             signal.signal(signal.SIGUSR2, before)
 
-    def _break_in(self) -> None:
+    def _break_in(self, limit: str) -> None:
+        self.rule = f"did not come back within {limit}"
         if self._by_signal:
             signal.pthread_kill(self._thread_id, signal.SIGUSR2)
         else:
@@ -101,13 +120,21 @@ class _Guard:
         self._over.set()
 
 
+def _processor_clock(thread_id: int) -> Callable[[], float]:
+    """The processor time of a thread, to be asked from another; wall time where no such clock is."""
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return time.monotonic
+    clock = time.pthread_getcpuclockid(thread_id)
+    return lambda: time.clock_gettime(clock)
+
+
 @contextmanager
 def watched(strategy: Strategy, limit_s: float = DECISION_LIMIT_S) -> Iterator[Strategy]:
     """The strategy under watch, for a run in this thread.
 
     Args:
         strategy: what is to be watched.
-        limit_s: wall time that one call may take; inf: any.
+        limit_s: processor time that one call may take, and a tenth of the time that it may sleep; inf: any.
 
     Raises:
         StrategyFault: a call took longer.
@@ -126,8 +153,7 @@ def watched(strategy: Strategy, limit_s: float = DECISION_LIMIT_S) -> Iterator[S
         with guard.listening():
             yield replace(strategy, decide=guard.around(strategy.decide), traits=traits)
     except _TooLong:
-        rule = f"did not come back within {limit_s:g} s"
-        raise StrategyFault(strategy.name, *guard.asked, rule) from None
+        raise StrategyFault(strategy.name, *guard.asked, guard.rule) from None
     finally:
         guard.stop()
         thread.join()

@@ -18,12 +18,12 @@ At its best: a hop costs a few dozen calls, and whatever is not asked for costs 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from dtn.administrative_record import Reason
 from dtn.bpa import Agent, TransmissionRequest
-from dtn.bpa.deadlines import Purpose
+from dtn.bpa.deadlines import ASK, EXPIRY
 from dtn.bpa.front import Front
 from dtn.bpa.outputs import Output
 from dtn.bpa.procedures import EXPIRY_GRAIN_S
@@ -35,6 +35,7 @@ from dtn.events import (
     BundleDuplicate,
     BundleReceived,
     BundleSourced,
+    ContactEnded,
     ContactStarted,
     Event,
     FrameLost,
@@ -42,14 +43,14 @@ from dtn.events import (
     TransferFinished,
     TransferStarted,
 )
-from dtn.routing.engine import Verdict
 from dtn.routing.queue import LinkQueue, Queued
 from dtn.routing.strategy import Hold, Send
-from dtn.store import Kept, Stored
+from dtn.routing.verdict import Verdict
 from dtn.stored_bundle import StoredBundle
 from nodes.channel.frame import first_of_link
 from nodes.channel.local import RECEIVER_DOWN, LocalChannel
 from nodes.convergence.whole_bundle import WholeBundle
+from nodes.in_hand import InHand
 from nodes.node import CONTACT_ENDED, Node
 from nodes.timers import ArrivalTimers
 
@@ -58,20 +59,6 @@ new = tuple.__new__
 
 MOST_FRONTS = 4096
 """Ways that a node remembers; beyond that it works them out anew."""
-
-
-class InHand:
-    """A store for nodes that die with their process: what the agent holds is stored."""
-
-    def put(self, ref: int, bundle: Bundle, now_s: float, stored: Stored) -> None:
-        """It is stored."""
-        stored(ref, True)
-
-    def forget(self, ref: int) -> None:
-        """There is nothing to forget."""
-
-    def __iter__(self) -> Iterator[Kept]:
-        return iter(())
 
 
 class ExpressNode(Node):
@@ -248,7 +235,7 @@ class ExpressNode(Node):
         known_until_s = record.expires_s + EXPIRY_GRAIN_S
         if known_until_s <= now_s or not agent.holdings.take_in(record):
             return False
-        agent.deadlines.add(known_until_s, Purpose.EXPIRY, record.ref)
+        agent.deadlines.add(known_until_s, EXPIRY, record.ref)
         return True
 
     def _go_on(self, record: StoredBundle, now_s: float) -> None:
@@ -284,7 +271,7 @@ class ExpressNode(Node):
         elif isinstance(answer, Hold):
             record.kept = True
             agent.on_hold.put(record, answer.neighbour)
-            agent.deadlines.add(answer.until_s, Purpose.ASK, record.ref)
+            agent.deadlines.add(answer.until_s, ASK, record.ref)
         else:
             self._settle(record, routing.obey(record, answer, now_s), grown, now_s)
 
@@ -322,13 +309,21 @@ class ExpressNode(Node):
         if entry is not None and entry.last_bit_s <= now_s + TIME_TOLERANCE_S:
             self._finish(entry, contact, now_s)
             entry = None
-        super().contact_ended(contact, now_s, reason)
+        agent = self.agent
+        routing = agent.routing
+        if self._working or routing.queued_for(contact):
+            super().contact_ended(contact, now_s, reason)
+        else:  # nothing waits for it: it is over, and no more comes of that
+            cut_short = self._air.close(contact, now_s)
+            link = routing.contact_ended(contact, reason != "scheduled", now_s)
+            self._record(new(ContactEnded, (now_s, self.name, link.name, contact, reason)))
+            routing.forfeit(contact, now_s)
+            for request in cut_short:
+                self.transfer_failed(request.transfer, _why(reason), now_s)
         if entry is not None:
-            agent = self.agent
             agent.last_transfer += 1
             agent.transfers[agent.last_transfer] = entry
-            why = CONTACT_ENDED if reason == "scheduled" else reason
-            self.transfer_failed(agent.last_transfer, why, now_s)
+            self.transfer_failed(agent.last_transfer, _why(reason), now_s)
 
     def link_ready(self, neighbour: str, now_s: float) -> None:
         """Another bundle can be taken for this neighbour."""
@@ -368,13 +363,12 @@ class ExpressNode(Node):
         front = record.front
         if front is None or entry.tokens or entry.planned:
             return self.agent.builder.outgoing(record, entry.tokens, now_s, entry.planned)[1]
-        leaving = front.leaving.get(self.name) or self._leaving(record, front, now_s)
+        leaving = front.leaving.get(self.name) or self._leaving(record, front)
         return record.size_bytes - front.size_bytes + leaving.size_bytes
 
-    def _leaving(self, record: StoredBundle, front: Front, now_s: float) -> Front:
-        """The front with which a bundle leaves here, as the general code makes it."""
-        bundle, _ = self.agent.builder.outgoing(record, 0, now_s)
-        leaving = front.behind(self.name, bundle.blocks[:-1])
+    def _leaving(self, record: StoredBundle, front: Front) -> Front:
+        """The front with which a bundle leaves here, as the general code makes it (`BundleBuilder.outgoing`)."""
+        leaving = front.behind(self.name, self.agent.builder.front_blocks(record.bundle))
         if self._fronts < MOST_FRONTS:
             self._fronts += 1
             front.leaving[self.name] = leaving
@@ -391,7 +385,6 @@ class ExpressNode(Node):
 
     def _finish(self, entry: Queued, number: int, now_s: float) -> None:
         """It is on its way; nothing more is owed to this transfer (§5.4 step 5)."""
-        """It is on its way; nothing more is owed to this transfer (§5.4 step 5)."""
         agent, record, neighbour = self.agent, entry.record, entry.neighbour
         front, sent_s = record.front, entry.last_bit_s
         assert front is not None
@@ -403,7 +396,7 @@ class ExpressNode(Node):
         sequence = self._air.next_sequence(neighbour)
         arrives_s = sent_s + self._contacts[number].owlt_at(sent_s)
         self._channel.in_flight[self.name, neighbour, sequence] = record.id
-        leaving = front.leaving.get(self.name) or self._leaving(record, front, now_s)
+        leaving = front.leaving.get(self.name) or self._leaving(record, front)
         self._arrivals.schedule_arrival(
             arrives_s, first + sequence, land, entry, leaving, self.name, sequence, arrives_s
         )
@@ -415,6 +408,30 @@ class ExpressNode(Node):
         if not is_retained and agent.holdings.remove(record):
             agent.on_hold.remove(record.ref)
 
+    # -- time
+
+    def _on_timer(self, due_s: float) -> None:
+        """Contacts that are over and for which nothing waits are the most; the rest goes the general way."""
+        if due_s != self.armed_s or not self.is_up:
+            super()._on_timer(due_s)
+            return
+        self.armed_s = math.inf
+        routing, deadlines = self.agent.routing, self.agent.deadlines
+        while (contact := deadlines.forfeit_due(due_s)) is not None:
+            if routing.queued_for(contact):
+                break
+            deadlines.due(due_s)
+            routing.forfeit(contact, due_s)
+        if deadlines.next_s() <= due_s:
+            self._carry(self.agent.on_timer(due_s), due_s)
+        else:
+            self._arm()
+
     def _arm_if_sooner(self) -> None:
         if self.agent.deadlines.least_s < self.armed_s:
             self._arm()
+
+
+def _why(reason: str) -> str:
+    """Why a transfer failed that the end of its contact cut short."""
+    return CONTACT_ENDED if reason == "scheduled" else reason

@@ -3,7 +3,7 @@
 The plan says when a link can be; a fault cuts it, and a node that is down has none. Both ends of a
 contact are physics: a transmitter does not learn that its receiver is down, so such a contact stays
 open and its frames are lost. But who switches its terminals off goes dark to those that point at it: a light time
-later they have lost it, and their contacts end too (as far as they are nodes of this process).
+later they have lost it, and their contacts end too. Who has no contact to it sees that just before the next one.
 
 Where a contact ends and another begins at one moment, the end comes first. Each node's contacts are
 followed by themselves, so that a node's story is the same wherever the others run. Faults may overlap: a
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
 from typing import Protocol
 
 from dtn.contact_plan import ContactPlan
@@ -22,7 +21,19 @@ from nodes.timers import Timers
 
 NOT_YET_LAUNCHED = "not yet launched"
 
+SEEN_BEFORE_S = 1.0
+"""Whoever has no contact to a node sees so long before the next whether it is dark; what changes before is nobody's."""
+
 _END, _START = 0, 1
+
+
+class Afar(Protocol):
+    """Lets nodes of other processes see what a node of this one does."""
+
+    def __call__(
+        self, source: str, destination: str, is_dark: bool, reason: str, at_s: float
+    ) -> None:
+        """At `at_s` the light, or the dark, of a node has come to one that points at it."""
 
 
 class Linked(Protocol):
@@ -53,9 +64,11 @@ class Links:
     Args:
         plan: the contacts as they are planned.
         timers: the loop.
+        afar: reaches the nodes of other processes; None: there are none.
     """
 
-    def __init__(self, plan: ContactPlan, timers: Timers) -> None:
+    def __init__(self, plan: ContactPlan, timers: Timers, afar: Afar | None = None) -> None:
+        self._afar = afar
         self._contacts = plan.contacts
         self._timers = timers
         self._nodes: dict[str, Linked] = {}
@@ -123,31 +136,48 @@ class Links:
         self._dark.setdefault(name, []).append(reason)
         self._update(name, reason)
         self._nodes[name].set_deaf(True)
-        self._let_see(name, self.cut, reason)
+        self._let_see(name, True, reason)
 
     def lighten(self, name: str, reason: str) -> None:
         """Take back one reason for which its terminals are off."""
         reasons = self._dark[name]
         reasons.remove(reason)
-        self._let_see(name, self.restore, reason)
+        self._let_see(name, False, reason)
         if not reasons:
             self._nodes[name].set_deaf(False)
             self._update(name, "")
 
-    def _let_see(self, name: str, told: Callable[[str, str, str], None], reason: str) -> None:
+    def see(self, source: str, destination: str, is_dark: bool, reason: str) -> None:
+        """A node of ours sees that one of another process is dark, or that it is not any more."""
+        known = reason in self._cuts.get((source, destination), ())
+        if is_dark and not known:  # one that is started again says it again
+            self.cut(source, destination, reason)
+        elif not is_dark and known:  # it may not have seen the dark
+            self.restore(source, destination, reason)
+
+    def _let_see(self, name: str, is_dark: bool, reason: str) -> None:
         """Tell those who point at a node, now or later, when its light or its dark has come to them."""
         now_s = self._timers.time()
         owlt_s: dict[str, float] = {}
+        next_s: dict[str, float] = {}
         for contact in self._contacts:
-            if contact.destination == name and contact.source in self._nodes:
-                if contact.start_s > now_s and contact.source in owlt_s:
-                    continue  # the contact now or next says how far it is
-                within_s = min(max(now_s, contact.start_s), contact.end_s)
-                owlt_s[contact.source] = contact.owlt_at(within_s)
-        for source, away_s in sorted(owlt_s.items()):
-            at_s = max(now_s + away_s, self._seen_s.get((source, name), 0.0))
-            self._seen_s[source, name] = at_s  # what went first is seen first
-            self._timers.schedule(at_s, told, source, name, reason)
+            source = contact.source
+            if contact.destination != name:
+                continue
+            if contact.end_s > now_s:
+                next_s[source] = min(contact.start_s, next_s.get(source, math.inf))
+            if contact.start_s > now_s and source in owlt_s:
+                continue  # the contact now or next says how far it is
+            within_s = min(max(now_s, contact.start_s), contact.end_s)
+            owlt_s[source] = contact.owlt_at(within_s)
+        for source, start_s in sorted(next_s.items()):
+            seen_s = self._seen_s.get((source, name), 0.0)  # what went first is seen first
+            at_s = max(now_s + owlt_s[source], start_s - SEEN_BEFORE_S, seen_s)
+            self._seen_s[source, name] = at_s
+            if source in self._nodes:
+                self._timers.schedule(at_s, self.see, source, name, is_dark, reason)
+            elif self._afar is not None:
+                self._afar(source, name, is_dark, reason, at_s)
 
     # -- the plan
 

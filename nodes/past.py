@@ -1,4 +1,4 @@
-"""Past: what became of a node's bundles up to some event of its journal.
+"""Past: what became of a node's bundles, and of its energy, up to some event of its journal.
 
 A process that is killed leaves a store and a journal that need not agree: an event is on disk when it is
 recorded, what the store was told a moment before may not be. The journal is what neighbours and the log have
@@ -19,7 +19,10 @@ from dtn.events import (
     BundleReassembled,
     BundleReceived,
     BundleSourced,
+    EnergySampled,
     Event,
+    PowerRestored,
+    PowerShed,
     TransferFinished,
 )
 
@@ -32,18 +35,25 @@ class Past:
         gone: bundles that the node is done with, and has no more.
         held: bundles that it has, in the order in which it got them. One that was sent on is not among them,
             even if the strategy keeps a copy.
+        energy: how its energy stood when that was last said; None: it has no account.
+        shed: what it had given up for want of power.
+        last_s: when something happened last.
     """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.delivered: set[str] = set()
         self.gone: set[str] = set()
         self.held: dict[str, None] = {}
+        self.energy: EnergySampled | None = None
+        self.shed: set[str] = set()
+        self.last_s = 0.0
         self._before = (False, False)
         for event in events:
             self.follow(event)
 
     def follow(self, event: Event) -> None:
         """What comes next."""
+        self.last_s = event.t_s
         match event:
             case BundleSourced() | BundleReceived():
                 self._before = (event.bundle in self.held, event.bundle in self.gone)
@@ -69,6 +79,12 @@ class Past:
                 self._has(event.bundle)
             case TransferFinished():
                 self.held.pop(event.bundle, None)
+            case EnergySampled():
+                self.energy = event
+            case PowerShed():
+                self.shed.add(event.what)
+            case PowerRestored():
+                self.shed.discard(event.what)
 
     def _has(self, bundle: str) -> None:
         self.held[bundle] = None

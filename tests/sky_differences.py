@@ -28,10 +28,11 @@ from tests.topology import (
 from tests.topology.brute_windows import gets_through
 from topology import constants as c
 from topology.constants import DAY_S
-from topology.dynamics import DeepSpace, Tolerances
+from topology.dynamics import DeepSpace
 from topology.ephemeris import KERNELS, Sky
 from topology.frozen_orbit import lunar_relay, mars_relay
 from topology.geometry import light_time, light_time_received
+from topology.integration import Tolerances
 from topology.laser import PRESETS, rate_bps
 from topology.mass_driver import Muzzle, launch
 from topology.orbits import orbit_from_state, state_from_elements

@@ -7,6 +7,7 @@ cost is a few vectorised calls. Velocities are the polynomials' derivatives: one
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from topology.paths import FloatArray, State
 
 DEGREE = 15
 SHORTEST_S = 1e-3
+WORTH_COMPILING = 2000
+"""Epochs in one call that the compiled recurrence is used for, if it is loaded: ten times as fast, equal to the bit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class ChebyshevPieces:
     def state(self, t_s: FloatArray) -> State:
         """Positions and velocities, shape (3, N), by Clenshaw's recurrence and its derivative."""
         t_s = np.atleast_1d(np.asarray(t_s, dtype=np.float64))
+        if t_s.size >= WORTH_COMPILING and "topology.compiled_flight" in sys.modules:
+            from topology.compiled_flight import chebyshev
+
+            return State(*chebyshev(self.edges_s, self.coefficients_km, t_s))
         piece = np.clip(
             np.searchsorted(self.edges_s, t_s, side="right") - 1, 0, self.edges_s.size - 2
         )

@@ -1,26 +1,25 @@
-"""What pulls on a spacecraft, and its path integrated under that pull.
+"""What pulls on a spacecraft, and the paths that come of it (`topology.integration`).
 
 Two force models, both for a massless craft among bodies that move as DE421 says:
 
-- `acceleration_around` one body, about its centre: its own gravity field (`topology.gravity`: J2, and GRAIL's field to
+- `PullAround` one body, about its centre: its own gravity field (`topology.gravity`: J2, and GRAIL's field to
   degree 8 for the Moon), other bodies as point masses by the difference of their pull on craft and centre.
 - `DeepSpace`, about the solar-system barycentre: Sun, Moon and planets as point masses, and sunlight. Light pushes
   with 1/r^2 away from the Sun, so it is a weaker Sun, exactly; shadows are left out.
 
 The bodies come from a table of cubic Hermite polynomials at one-hour steps (5e-5 km), because the ephemeris
-itself would cost 25 times the integration. Integration: scipy's DOP853 (Hairer, Norsett and Wanner, order 8),
+itself would cost 25 times the integration. Paths are
 kept as Chebyshev polynomials. Relativity (a metre a day at the Moon, less beyond) and tides are left out.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple, Protocol
 
 import numpy as np
-from scipy.integrate import DOP853
 
 from dtn.errors import InvalidValue
 from topology import constants as c
@@ -29,7 +28,6 @@ from topology.chebyshev import ChebyshevPieces
 from topology.ephemeris import BodyPath, Sky
 from topology.gravity import field_of
 from topology.paths import FloatArray, State
-from topology.steps import Steps
 
 TABLE_STEP_S = 3600.0
 STORAGE_TOLERANCE_KM = 1e-3
@@ -37,7 +35,52 @@ ORBIT_TOLERANCE_KM = (
     1e-5  # velocities are slopes: at the ends of a piece a hundred times as far off
 )
 
-Acceleration = Callable[[float, FloatArray], FloatArray]
+
+class Numbers(NamedTuple):
+    """A force model for `topology.compiled_flight`.
+
+    Attributes:
+        grid: first epoch of the table and its points a second.
+        cubics: the table, shape (M - 1, 4, 9 + 3 B): axes of the uneven body, places of the others.
+        masses: the others' gravitational parameters, shape (B,).
+        centre: gravitational parameter of what stands at the origin and falls with it; 0: nothing does.
+        field: gravitational parameter and reference radius of the uneven body, how far its unevenness is felt,
+            and which of the others it is (-1: the centre).
+        cosines: its coefficients, unnormalised, by degree and order.
+        sines: likewise.
+        surfaces: what a craft must not get below: rows of a body (-1: the centre) and a radius.
+    """
+
+    grid: FloatArray
+    cubics: FloatArray
+    masses: FloatArray
+    centre: float
+    field: FloatArray
+    cosines: FloatArray
+    sines: FloatArray
+    surfaces: FloatArray
+
+
+class Pull(Protocol):
+    """What pulls on a craft."""
+
+    @property
+    def compiled(self) -> bool:
+        """Whether numba integrates it."""
+        ...
+
+    def __call__(self, t_s: float, state: FloatArray) -> FloatArray:
+        """Rates of position and velocity, shape (6,)."""
+        ...
+
+    def is_below(self, t_s: float, state: FloatArray) -> bool:
+        """Whether a craft would be below a surface."""
+        ...
+
+    @property
+    def numbers(self) -> Numbers:
+        """The same for numba."""
+        ...
 
 
 class Table:
@@ -70,6 +113,11 @@ class Table:
         columns: FloatArray = np.array((1.0, x, square, square * x)).dot(self._cubics[left])
         return columns
 
+    @property
+    def numbers(self) -> tuple[FloatArray, FloatArray]:
+        """Its first epoch and points a second; the cubics, shape (M - 1, 4, K)."""
+        return np.array([self.start_s, self._per_step]), self._cubics
+
 
 def grid_s(start_s: float, end_s: float, step_s: float = TABLE_STEP_S) -> FloatArray:
     """An even grid that covers start_s to end_s in steps of at most step_s."""
@@ -81,43 +129,64 @@ CENTRES = ("earth", "moon", "mars")
 PERTURBERS = {"earth": ("moon", "sun"), "moon": ("earth", "sun"), "mars": ("sun",)}
 
 
-def acceleration_around(sky: Sky, body: str, start_s: float, end_s: float) -> Acceleration:
+class PullAround:
     """The force model about the centre of the Earth, the Moon or Mars, valid from start_s to end_s.
 
     Raises:
         InvalidValue: no such force model.
     """
-    if body not in CENTRES:
-        raise InvalidValue("body", body, f"orbits go round one of: {', '.join(CENTRES)}")
-    field = field_of(body)
-    masses = [body_named(name).gm_km3_s2 for name in PERTURBERS[body]]
-    table = _relative_table(sky, body, PERTURBERS[body], start_s, end_s)
-    gm, sqrt = field.gm_km3_s2, math.sqrt
 
-    def acceleration(t_s: float, state: FloatArray) -> FloatArray:
+    def __init__(self, sky: Sky, body: str, start_s: float, end_s: float) -> None:
+        if body not in CENTRES:
+            raise InvalidValue("body", body, f"orbits go round one of: {', '.join(CENTRES)}")
+        self.compiled = sky.compiled
+        self._field = field_of(body)
+        self._radius_km = body_named(body).radius_km
+        self._masses = [body_named(name).gm_km3_s2 for name in PERTURBERS[body]]
+        self._table = _relative_table(sky, body, PERTURBERS[body], start_s, end_s)
+
+    @property
+    def numbers(self) -> Numbers:
+        """See `Pull.numbers`."""
+        gm, harmonics = self._field.gm_km3_s2, self._field.harmonics()
+        return Numbers(
+            *self._table.numbers,
+            np.array(self._masses),
+            gm,
+            np.array([gm, harmonics.radius_km, np.inf, -1.0]),
+            harmonics.cosines,
+            harmonics.sines,
+            np.array([[-1.0, self._radius_km]]),
+        )
+
+    def is_below(self, t_s: float, state: FloatArray) -> bool:
+        """See `Pull.is_below`."""
+        del t_s
+        return bool(state[:3] @ state[:3] < self._radius_km**2)
+
+    def __call__(self, t_s: float, state: FloatArray) -> FloatArray:
+        """See `Pull`."""
         # Plain floats: three times as fast as arrays of three.
         x, y, z, vx, vy, vz = state.tolist()
-        columns = table.at(t_s).tolist()
-        ax, ay, az = field.unevenness(columns[:9], x, y, z)
+        columns = self._table.at(t_s).tolist()
+        ax, ay, az = self._field.unevenness(columns[:9], x, y, z)
         r2 = x * x + y * y + z * z
-        central = -gm / (r2 * sqrt(r2))
+        central = -self._field.gm_km3_s2 / (r2 * math.sqrt(r2))
         ax += central * x
         ay += central * y
         az += central * z
         at = 9
-        for mass in masses:
+        for mass in self._masses:
             px, py, pz = columns[at : at + 3]
             at += 3
             dx, dy, dz = px - x, py - y, pz - z
             d2 = dx * dx + dy * dy + dz * dz
             p2 = px * px + py * py + pz * pz
-            direct, indirect = mass / (d2 * sqrt(d2)), mass / (p2 * sqrt(p2))
+            direct, indirect = mass / (d2 * math.sqrt(d2)), mass / (p2 * math.sqrt(p2))
             ax += direct * dx - indirect * px
             ay += direct * dy - indirect * py
             az += direct * dz - indirect * pz
         return np.array((vx, vy, vz, ax, ay, az))
-
-    return acceleration
 
 
 def _relative_table(
@@ -145,8 +214,13 @@ def _relative_table(
 
 
 DEEP_SPACE_BODIES = ("sun", "mercury", "venus", "earth", "moon", "mars", "jupiter", "saturn")
-NEAR_MOON_KM = 60_000.0  # what the field does beyond: 1 km in a year
+NEAR_MOON_KM = (
+    300_000.0  # what the field does beyond: a metre in a year; at 60,000 km its edge costs 400
+)
 _MOON = DEEP_SPACE_BODIES.index("moon")
+_GROUNDS = tuple(
+    (DEEP_SPACE_BODIES.index(name), body_named(name).radius_km) for name in ("earth", "moon")
+)
 
 
 class DeepSpace:
@@ -165,44 +239,70 @@ class DeepSpace:
         nodes_s = grid_s(start_s, end_s)
         step_s = float(nodes_s[1] - nodes_s[0])
         states = [sky.body(name).state(nodes_s) for name in DEEP_SPACE_BODIES]
+        axes = sky.orientation("moon-principal").rotation(nodes_s)
+        turned, turning = axes.matrix.reshape(9, -1), axes.rate.reshape(9, -1)
         self.span_s = (start_s, end_s)
+        self._compiled = sky.compiled
         self._table = Table(
             start_s,
             step_s,
-            np.concatenate([state.position_km for state in states]),
-            np.concatenate([state.velocity_km_s for state in states]),
+            np.concatenate([turned, *(state.position_km for state in states)]),
+            np.concatenate([turning, *(state.velocity_km_s for state in states)]),
         )
-        axes = sky.orientation("moon-principal").rotation(nodes_s)
-        turned, turning = axes.matrix.reshape(9, -1), axes.rate.reshape(9, -1)
-        self._moon_axes = Table(start_s, step_s, turned, turning)
-        self._masses = np.array([body_named(name).gm_km3_s2 for name in DEEP_SPACE_BODIES])
 
-    def away_km(self, t_s: float, position_km: FloatArray) -> FloatArray:
-        """Distances from `DEEP_SPACE_BODIES`, shape (8,), at one epoch."""
-        away = self._table.at(t_s).reshape(-1, 3) - position_km
-        distances: FloatArray = np.linalg.norm(away, axis=1)
-        return distances
-
-    def acceleration(self, light_push_m2_kg: float) -> Acceleration:
+    def pull(self, light_push_m2_kg: float) -> PullInDeepSpace:
         """The force model for a craft with that reflectivity coefficient times area over mass."""
-        masses = self._masses.copy()
+        return PullInDeepSpace(self._table, light_push_m2_kg, compiled=self._compiled)
+
+
+class PullInDeepSpace:
+    """The force model about the barycentre: see `DeepSpace`.
+
+    Args:
+        table: axes of the Moon, places of `DEEP_SPACE_BODIES`.
+        light_push_m2_kg: reflectivity coefficient times area over mass.
+        compiled: whether numba integrates it.
+    """
+
+    def __init__(self, table: Table, light_push_m2_kg: float, *, compiled: bool) -> None:
+        self.compiled = compiled
+        self._table = table
+        self._masses = np.array([body_named(name).gm_km3_s2 for name in DEEP_SPACE_BODIES])
         # N/m^2 at 1 AU * m^2/kg = m/s^2; times AU^2 is the GM by which the Sun is lighter
-        masses[0] -= c.SOLAR_PRESSURE_N_M2 * light_push_m2_kg * 1e-3 * c.AU_KM**2
-        table, moon_axes, moon_field = self._table, self._moon_axes, field_of("moon")
-        count, sum_of_three = len(DEEP_SPACE_BODIES), np.ones(3)
-        rates = np.empty(6)
+        self._masses[0] -= c.SOLAR_PRESSURE_N_M2 * light_push_m2_kg * 1e-3 * c.AU_KM**2
+        self._field = field_of("moon")
 
-        def acceleration(t_s: float, state: FloatArray) -> FloatArray:
-            away = table.at(t_s).reshape(count, 3) - state[:3]
-            square = (away * away) @ sum_of_three
-            rates[:3] = state[3:]
-            rates[3:] = (masses / (square * np.sqrt(square))) @ away
-            if square[_MOON] < NEAR_MOON_KM**2:
-                x, y, z = (-away[_MOON]).tolist()
-                rates[3:] += moon_field.unevenness(moon_axes.at(t_s).tolist(), x, y, z)
-            return rates.copy()
+    @property
+    def numbers(self) -> Numbers:
+        """See `Pull.numbers`."""
+        harmonics = self._field.harmonics()
+        return Numbers(
+            *self._table.numbers,
+            self._masses,
+            0.0,
+            np.array([self._field.gm_km3_s2, harmonics.radius_km, NEAR_MOON_KM, float(_MOON)]),
+            harmonics.cosines,
+            harmonics.sines,
+            np.array([(float(body), radius_km) for body, radius_km in _GROUNDS]),
+        )
 
-        return acceleration
+    def is_below(self, t_s: float, state: FloatArray) -> bool:
+        """See `Pull.is_below`."""
+        places = self._table.at(t_s)[9:].reshape(-1, 3)
+        away = [float(np.linalg.norm(places[body] - state[:3])) for body, _ in _GROUNDS]
+        return any(km < radius for km, (_, radius) in zip(away, _GROUNDS, strict=True))
+
+    def __call__(self, t_s: float, state: FloatArray) -> FloatArray:
+        """See `Pull`."""
+        columns, rates = self._table.at(t_s), np.empty(6)
+        away = columns[9:].reshape(-1, 3) - state[:3]
+        square = (away * away).sum(axis=1)
+        rates[:3] = state[3:]
+        rates[3:] = (self._masses / (square * np.sqrt(square))) @ away
+        if square[_MOON] < NEAR_MOON_KM**2:
+            x, y, z = (-away[_MOON]).tolist()
+            rates[3:] += self._field.unevenness(columns[:9].tolist(), x, y, z)
+        return rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,61 +342,3 @@ class Trajectory:
     def horizon_axes(self, t_s: FloatArray) -> FloatArray | None:
         """None: a spacecraft has no horizon."""
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerances:
-    """How finely a path is integrated, per step: relative, and absolute in km and km/s."""
-
-    relative: float = 1e-12
-    position_km: float = 1e-7
-    velocity_km_s: float = 1e-10
-
-
-class Integration:
-    """A path integrated from one epoch to another, either way, with DOP853.
-
-    Args:
-        acceleration: gives the rates of (position, velocity), shape (6,).
-        start_s: epoch of the state given.
-        state: position, km, and velocity, km/s, shape (6,).
-        end_s: where to stop; before start_s to go back in time.
-        tolerances: of each step.
-        stop: asked after each step whether to end there.
-
-    Attributes:
-        end_s: the last epoch reached.
-        end_state: position and velocity then, shape (6,).
-        evaluations: of the acceleration.
-        steps: gives the positions in between.
-    """
-
-    def __init__(
-        self,
-        acceleration: Acceleration,
-        start_s: float,
-        state: FloatArray,
-        end_s: float,
-        tolerances: Tolerances,
-        stop: Callable[[float, FloatArray], bool] = lambda t_s, state: False,
-    ) -> None:
-        # atol may be an array, whatever scipy-stubs say
-        absolute: Any = np.repeat([tolerances.position_km, tolerances.velocity_km_s], 3)
-        solver = DOP853(
-            acceleration, start_s, state, end_s, rtol=tolerances.relative, atol=absolute
-        )
-        epochs, states, rates = [start_s], [solver.y], [solver.f]
-        while solver.status == "running":
-            message = solver.step()
-            if message is not None:
-                raise InvalidValue("trajectory", epochs[-1], f"cannot be integrated: {message}")
-            epochs.append(solver.t)
-            states.append(solver.y)
-            rates.append(solver.f)
-            if stop(solver.t, solver.y):
-                break
-        self.end_s = float(epochs[-1])
-        self.end_state: FloatArray = states[-1]
-        self.evaluations = solver.nfev
-        order = slice(None, None, 1 if end_s > start_s else -1)
-        self.steps = Steps(*(np.array(each)[order] for each in (epochs, states, rates)))

@@ -10,7 +10,8 @@ s, t, w the direction's cosines and A_nm the m-th derivatives of the normalised 
     U = GM/r sum_n (R/r)^n sum_m A_nm(w) Re[(C_nm - i S_nm) (s + i t)^m]
 
 A_nm is a polynomial of w, so a field is one table of numbers by (n, m, power of w), and the pull a few products of
-small matrices: 8 us at degree 8. `Oblate` is the first of its terms alone.
+small matrices: 8 us at degree 8; where numba is there, `topology.compiled_flight` does it by recursion in 0.3 us.
+`Oblate` is the first of its terms alone.
 
 The Moon's field is GRGM900C's to degree 8 (`kernels/moon_gravity_degree_8.csv`), written in the Moon's principal axes:
 not those of maps and sites, 875 m away at the surface. DE421 gives the principal axes here; GRAIL's analysts had
@@ -31,6 +32,7 @@ from numpy.polynomial import polynomial
 from numpy.polynomial.legendre import leg2poly
 
 from topology import constants as c
+from topology.paths import FloatArray
 
 MOON_FIELD_FILE: Final = FilePath(__file__).parent / "kernels" / "moon_gravity_degree_8.csv"
 
@@ -44,12 +46,24 @@ class Coefficient(NamedTuple):
     s: float
 
 
+class Harmonics(NamedTuple):
+    """A field's numbers, for `topology.compiled_flight`: unnormalised coefficients by degree and order."""
+
+    radius_km: float
+    cosines: FloatArray
+    sines: FloatArray
+
+
 class Field(Protocol):
     """A body's gravity."""
 
     @property
     def gm_km3_s2(self) -> float:
         """Gravitational parameter."""
+        ...
+
+    def harmonics(self) -> Harmonics:
+        """Its coefficients."""
         ...
 
     def unevenness(self, axes: Sequence[float], x: float, y: float, z: float) -> Vector:
@@ -77,6 +91,12 @@ class Oblate:
     gm_km3_s2: float
     radius_km: float
     j2: float
+
+    def harmonics(self) -> Harmonics:
+        """See `Field.harmonics`."""
+        cosines = np.zeros((3, 3))
+        cosines[2, 0] = -self.j2
+        return Harmonics(self.radius_km, cosines, np.zeros((3, 3)))
 
     def unevenness(self, axes: Sequence[float], x: float, y: float, z: float) -> Vector:
         """-3/2 GM J2 R^2 / r^5 [(1 - 5 w^2/r^2) r + 2 w z^]: see `Field.unevenness`."""
@@ -108,10 +128,12 @@ class SphericalHarmonics:
         self.radius_km = radius_km
         self.degree = max(n for n, _ in coefficients)
         size = self.degree + 1
+        self._plain = np.zeros((2, size, size))
         table = np.zeros((2, self.degree - 1, size, size))  # for C and S: degree, order, power of w
         for (n, m), both in coefficients.items():
             powers = polynomial.polyder(leg2poly([0.0] * n + [1.0]), m)
             table[:, n - 2, m, : powers.size] = np.outer(both, _norm(n, m) * powers)
+            self._plain[:, n, m] = np.array(both) * _norm(n, m)
         # The slopes along s, t and w, and r times the loss outwards: each a sum over (R/r)^n, powers of w, turns' real
         # parts with C and imaginary parts with S; along s and t, one turn less: i turns C into -S.
         across = np.zeros_like(table)
@@ -121,6 +143,10 @@ class SphericalHarmonics:
         loss = table * (np.arange(2.0, size) + 1.0)[:, None, None]
         parts = np.array((across, (across[1], -across[0]), along, loss))
         self._parts = np.ascontiguousarray(np.moveaxis(parts, 2, -1)).reshape(-1, self.degree - 1)
+
+    def harmonics(self) -> Harmonics:
+        """See `Field.harmonics`."""
+        return Harmonics(self.radius_km, *self._plain)
 
     def unevenness(self, axes: Sequence[float], x: float, y: float, z: float) -> Vector:
         """See `Field.unevenness`."""

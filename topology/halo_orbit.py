@@ -31,13 +31,12 @@ from topology.chebyshev import fit
 from topology.constants import DAY_S, GM_EARTH_KM3_S2, GM_MOON_KM3_S2
 from topology.dynamics import (
     ORBIT_TOLERANCE_KM,
-    Acceleration,
-    Integration,
-    Tolerances,
+    Pull,
+    PullAround,
     Trajectory,
-    acceleration_around,
 )
 from topology.ephemeris import Sky
+from topology.integration import Integration, Tolerances
 from topology.paths import FloatArray
 
 SYNODIC_MONTH_S: Final = 29.530_589 * DAY_S
@@ -72,12 +71,12 @@ def near_rectilinear_halo(sky: Sky, start_s: float, revolutions: int) -> Traject
     """
     turns = np.add.outer(np.arange(revolutions), _PHASES).ravel()
     t_s = start_s + PERIOD_S * np.append(turns, float(revolutions))
-    acceleration = acceleration_around(sky, "moon", float(t_s[0]), float(t_s[-1]))
+    pull = PullAround(sky, "moon", float(t_s[0]), float(t_s[-1]))
     once = _restricted_halo()
     halo = np.vstack((np.tile(once, (revolutions, 1)), once[:1]))
-    states = _joined(acceleration, t_s, _set_upon_the_moon(sky, t_s, halo))
+    states = _joined(pull, t_s, _set_upon_the_moon(sky, t_s, halo))
     legs = [
-        Integration(acceleration, float(begin_s), state, float(end_s), Tolerances())
+        Integration(pull, float(begin_s), state, float(end_s), Tolerances())
         for begin_s, end_s, state in zip(t_s[:-1], t_s[1:], states[:-1], strict=True)
     ]
 
@@ -167,7 +166,7 @@ def _set_upon_the_moon(sky: Sky, t_s: FloatArray, halo: FloatArray) -> FloatArra
     return np.hstack((place, moved + widening * place + np.cross(spin / apart_km**2, place)))
 
 
-def _joined(acceleration: Acceleration, t_s: FloatArray, states: FloatArray) -> FloatArray:
+def _joined(pull: Pull, t_s: FloatArray, states: FloatArray) -> FloatArray:
     """States near those given from which each piece ends where the next begins, shape (N, 6).
 
     Raises:
@@ -175,7 +174,7 @@ def _joined(acceleration: Acceleration, t_s: FloatArray, states: FloatArray) -> 
     """
     pieces = t_s.size - 1
     for _ in range(_MOST_STEPS):
-        ends = _ends(acceleration, t_s, states[:-1])
+        ends = _ends(pull, t_s, states[:-1])
         missed = ends - states[1:]
         if (np.abs(missed) < MEETING).all():
             return states
@@ -183,7 +182,7 @@ def _joined(acceleration: Acceleration, t_s: FloatArray, states: FloatArray) -> 
         for column in range(6):
             nudged = states[:-1].copy()
             nudged[:, column] += _NUDGES[column]
-            moved = (_ends(acceleration, t_s, nudged) - ends) / _NUDGES[column]
+            moved = (_ends(pull, t_s, nudged) - ends) / _NUDGES[column]
             for piece in range(pieces):
                 rows = slice(6 * piece, 6 * piece + 6)
                 slopes[rows, 6 * piece + column] = moved[piece] * _SCALES[column] / _SCALES
@@ -195,11 +194,11 @@ def _joined(acceleration: Acceleration, t_s: FloatArray, states: FloatArray) -> 
     )
 
 
-def _ends(acceleration: Acceleration, t_s: FloatArray, states: FloatArray) -> FloatArray:
+def _ends(pull: Pull, t_s: FloatArray, states: FloatArray) -> FloatArray:
     """Where each piece ends, shape (N, 6)."""
     return np.array(
         [
-            Integration(acceleration, float(begin_s), state, float(end_s), _SHOTS).end_state
+            Integration(pull, float(begin_s), state, float(end_s), _SHOTS).end_state
             for begin_s, end_s, state in zip(t_s[:-1], t_s[1:], states, strict=True)
         ]
     )

@@ -25,14 +25,12 @@ from topology.bodies import body_named
 from topology.chebyshev import fit
 from topology.constants import DAY_S
 from topology.dynamics import (
-    DEEP_SPACE_BODIES,
     STORAGE_TOLERANCE_KM,
     DeepSpace,
-    Integration,
-    Tolerances,
     Trajectory,
 )
 from topology.ephemeris import Sky
+from topology.integration import Integration, Tolerances
 from topology.paths import FloatArray
 from topology.sites import Site
 
@@ -41,9 +39,6 @@ LEFT_KM = 2.0e6  # beyond the Hill sphere of the Earth, 1.5e6 km: the Sun has it
 REPORT_DAYS = (1, 10, 100)
 WATCHED_D = 180.0
 STANDARD_GRAVITY_M_S2 = 9.806_65
-
-_EARTH = DEEP_SPACE_BODIES.index("earth")
-_MOON = DEEP_SPACE_BODIES.index("moon")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,20 +142,14 @@ def launch(
     if not first_s <= at_s < end_s <= last_s:
         mend = f"the launch must lie between {first_s:g} s and the end of what is asked for"
         raise InvalidValue("launch", at_s, mend)
-    radii_km = np.array([body_named(name).radius_km for name in ("earth", "moon")])
-
-    def hit(t_s: float, state: FloatArray) -> bool:
-        away_km = deep_space.away_km(t_s, state[:3])[[_EARTH, _MOON]]
-        return bool((away_km < radii_km).any())
-
     push = (Sail() if sail is None else sail).push_m2_kg
     flight = Integration(
-        deep_space.acceleration(push),
+        deep_space.pull(push),
         at_s,
         muzzle_state(site, muzzle, at_s),
         end_s,
         Tolerances(1e-11, 1e-4, 1e-10) if tolerances is None else tolerances,
-        hit,
+        to_ground=True,
     )
     pieces = fit(
         flight.steps.positions,

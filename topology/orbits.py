@@ -27,12 +27,11 @@ from topology.constants import DAY_S
 from topology.dynamics import (
     CENTRES,
     ORBIT_TOLERANCE_KM,
-    Integration,
-    Tolerances,
+    PullAround,
     Trajectory,
-    acceleration_around,
 )
 from topology.ephemeris import Sky
+from topology.integration import Integration, Tolerances
 from topology.paths import FloatArray, State
 
 FASTEST_KM_S = 100.0
@@ -69,15 +68,12 @@ def orbit_from_state(
         raise InvalidValue("epoch", epoch.isoformat(), years)
     state = _checked_state(body, position_km, velocity_km_s)
     start_s, end_s = min(epoch_s, sky.span_s[0]), max(epoch_s, sky.span_s[1])
-    acceleration = acceleration_around(sky, body, start_s, end_s)
+    pull = PullAround(sky, body, start_s, end_s)
     radius_km = body_named(body).radius_km
-
-    def below(t_s: float, state: FloatArray) -> bool:
-        return bool(state[:3] @ state[:3] < radius_km**2)
 
     chosen = Tolerances() if tolerances is None else tolerances
     legs = [
-        Integration(acceleration, epoch_s, state, to_s, chosen, below)
+        Integration(pull, epoch_s, state, to_s, chosen, to_ground=True)
         for to_s in (start_s, end_s)
         if to_s != epoch_s
     ]

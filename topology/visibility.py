@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ from dtn.errors import InvalidValue
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.geometry import Sightline, arriving, departing, dot, norm, sightline
 from topology.paths import FloatArray, Path, State
+
+if TYPE_CHECKING:
+    from topology.compiled_windows import Bodies
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ class Surroundings:
 
     occluders: tuple[Occluder, ...] = ()
     sun: Path | None = None
+    stacked: list[Bodies | None] = field(default_factory=list, repr=False, compare=False)
+    """Room for what `topology.scan` makes of them."""
 
 
 def elevation_rad(path: Path, t_s: FloatArray, direction: FloatArray) -> FloatArray | None:
@@ -137,6 +142,8 @@ def limits(
     b: End,
     around: Surroundings,
     near: npt.NDArray[np.bool_] | None = None,
+    *,
+    even_below: bool = False,
 ) -> FloatArray:
     """How far photons from A to B are inside each limit: a row for each, positive where it is kept.
 
@@ -147,6 +154,7 @@ def limits(
         around: occluders and Sun.
         near: which of the limits beyond the horizons could be broken by which photon, shape
             (limits, N); None: any.
+        even_below: work the others out below a horizon, too: between samples both may change sign.
 
     Returns:
         Shape (limits, N), all in km at the partner's or the occluder's distance, so that a fast partner
@@ -160,7 +168,7 @@ def limits(
     for row, kind in enumerate(kinds[:horizons]):
         found[row] = kind.limit(line)
     up = None
-    if horizons:
+    if horizons and not even_below:
         up = near_true(found[:horizons].min(axis=0) > 0)
         if not up.any():
             return found

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ import numpy as np
 from topology.geometry import light_time, light_time_received, sightline
 from topology.paths import FloatArray, Path
 from topology.proximity import BoolArray, concern, glance, never
+from topology.scan import scan
 from topology.track import IntArray, OnGrid, Track
 from topology.visibility import End, Surroundings, limits, limits_of
 from topology.zeros import EDGE_S, zeros
@@ -49,12 +51,13 @@ class Passage(NamedTuple):
 
     def owlt_at(self, t_s: float) -> float:
         """About the light time of a photon that leaves at t_s, within 50 us."""
-        times = self.t_s
-        place = (t_s - times[1]) / (times[2] - times[1])
-        cell = min(max(math.floor(place) + 1, 0), times.size - 2)
-        before_s, after_s = times[cell], times[cell + 1]
-        first, second = self.owlt_s[cell], self.owlt_s[cell + 1]
-        return float(first + (second - first) * ((t_s - before_s) / (after_s - before_s)))
+        # plain floats: planning asks a million times
+        times, light = self.t_s.item, self.owlt_s.item
+        place = (t_s - times(1)) / (times(2) - times(1))
+        cell = min(max(math.floor(place) + 1, 0), self.t_s.size - 2)
+        before_s, after_s = times(cell), times(cell + 1)
+        first, second = light(cell), light(cell + 1)
+        return first + (second - first) * ((t_s - before_s) / (after_s - before_s))
 
 
 def windows(
@@ -65,6 +68,7 @@ def windows(
     end_s: float,
     *,
     grid_s: float | None = None,
+    compiled: bool = False,
 ) -> list[Window]:
     """When A can transmit to B in [start_s, end_s] of A's time, and B is there to receive.
 
@@ -75,11 +79,12 @@ def windows(
         start_s: first transmission time.
         end_s: last transmission time.
         grid_s: the grid's step; by default twice that of the faster end's samples, at most 600 s.
+        compiled: whether numba may do it; see `topology.scan.is_worth`.
 
     Returns:
         Disjoint closed intervals, in order. One that begins at start_s may have begun earlier.
     """
-    found = passage(a, b, around, start_s, end_s, grid_s=grid_s)
+    found = passage(a, b, around, start_s, end_s, grid_s=grid_s, compiled=compiled)
     return list(found.windows) if found else []
 
 
@@ -91,6 +96,7 @@ def passage(
     end_s: float,
     *,
     grid_s: float | None = None,
+    compiled: bool = False,
 ) -> Passage | None:
     """`windows` with the light times found on the way; None if A and B never share a moment or horizon."""
     first_s, last_s = _shared_span(a, b, start_s, end_s)
@@ -98,6 +104,13 @@ def passage(
         return None
     if never(a, b):
         return None
+    if compiled:
+        step_s = grid_s or _grid_step_s(a, b)
+        t_s = _grid(step_s, first_s, last_s)
+        scanned = scan(a, b, around, t_s)
+        if scanned is not None:
+            opened = _between(scanned.edges_s, scanned.is_open, first_s, last_s)
+            return Passage(tuple(opened), t_s, scanned.owlt_s)
     concerned = concern(a, b, around, first_s, last_s)
     a, b, around = concerned.a, concerned.b, concerned.around
     step_s = grid_s or _grid_step_s(a, b)
@@ -107,13 +120,14 @@ def passage(
     near = _on_grid(a, step_s), _on_grid(b, step_s), _around_on_grid(around, step_s)
     inner, inner_owlt_s = _scanned(*near, inner_s, concerned.at(inner_s))
     outer = sightline(a.path, b.path, ends_s)
-    t_s = _framed(ends_s, inner_s)
+    t_s = _grid(step_s, first_s, last_s)
     values = _framed(limits(outer, a, b, around), inner)
     owlt_s = _framed(outer.owlt_s, inner_owlt_s)
     rough = _rough(a, t_s) | _rough(b, t_s + owlt_s)
 
     def all_limits(at_s: FloatArray) -> FloatArray:
-        return limits(sightline(a.path, b.path, at_s), a, b, around, concerned.at(at_s))
+        line = sightline(a.path, b.path, at_s)
+        return limits(line, a, b, around, concerned.at(at_s), even_below=True)
 
     def one_limit(at_s: FloatArray, rows: IntArray) -> FloatArray:
         return limits_of(sightline(a.path, b.path, at_s), a, b, around, rows)
@@ -162,6 +176,12 @@ def _multiples(step_s: float, first_s: float, last_s: float) -> FloatArray:
     if last - first < _FEWEST_CELLS:
         return np.linspace(first_s, last_s, _FEWEST_CELLS + 1)[1:-1]
     return step_s * np.arange(first, last + 1, dtype=np.float64)
+
+
+@lru_cache(maxsize=16)
+def _grid(step_s: float, first_s: float, last_s: float) -> FloatArray:
+    """Multiples of a step between the ends of a span: one array for all the pairs of a network that have the same."""
+    return _framed(np.array((first_s, last_s)), _multiples(step_s, first_s, last_s))
 
 
 def _framed(outer: FloatArray, inner: FloatArray) -> FloatArray:

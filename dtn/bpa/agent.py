@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 from dtn.administrative_record import Reason
 from dtn.bpa.blocks import read_facts
-from dtn.bpa.deadlines import Purpose
+from dtn.bpa.deadlines import EXPIRY, FORFEIT
 from dtn.bpa.delivery import Registration
 from dtn.bpa.ingress import check_ingress
 from dtn.bpa.outputs import Output
@@ -281,10 +281,10 @@ class Agent(Procedures):
         out: list[Output] = []
         while (deadline := self.deadlines.due(now_s)) is not None:
             _, _, purpose, subject = deadline
-            if purpose is Purpose.FORFEIT:
+            if purpose is FORFEIT:
                 self._forfeit(subject, now_s, out)
             elif (record := self.holdings.get(subject)) is not None:
-                if purpose is Purpose.EXPIRY:
+                if purpose is EXPIRY:
                     self.delete(record, why_expired(record), now_s, out)
                 elif record.kept and not record.queued and not record.sending:
                     self._forward((record,), now_s, out)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dtn.bpa.copy_count import COPY_COUNT, decode_copy_count, encode_copy_count
 from dtn.bpa.request import AgentOptions, TransmissionRequest
-from dtn.bpa.route_record import ROUTE_RECORD, decode_route_record, encode_route_record
+from dtn.bpa.route_record import MOST_NODES, ROUTE_RECORD, decode_route_record, encode_route_record
 from dtn.bpa.source_route import SOURCE_ROUTE, Hops, decode_source_route, encode_source_route
 from dtn.bpsec.structure import without_target
 from dtn.bundle import (
@@ -70,7 +70,24 @@ EXPEDITED_PRIORITY = 2
 
 # Few values of these blocks are about at a time, and each is met at every hop.
 _hop_count = lru_cache(4096)(decode_hop_count)
-_route_record = lru_cache(4096)(decode_route_record)
+_route_records: dict[bytes, tuple[int, ...]] = {}
+MOST_ROUTE_RECORDS = 16384
+"""Route records remembered by their octets."""
+
+
+def _route_record(data: bytes) -> tuple[int, ...]:
+    """`decode_route_record`; what was written here or read before is known."""
+    nodes = _route_records.get(data)
+    if nodes is None:
+        nodes = _remember_route(data, decode_route_record(data))
+    return nodes
+
+
+def _remember_route(data: bytes, nodes: tuple[int, ...]) -> tuple[int, ...]:
+    if len(_route_records) >= MOST_ROUTE_RECORDS:
+        _route_records.clear()
+    _route_records[data] = nodes
+    return nodes
 
 
 @lru_cache(4096)
@@ -82,7 +99,10 @@ def _one_hop_more(number: int, flags: int, crc_type: int, data: bytes) -> Canoni
 
 @lru_cache(4096)
 def _with_visit(number: int, flags: int, crc_type: int, data: bytes, node: int) -> CanonicalBlock:
-    data = encode_route_record((*_route_record(data), node))
+    nodes = (*_route_record(data), node)
+    data = encode_route_record(nodes)
+    if len(nodes) <= MOST_NODES:  # beyond that it cannot be read
+        _remember_route(data, nodes)
     return CanonicalBlock(ROUTE_RECORD, number, flags, crc_type, data)
 
 
@@ -366,6 +386,25 @@ class BundleBuilder:
             record.outgoing = sized
         return sized
 
+    def front_blocks(self, bundle: Bundle) -> tuple[CanonicalBlock, ...]:
+        """The blocks before the payload block with which an ordinary bundle leaves, as `outgoing` has them."""
+        changed: list[CanonicalBlock] = []
+        previous = None
+        for block in bundle.blocks[:-1]:
+            kind = block.type
+            if kind == BlockType.PREVIOUS_NODE:
+                previous = block
+            elif kind == BlockType.HOP_COUNT:
+                changed.append(_one_hop_more(block.number, block.flags, block.crc_type, block.data))
+            elif kind == ROUTE_RECORD:
+                changed.append(
+                    _with_visit(block.number, block.flags, block.crc_type, block.data, self._node)
+                )
+            else:
+                changed.append(block)
+        number = previous.number if previous else free_number((*bundle.blocks, *changed))
+        return (_previous_node(number, self._previous_node), *changed)
+
     def without_unsupported(self, bundle: Bundle) -> Bundle:
         """The bundle without the unknown blocks that ask to be discarded (§5.6 step 4), and what protects them."""
         for block in bundle.blocks:
@@ -399,9 +438,9 @@ class BundleBuilder:
             self._sequence += 1
             return CreationTimestamp(0, self._sequence)
         time_ms = max(self._options.start_dtn_ms + int(now_s * 1000), 1)  # 0 means no clock
-        self._sequence = self._sequence + 1 if time_ms == self._last_time_ms else 0
+        self._sequence = sequence = self._sequence + 1 if time_ms == self._last_time_ms else 0
         self._last_time_ms = time_ms
-        return CreationTimestamp(time_ms, self._sequence)
+        return tuple.__new__(CreationTimestamp, (time_ms, sequence))
 
 
 def _encrypted(bundle: Bundle) -> frozenset[int]:

@@ -24,6 +24,9 @@ class Registration(Enum):
     ABANDON = "passive: delivery is given up"
 
 
+ACTIVE = Registration.ACTIVE
+
+
 class Whole(NamedTuple):
     """A bundle that can be delivered, and the stored fragments that went into it."""
 
@@ -182,7 +185,7 @@ class Delivery:
 
     def takes(self, service: str) -> bool:
         """Whether a whole bundle for this service is delivered at once, and nothing else comes of it."""
-        return not self._units and self._registrations.get(service) is Registration.ACTIVE
+        return not self._units and self._registrations.get(service) is ACTIVE
 
     def discard(self, record: StoredBundle) -> None:
         """It was deleted: it waits no more."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dtn.administrative_record import Reason
 from dtn.bpa.administration import administer
 from dtn.bpa.blocks import BundleBuilder, priority_of
-from dtn.bpa.deadlines import Deadlines, Purpose
+from dtn.bpa.deadlines import ASK, EXPIRY, Deadlines
 from dtn.bpa.delivery import Delivery
 from dtn.bpa.holdings import Holdings
 from dtn.bpa.on_hold import OnHold
@@ -31,8 +31,9 @@ from dtn.events import (
     RouteForfeited,
     TransferStarted,
 )
-from dtn.routing.engine import RoutingEngine, Verdict
+from dtn.routing.engine import RoutingEngine
 from dtn.routing.queue import LinkQueue, Queued
+from dtn.routing.verdict import Verdict
 from dtn.stored_bundle import StoredBundle
 
 EXPIRY_GRAIN_S = 1e-3
@@ -161,7 +162,7 @@ class Procedures:
     def _retain(self, record: StoredBundle) -> None:
         """It is in the store until it is released or expires."""
         self.holdings.add(record)
-        self.deadlines.add(record.expires_s + EXPIRY_GRAIN_S, Purpose.EXPIRY, record.ref)
+        self.deadlines.add(record.expires_s + EXPIRY_GRAIN_S, EXPIRY, record.ref)
 
     def _forward(self, records: Iterable[StoredBundle], now_s: float, out: list[Output]) -> None:
         """§5.4: ask the strategy about each, then let every link whose queue grew send."""
@@ -193,7 +194,7 @@ class Procedures:
                 self.deadlines.add_forfeit(end_s, entry.contact)
         if record.kept:
             self.on_hold.put(record, verdict.awaits)
-            self.deadlines.add(verdict.ask_again_s, Purpose.ASK, record.ref)
+            self.deadlines.add(verdict.ask_again_s, ASK, record.ref)
         else:
             self.on_hold.remove(record.ref)
             if not record.retained:

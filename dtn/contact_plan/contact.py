@@ -119,8 +119,24 @@ class Contact:
 
     def arrival_s(self, first_bit_s: float, size_bytes: float) -> float:
         """When the last bit arrives, if the first leaves at first_bit_s; inf if it does not fit."""
-        last = self.last_bit_s(first_bit_s, size_bytes)
-        return last + self.owlt_at(last) if last < math.inf else last
+        # last_bit_s and owlt_at in one: a search asks this more often than anything else
+        start_s, rate, owlt = self.start_s, self.rate_bps, self.owlt_s
+        first = start_s if first_bit_s < start_s else first_bit_s
+        bits = size_bytes * 8
+        last = self._when_sent(first, bits) if isinstance(rate, tuple) else first + bits / rate
+        if not last <= self.end_s + TIME_TOLERANCE_S:
+            return math.inf
+        if not isinstance(owlt, tuple):
+            return last + owlt
+        cells = len(owlt) - 1
+        place = (last - start_s) / (self.end_s - start_s) * cells
+        if place <= 0:
+            return last + owlt[0]
+        if place >= cells:
+            return last + owlt[-1]
+        cell = int(place)
+        here = owlt[cell]
+        return last + (here + (owlt[cell + 1] - here) * (place - cell))
 
     def _bits_by(self, t_s: float) -> float:
         """Bits sent between the contact's start and t_s, for a sampled rate."""

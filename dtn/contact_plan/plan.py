@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -42,9 +42,21 @@ class ContactPlan:
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """Names of all nodes that have a contact or a number, sorted."""
-        named = {c.source for c in self.contacts} | {c.destination for c in self.contacts}
-        return tuple(sorted(named | set(self.ipn_numbers)))
+        """Names of all nodes that have a contact or a number, sorted; looked for once."""
+        known: tuple[str, ...] | None = self.__dict__.get("_nodes")
+        if known is None:
+            named = {c.source for c in self.contacts} | {c.destination for c in self.contacts}
+            known = self.__dict__["_nodes"] = tuple(sorted(named | set(self.ipn_numbers)))
+        return known
+
+    def numbers_from(self, node: str) -> Sequence[int]:
+        """Numbers of the contacts over which a node transmits, in order; looked for once, for all nodes."""
+        by_source: dict[str, list[int]] | None = self.__dict__.get("_by_source")
+        if by_source is None:
+            by_source = self.__dict__["_by_source"] = {}
+            for number, contact in enumerate(self.contacts):
+                by_source.setdefault(contact.source, []).append(number)
+        return by_source.get(node, ())
 
     def without(self, numbers: Set[int]) -> ContactPlan:
         """The plan of somebody who does not know of these contacts, with the same numbers.

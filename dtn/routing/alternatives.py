@@ -15,23 +15,23 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import islice
 from typing import NamedTuple
 
 from dtn.routing.index import PlanIndex
+from dtn.routing.kernel import ARRIVAL_GRAINS, kernel_of
 from dtn.routing.query import NOTHING, Knowledge, Query
 from dtn.routing.route import Route
 from dtn.routing.ties import best_by_all_keys
 
-TIE_DIGITS = 7
-"""Decimal places of a second to which arrivals are compared between routes.
-
-Rounding is no reason to prefer one.
-"""
-
 
 def keys(route: Route, index: PlanIndex) -> tuple[float, int, float, int]:
-    """SABR §3.2.8.1: earliest arrival, fewest contacts, latest termination, smallest entry node."""
-    arrival = round(route.delivery_s, TIE_DIGITS)
+    """SABR §3.2.8.1: earliest arrival, fewest contacts, latest termination, smallest entry node.
+
+    Arrivals are compared in whole grains (`dtn.routing.kernel.ARRIVAL_GRAINS`).
+    """
+    delivery = route.delivery_s
+    arrival = math.floor(delivery * ARRIVAL_GRAINS + 0.5) if delivery < math.inf else delivery
     return arrival, route.hops, -route.termination_s, index.ids[route.entry]
 
 
@@ -84,17 +84,32 @@ def alternatives(
             t = contact.arrival_s(first, size_bytes)
 
 
-def best(
+def best_routes(
     index: PlanIndex,
     source: int,
     target: int,
     at_s: float,
     size_bytes: float,
+    most: int,
     known: Knowledge = NOTHING,
-) -> Route | None:
-    """The first of `alternatives`."""
-    whole = _Question(index, source, target, at_s, size_bytes, known).best_of((), at_s, frozenset())
-    return None if whole is None else whole.route
+) -> list[Route]:
+    """The first of `alternatives`; by the kernel in one call, once it is worth its while."""
+    ask = _Question(index, source, target, at_s, size_bytes, known)
+    kernel = kernel_of(index)
+    if kernel is not None:
+        query = Query(index, source, target, at_s, size_bytes, known)
+        query.first_hops()
+        found = kernel.best_routes(query, most)
+        if found is not None:
+            contacts = index.contacts
+            return [
+                Route(tuple([contacts[number] for number in numbers]), numbers, departs, arrives)
+                for numbers, departs, arrives in found
+            ]
+    if most == 1:
+        whole = ask.best_of((), at_s, frozenset())
+        return [] if whole is None else [whole.route]
+    return list(islice(alternatives(index, source, target, at_s, size_bytes, known), most))
 
 
 @dataclass(slots=True)

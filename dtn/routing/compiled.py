@@ -3,150 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from dtn.contact_plan import TIME_TOLERANCE_S
+from dtn.routing.compiled_arrays import MOST_ROUNDS, Floats, Ints, Labels, Plan, labels_of, plan_of
 from dtn.routing.kernel import NOT_AT_ALL
 
 TOLERANCE = TIME_TOLERANCE_S
 INF = math.inf
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-MOST_ROUNDS = 32
-"""Hops up to which the kernel looks for fewer; beyond, `dtn.routing.ties` does."""
-
-
-class Plan(NamedTuple):
-    """A plan as arrays; contacts by their numbers.
-
-    Args:
-        times: start, seconds a byte takes at the highest rate, shortest light time, end.
-        ends: from, to, and its place among the varying contacts or -1.
-        marks: moments from which on a list of open rows holds, node after node.
-        of_node: where each node's moments begin.
-        of_mark: where each moment's list begins.
-        open_rows: the lists.
-        varying: of a varying contact, where its rates, its sums of bits and its light times begin among the samples,
-            and how many rates and light times there are. A constant is one sample.
-        samples: those samples.
-    """
-
-    times: Floats
-    ends: Ints
-    marks: Floats
-    of_node: Ints
-    of_mark: Ints
-    open_rows: Ints
-    varying: Ints
-    samples: Floats
-
-
-class Labels(NamedTuple):
-    """Room for one search.
-
-    Args:
-        arrival: earliest arrival by node; comes in with the origin, the first hops, and NaN for avoided nodes.
-        latest: latest moment to be ready, by node.
-        best: earliest arrival with so many hops, by node.
-        ready: the same of this round and the last.
-        there: soonest arrival over the contacts seen.
-        via: contact of the arrival, by node.
-        pending: 1 for nodes that are yet to send; comes in with the origin and the first hops.
-        closed: 1 for nodes that the search does not enter from the origin.
-        barred: why a contact may not be used, by number.
-        seen: contacts seen: number, and which one of the same receiver was seen next.
-        lists: first and last of those, by receiver.
-        tight: contacts that can be on a route which arrives as soon.
-        path: contacts of the route.
-        reached: nodes of this round and the last.
-        mark: the last round that reached a node.
-        before: contact over which a node was reached, by round.
-    """
-
-    arrival: Floats
-    latest: Floats
-    best: Floats
-    ready: Floats
-    there: Floats
-    via: Ints
-    pending: Ints
-    closed: Ints
-    barred: Ints
-    seen: Ints
-    lists: Ints
-    tight: Ints
-    path: Ints
-    reached: Ints
-    mark: Ints
-    before: Ints
-
-
-def packed(plan: Plan) -> tuple[Floats, Ints]:
-    """A plan in two arrays: a call from Python costs some hundred nanoseconds for each that it hands over."""
-    sizes = [len(plan.times), len(plan.of_node) - 1, len(plan.marks)]
-    sizes += [len(plan.open_rows), len(plan.varying), len(plan.samples)]
-    floats = np.concatenate((plan.times.ravel(), plan.marks, plan.samples))
-    ints = (plan.ends.ravel(), plan.of_node, plan.of_mark, plan.open_rows, plan.varying.ravel())
-    return floats, np.concatenate((np.array(sizes, dtype=np.int64), *ints))
-
-
-def _plan_in(floats: Floats, ints: Ints) -> Plan:
-    """What `packed` put together."""
-    contacts, nodes, marks, rows, varying = ints[0], ints[1], ints[2], ints[3], ints[4]
-    ends_at = 6
-    node_at = ends_at + 3 * contacts
-    mark_at = node_at + nodes + 1
-    rows_at = mark_at + marks + 1
-    varying_at = rows_at + rows
-    return Plan(
-        floats[: 4 * contacts].reshape(contacts, 4),
-        ints[ends_at:node_at].reshape(contacts, 3),
-        floats[4 * contacts : 4 * contacts + marks],
-        ints[node_at:mark_at],
-        ints[mark_at:rows_at],
-        ints[rows_at:varying_at],
-        ints[varying_at : varying_at + 5 * varying].reshape(varying, 5),
-        floats[4 * contacts + marks :],
-    )
-
-
-def room(nodes: int, contacts: int) -> tuple[Floats, Ints]:
-    """Room for labels, in two arrays."""
-    of_nodes = 9 + MOST_ROUNDS
-    return np.empty(5 * nodes + contacts), np.zeros(of_nodes * nodes + 4 * contacts, dtype=np.int64)
-
-
-def labels_in(floats: Floats, ints: Ints, nodes: int, contacts: int) -> Labels:
-    """The labels in their room."""
-    n, at = nodes, 9 * nodes + 4 * contacts
-    return Labels(
-        floats[:n],
-        floats[n : 2 * n],
-        floats[2 * n : 3 * n],
-        floats[3 * n : 5 * n].reshape(2, n),
-        floats[5 * n :],
-        ints[:n],
-        ints[n : 2 * n],
-        ints[2 * n : 3 * n],
-        ints[9 * n : 9 * n + contacts],
-        ints[9 * n + contacts : 9 * n + 3 * contacts].reshape(contacts, 2),
-        ints[3 * n : 5 * n].reshape(n, 2),
-        ints[9 * n + 3 * contacts : at],
-        ints[5 * n : 6 * n],
-        ints[6 * n : 8 * n].reshape(2, n),
-        ints[8 * n : 9 * n],
-        ints[at : at + MOST_ROUNDS * n].reshape(MOST_ROUNDS, n),
-    )
-
-
-_plan_of = njit(cache=True)(_plan_in)
-_labels_of = njit(cache=True)(labels_in)
 
 
 @njit(cache=True)
@@ -202,6 +68,16 @@ def _interpolate(samples: Floats, into: float, duration: float) -> float:
     cell = int(place)
     a = samples[cell]
     return a + (samples[cell + 1] - a) * (place - cell)
+
+
+@njit(cache=True)
+def crossed(plan: Plan, row: int, first_bit: float, size: float) -> float:
+    """As Contact.arrival_s."""
+    if plan.ends[row, 2] >= 0:
+        return _arrival(plan, row, plan.ends[row, 2], first_bit, size)
+    start, _, owlt, end, rate = plan.times[row]
+    last = max(first_bit, start) + size * 8 / rate
+    return last + owlt if last <= end + TOLERANCE else INF
 
 
 @njit(cache=True)
@@ -301,8 +177,8 @@ def answer(
         Hops of the earliest route (in `path`), of the one with fewest hops if that is another (in `path` instead) or 0,
         how many contacts are tight, and the arrival.
     """
-    plan = _plan_of(plan_floats, plan_ints)
-    labels = _labels_of(label_floats, label_ints, plan_ints[1], plan_ints[0])
+    plan = plan_of(plan_floats, plan_ints)
+    labels = labels_of(label_floats, label_ints, plan_ints[1], plan_ints[0])
     if not is_prepared:
         labels.arrival[:] = INF
         labels.pending[:] = 0
@@ -312,25 +188,33 @@ def answer(
     arrival = labels.arrival[target]
     if arrival == INF:
         return 0, 0, 0, INF
-    hops = 0
-    node = target
-    while node != source:
-        row = labels.via[node]
-        labels.path[hops] = row
-        hops += 1
-        node = plan.ends[row, 0]
-    for place in range(hops // 2):
-        row = labels.path[place]
-        labels.path[place] = labels.path[hops - 1 - place]
-        labels.path[hops - 1 - place] = row
+    hops = path_to(plan, labels, source, target)
     fewer = 0
     if count > hops and not is_prepared and hops <= MOST_ROUNDS:
-        fewer = _fewer(plan, labels, source, target, at_s, size, early, hops - 1, count)
+        fewer = fewest(plan, labels, source, target, at_s, size, early, hops - 1, count, -INF, -1)
     return hops, fewer, count, arrival
 
 
 @njit(cache=True)
-def _fewer(
+def path_to(plan: Plan, labels: Labels, source: int, target: int) -> int:
+    """Hops of the way by which the target was reached; its contacts in `path`."""
+    via, path, ends = labels.via, labels.path, plan.ends
+    hops = 0
+    node = target
+    while node != source:
+        row = via[node]
+        path[hops] = row
+        hops += 1
+        node = ends[row, 0]
+    for place in range(hops // 2):
+        row = path[place]
+        path[place] = path[hops - 1 - place]
+        path[hops - 1 - place] = row
+    return hops
+
+
+@njit(cache=True)
+def fewest(
     plan: Plan,
     labels: Labels,
     source: int,
@@ -340,8 +224,10 @@ def _fewer(
     early: float,
     rounds: int,
     count: int,
+    least_end: float,
+    entry: int,
 ) -> int:
-    """Tight.route: hops of the route with the fewest, in `path`; 0 if it needs more than so many."""
+    """Tight.route: hops of the route with the fewest, in `path`; 0 if there is none of so many. Any entry: -1."""
     times, ends, ready, reached = plan.times, plan.ends, labels.ready, labels.reached
     best, mark, before = labels.best, labels.mark, labels.before
     latest, tight, path = labels.latest, labels.tight, labels.path
@@ -357,15 +243,18 @@ def _fewer(
             t = ready[here, u]
             for which in range(count):
                 row = tight[which]
-                if ends[row, 0] != u or t > times[row, 3] + early:
+                end = times[row, 3]
+                if ends[row, 0] != u or t > end + early or end < least_end:
                     continue
                 v = ends[row, 1]
+                if entry >= 0 and v != entry:
+                    continue
                 begin = max(times[row, 0], t)
                 last = begin + size * times[row, 1]
                 there = last + times[row, 2]
                 if ends[row, 2] >= 0:
                     there = _arrival(plan, row, ends[row, 2], begin, size)
-                elif last > times[row, 3] + TOLERANCE:
+                elif last > end + TOLERANCE:
                     continue
                 if there <= latest[v] and there < best[v]:
                     best[v] = there
@@ -383,6 +272,7 @@ def _fewer(
                 node = ends[row, 0]
             return round_ + 1
         here, here_count = 1 - here, there_count
+        entry = -1
     return 0
 
 

@@ -9,20 +9,22 @@ again.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Hashable, Iterable, MutableMapping, Sequence
+from bisect import insort
+from collections.abc import Callable, Collection, Hashable, Iterable, MutableMapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import StrategyFault
-from dtn.events import Event, RouteComputed
+from dtn.events import RouteComputed
 from dtn.routing.hooks import Traits
 from dtn.routing.index import index_of
+from dtn.routing.own_contacts import OwnContacts
 from dtn.routing.queue import PRIORITIES, LinkQueue, Queued
 from dtn.routing.route import Route
 from dtn.routing.sabr import SabrOptions
-from dtn.routing.strategy import Decision, Decisions, Drop, Hold, Send, Strategy
+from dtn.routing.strategy import Decisions, Hold, Send, Strategy
+from dtn.routing.verdict import Verdict, listed
 from dtn.routing.view import NodeView
 from dtn.stored_bundle import StoredBundle
 
@@ -35,27 +37,6 @@ LEAST_LOOP_HOPS = 8
 
 NO_TIMELY_CONTACT = 7
 """Reason code (RFC 9171 §6.1.1)."""
-
-
-class Verdict:
-    """What came of asking.
-
-    Attributes:
-        events: for the log.
-        grown: neighbours whose queue grew.
-        drop: a reason to drop, or None.
-        ask_again_s: when to ask again, at the latest.
-        awaits: the neighbour whose next contact to wait for; None: any.
-    """
-
-    __slots__ = ("ask_again_s", "awaits", "drop", "events", "grown")
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.grown: list[LinkQueue] = []
-        self.drop: int | None = None
-        self.ask_again_s = math.inf
-        self.awaits: str | None = None
 
 
 class RoutingEngine:
@@ -82,14 +63,9 @@ class RoutingEngine:
         unknown: frozenset[int] = frozenset(),
     ) -> None:
         self.node = node
-        self.plan = plan
-        self._unknown = unknown
         self.strategy = strategy
         self.options = options or SabrOptions()
-        self.links: dict[str, LinkQueue] = {}
         self.memory: MutableMapping[Hashable, Any] = {}
-        self._outgoing: dict[str, list[tuple[float, int]]] = {}
-        self._starts: list[float] = []
         self._booked: dict[int, list[float]] = {}
         self._volumes = index_of(plan).volumes_bytes
         self._contacts = plan.contacts
@@ -98,6 +74,7 @@ class RoutingEngine:
         self.changes = 0
         self._cut: set[int] = set()
         self._open: list[LinkQueue] = []
+        self._active: dict[str, LinkQueue] = {}
         self._telling: dict[str, str] = {}
         self._traits = Traits.of(strategy.traits)
         self.tokens = self._traits.tokens
@@ -105,20 +82,23 @@ class RoutingEngine:
         if world is not None and self._traits.shares:
             self.world = world
         self._most_revisits = max(LEAST_LOOP_HOPS, len(plan.nodes))
-        for contact in plan.contacts:
-            if contact.source == node and contact.destination not in self.links:
-                self.links[contact.destination] = LinkQueue(contact.destination)
+        self._own = OwnContacts(node, plan, self._traits.shares, unknown)
+        self.links = {name: LinkQueue(name) for name in self._own.neighbours}
         self._view = NodeView(self, rng)
-        self._full_plan = plan
-        self._know(unknown)
 
     # --- the plan as this node knows it -----------------------------------------------------------
+
+    @property
+    def plan(self) -> ContactPlan:
+        """The contact plan as this node knows it."""
+        return self._own.plan
 
     def adopt(
         self, version: int, withdrawn: Iterable[int], announced: Iterable[int], now_s: float
     ) -> list[StoredBundle]:
         """Go by another version of the plan; gives back what was queued, refunded, to be asked about again."""
-        self._know(self._unknown.difference(announced).union(withdrawn))
+        self._own.change(withdrawn, announced)
+        self._view.plan_changed()
         back: dict[int, StoredBundle] = {}
         for link in self.links.values():
             for entry in list(link):
@@ -130,19 +110,6 @@ class RoutingEngine:
         else:
             self._hook(self._traits.plan_changed, now_s, version)
         return list(back.values())
-
-    def _know(self, unknown: frozenset[int]) -> None:
-        """All contacts but these."""
-        self._unknown = unknown
-        self.plan = self._full_plan if self._traits.shares else known_plan(self._full_plan, unknown)
-        self._outgoing = {name: [] for name in self.links}
-        self._starts = []
-        for number, contact in enumerate(self.plan.contacts):
-            if contact.source == self.node:
-                self._outgoing[contact.destination].append((contact.end_s, number))
-                self._starts.append(contact.start_s)
-        for ends in self._outgoing.values():
-            ends.sort()
 
     # --- asking ---------------------------------------------------------------------------------
 
@@ -182,7 +149,7 @@ class RoutingEngine:
         """
         verdict = Verdict()
         record.kept = False
-        decisions = _listed(answer)
+        decisions = listed(answer)
         if decisions is None:
             raise self._fault(
                 record, f"answered {answer!r}, not Send, Hold, Drop or a list of them"
@@ -261,6 +228,7 @@ class RoutingEngine:
             entry.planned = tuple([(c.destination, c.start_s) for c in route.contacts[1:]])
         record.queued.append(entry)
         link.append(entry)
+        self._active[link.name] = link
         self._book(entry, booked)
         return entry
 
@@ -268,9 +236,7 @@ class RoutingEngine:
         """The contact a bundle for a neighbour waits for: the open one, else the next that has not ended."""
         if link.contact is not None:
             return link.number
-        ends = self._outgoing[link.name]
-        place = bisect_right(ends, (now_s, math.inf))
-        return ends[place][1] if place < len(ends) else None
+        return self._own.next_to(link.name, now_s)
 
     def has_contact_left(self, neighbour: str, now_s: float) -> bool:
         """Whether a bundle may wait for a contact to this node."""
@@ -285,8 +251,8 @@ class RoutingEngine:
     def contact_started(self, number: int, now_s: float) -> LinkQueue:
         """The link of this contact is up; if nobody told the node, it knows now."""
         contact = self._contacts[number]
-        if number in self._unknown:
-            self._know(self._unknown - {number})
+        if self._own.meets(number):
+            self._view.plan_changed()
             self._view.something_got_better()
         link = self.links[contact.destination]
         self.changes += 1
@@ -310,6 +276,10 @@ class RoutingEngine:
             self._open.remove(link)
         self._hook(self._traits.contact_down, now_s, link.name)
         return link
+
+    def queued_for(self, number: int) -> int:
+        """How much waits for the neighbour of this contact."""
+        return self.links[self._contacts[number].destination].count
 
     def forfeit(self, number: int, now_s: float) -> list[StoredBundle]:
         """Give back what is still queued for this contact, refunded, in order of transmission."""
@@ -338,6 +308,7 @@ class RoutingEngine:
         self.changes += 1
         entry.record.queued.remove(entry)
         link.busy = True
+        self._active[link.name] = link
         link.sending_bytes = size_bytes
         link.sending_from_s = now_s
         link.sending_until_s = entry.last_bit_s
@@ -427,9 +398,13 @@ class RoutingEngine:
 
     # --- volumes: what this node knows of its own traffic (SABR §3.2.6.8) ----------------------------
 
-    def queued(self) -> list[str]:
+    def queued(self) -> Collection[str]:
         """The neighbours to which anything is queued or being sent."""
-        return [name for name, link in self.links.items() if link.busy or link.count]
+        active = self._active
+        if active:
+            for name in [n for n, link in active.items() if not (link.busy or link.count)]:
+                del active[name]
+        return active.keys()
 
     def backlog_bytes(self, neighbour: str, priority: int) -> float:
         """Queued to a neighbour at this priority or above, with the rest of what is being sent."""
@@ -467,14 +442,11 @@ class RoutingEngine:
 
     def next_start_s(self, now_s: float) -> float:
         """When the next contact from here begins, after now."""
-        later = (start for start in self._starts if start > now_s)
-        return next(later, math.inf)
+        return self._own.next_start_s(now_s)
 
     def contacts_to(self, neighbour: str, now_s: float) -> list[Contact]:
         """The contacts to a neighbour that have not ended, by their ends."""
-        ends = self._outgoing[neighbour]
-        first = bisect_left(ends, (now_s, -1))
-        return [self.plan.contacts[number] for _, number in ends[first:]]
+        return self._own.all_to(neighbour, now_s)
 
     def contact_at(self, number: int) -> Contact:
         """A contact of the plan by its number."""
@@ -482,22 +454,3 @@ class RoutingEngine:
 
 
 _name_of = attrgetter("name")
-
-
-def known_plan(plan: ContactPlan, unknown: frozenset[int]) -> ContactPlan:
-    """A plan without the contacts that a node does not know of; nodes that know the same share it, with its index."""
-    kept: dict[frozenset[int], ContactPlan] = plan.__dict__.setdefault("_known", {})
-    if unknown not in kept:
-        kept[unknown] = plan.without(unknown)
-    return kept[unknown]
-
-
-_DECISIONS = (Send, Hold, Drop)
-
-
-def _listed(answer: Decision | Sequence[Decision]) -> Sequence[Decision] | None:
-    if isinstance(answer, _DECISIONS):
-        return (answer,)
-    if isinstance(answer, list | tuple) and all(isinstance(a, _DECISIONS) for a in answer):
-        return answer
-    return None

@@ -15,21 +15,34 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dtn.contact_plan import TIME_TOLERANCE_S, Contact
 
 if TYPE_CHECKING:
-    from dtn.routing.index import PlanIndex, Row
+    from dtn.routing.compiled_arrays import Floats, Ints
+    from dtn.routing.index import PlanIndex
     from dtn.routing.query import Query
+
+    _Room = tuple[Floats, Ints, Floats, Ints]
+
+FoundRoute = tuple[tuple[int, ...], float, float]
+"""Numbers of a route's contacts, when it leaves and when it arrives."""
 
 NOT_FIRST = 1
 NOT_AT_ALL = 2
 """Why a contact is barred: it may not be the first, or it is full."""
 
+ARRIVAL_GRAINS = 1e7
+"""Grains of a second to which arrivals are compared between routes: rounding is no reason to prefer one."""
+
 WORTH_COMPILING = 150_000
-"""Searches of one plan in plain Python before the kernel is loaded: that takes most of a second and 100 MB."""
+"""Searches of one plan in plain Python before the kernel is loaded: that takes most of a second and 100 MB.
+
+Where numba has never compiled it before (see `compile_ahead`) it takes half a minute and 200 MB more.
+"""
 
 IS_AVAILABLE = importlib.util.find_spec("numba") is not None
 """Whether numba is there; it is imported only when a kernel is made."""
@@ -42,8 +55,27 @@ def kernel_of(index: PlanIndex) -> Kernel | None:
         return None
     kernel = index.kernel
     if kernel is None:
-        kernel = index.kernel = Kernel(index)
+        with _loading():
+            kernel = index.kernel = Kernel(index)
+            kernel.try_all(index)
     return kernel
+
+
+_loads: list[None] = []
+
+
+def is_loading() -> bool:
+    """Whether a kernel is being loaded, perhaps compiled: time that no strategy is to blame for."""
+    return bool(_loads)
+
+
+@contextmanager
+def _loading() -> Iterator[None]:
+    _loads.append(None)
+    try:
+        yield
+    finally:
+        _loads.pop()
 
 
 class Kernel:
@@ -52,15 +84,19 @@ class Kernel:
     def __init__(self, index: PlanIndex) -> None:
         import numpy as np
 
-        from dtn.routing import compiled
+        from dtn.routing import compiled, compiled_arrays, compiled_routes
 
-        self._most_rounds = compiled.MOST_ROUNDS
+        self._most_rounds = compiled_arrays.MOST_ROUNDS
         self._answer: Callable[..., tuple[int, int, int, float]] = compiled.answer
+        self._best_routes: Callable[..., tuple[int, int]] = compiled_routes.best_routes
+        self._parts_room = compiled_routes.parts_room
+        self._rooms: dict[int, _Room] = {}
+        self._nobody = np.empty(0, dtype=np.int64)
         nodes, count = len(index.names), len(index.rows)
-        times, ends, varying, samples = _tables(index.rows)
+        times, ends, varying, samples = _tables(index)
         marks_s, of_node, of_mark, open_rows = _checkpoints(index)
-        plan = compiled.Plan(
-            times=np.array(times, dtype=np.float64).reshape(count, 4),
+        plan = compiled_arrays.Plan(
+            times=np.array(times, dtype=np.float64).reshape(count, 5),
             ends=np.array(ends, dtype=np.int64).reshape(count, 3),
             marks=np.array(marks_s, dtype=np.float64),
             of_node=np.array(of_node, dtype=np.int64),
@@ -69,9 +105,17 @@ class Kernel:
             varying=np.array(varying, dtype=np.int64).reshape(len(varying), 5),
             samples=np.array(samples, dtype=np.float64),
         )
-        room = compiled.room(nodes, count)
-        self._arrays = (*compiled.packed(plan), *room)
-        self._labels = compiled.labels_in(*room, nodes, count)
+        room = compiled_arrays.room(nodes, count)
+        self._arrays = (*compiled_arrays.packed(plan), *room)
+        self._labels = compiled_arrays.labels_in(*room, nodes, count)
+
+    def try_all(self, index: PlanIndex) -> None:
+        """Ask for any one route in every way there is: what has never been compiled is then."""
+        from dtn.routing.query import Query
+
+        query = Query(index, 0, len(index.names) - 1, 0.0, 1.0)
+        self._search(query)
+        self._alternatives(query, 1)
 
     def earliest(self, query: Query) -> list[int]:
         """As `Query.earliest`, whose first hops it uses; fills in what `dtn.routing.ties` needs, too."""
@@ -101,6 +145,73 @@ class Kernel:
             if full.issuperset(found_full):
                 return path
             full.update(found_full)
+
+    def best_routes(self, query: Query, most: int) -> list[FoundRoute] | None:
+        """As the first of `dtn.routing.alternatives.alternatives`, in one call; None: that is for plain Python.
+
+        It is where a neighbour asked has a queue, contacts are banned, or a route is very long.
+        """
+        known = query.known
+        if query.first or known.banned:
+            return None
+        residual, full, size = known.residual_bytes, known.full, query.size_bytes
+        if residual is not None and full:
+            full.difference_update([n for n in full if residual(n) >= size])
+        barred = self._labels.barred
+        while True:
+            for number in full:
+                barred[number] = NOT_AT_ALL
+            found, touched = self._alternatives(query, most)
+            for number in full:
+                barred[number] = 0
+            if residual is None or found is None:
+                return found
+            found_full = [n for n in touched if residual(n) < size]
+            if full.issuperset(found_full):
+                return found
+            full.update(found_full)
+
+    def _alternatives(
+        self, query: Query, most: int
+    ) -> tuple[list[FoundRoute] | None, Sequence[int]]:
+        """The routes as if no other contact were full, and the contacts for which that matters."""
+        known, room = query.known, self._rooms.get(most)
+        if room is None:
+            room = self._rooms[most] = self._room_for(most, len(query.index.rows))
+        count, touched = self._best_routes(
+            *self._arrays,
+            *room,
+            query.source,
+            query.target,
+            query.at_s,
+            float(query.size_bytes),
+            known.deadline_s + TIME_TOLERANCE_S,
+            TIME_TOLERANCE_S if known.closed_ends else -TIME_TOLERANCE_S,
+            most,
+            self._places(known.avoided),
+            self._places(query.closed),
+        )
+        if count < 0:
+            return None, ()
+        times, hops = room[2][: 2 * count].tolist(), room[3]
+        found: list[FoundRoute] = []
+        at = 0
+        for place in range(count):
+            after = at + 1 + int(hops[at])
+            found.append((tuple(hops[at + 1 : after].tolist()), *times[2 * place : 2 * place + 2]))
+            at = after
+        return found, hops[at : at + touched].tolist()
+
+    def _room_for(self, most: int, contacts: int) -> _Room:
+        import numpy as np
+
+        hops = np.empty(most * (1 + self._most_rounds) + contacts, dtype=np.int64)
+        return (*self._parts_room(most, contacts), np.empty(2 * most), hops)
+
+    def _places(self, nodes: Collection[int]) -> Ints:
+        import numpy as np
+
+        return np.array(list(nodes), dtype=np.int64) if nodes else self._nobody
 
     def _search(self, query: Query) -> list[int]:
         """Contacts of the earliest route as if no other were full; none if there is no route."""
@@ -146,21 +257,22 @@ class Kernel:
 
 
 _Tables = tuple[
-    list[tuple[float, float, float, float]],
+    list[tuple[float, float, float, float, float]],
     list[tuple[int, int, int]],
     list[tuple[int, int, int, int, int]],
     list[float],
 ]
 
 
-def _tables(rows: list[Row]) -> _Tables:
-    """`times`, `ends`, `varying` and `samples` of `dtn.routing.compiled.Plan`."""
-    times: list[tuple[float, float, float, float]] = []
+def _tables(index: PlanIndex) -> _Tables:
+    """`times`, `ends`, `varying` and `samples` of `dtn.routing.compiled_arrays.Plan`."""
+    times: list[tuple[float, float, float, float, float]] = []
     ends: list[tuple[int, int, int]] = []
     varying: list[tuple[int, int, int, int, int]] = []
     samples: list[float] = []
-    for start, source, destination, byte_s, owlt_s, end, contact, _ in rows:
-        times.append((start, byte_s, owlt_s, end))
+    for start, source, destination, byte_s, owlt_s, end, contact, number in index.rows:
+        rate = index.timed[number].rate_bps
+        times.append((start, byte_s, owlt_s, end, 0.0 if isinstance(rate, tuple) else rate))
         ends.append((source, destination, -1 if contact is None else len(varying)))
         if contact is not None:
             rates, sums, owlts = _samples(contact)
@@ -178,7 +290,7 @@ def _samples(contact: Contact) -> tuple[Sequence[float], Sequence[float], Sequen
 
 
 def _checkpoints(index: PlanIndex) -> tuple[list[float], list[int], list[int], list[int]]:
-    """`marks`, `of_node`, `of_mark` and `open_rows` of `dtn.routing.compiled.Plan`."""
+    """`marks`, `of_node`, `of_mark` and `open_rows` of `dtn.routing.compiled_arrays.Plan`."""
     marks_s: list[float] = []
     of_node, of_mark, rows = [0], [0], []
     for marks, lists in zip(index.marks_s, index.open_lists, strict=True):

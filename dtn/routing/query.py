@@ -15,14 +15,14 @@ unequal rates need no special care.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from heapq import heappop, heappush
 from typing import NamedTuple
 
 from dtn.contact_plan import TIME_TOLERANCE_S
 from dtn.routing.index import Pair, PlanIndex, Row
-from dtn.routing.kernel import kernel_of
+from dtn.routing.kernel import Kernel, kernel_of
 from dtn.routing.route import Route
 
 INF = math.inf
@@ -63,6 +63,7 @@ class Knowledge(NamedTuple):
 
 
 NOTHING = Knowledge()
+NONE: frozenset[int] = frozenset()
 
 
 def in_time(arrival_s: float) -> float:
@@ -85,8 +86,8 @@ class Query:
     """One question to an index, and the labels found so far.
 
     Attributes:
-        arrival_s: earliest arrival of the whole bundle, by node; exact where it is before the
-            target's.
+        arrival_s: earliest arrival of the whole bundle, by node, or a bound below it where a full contact might
+            be in the way; exact where it is before the target's and on the route.
         via: number of the contact it arrives over.
         final_s: the target's.
         is_one_way: whether the kernel knows that no other route arrives as soon.
@@ -147,49 +148,77 @@ class Query:
 
     def earliest(self) -> list[int]:
         """Numbers of the contacts of a route that arrives soonest; none if there is no route."""
-        if self.known is not NOTHING:
-            self._first_hops()
-        kernel = kernel_of(self.index)
+        self.first_hops()
+        return self.answered(kernel_of(self.index))
+
+    def answered(self, kernel: Kernel | None) -> list[int]:
+        """The same, once the first hops are known, by the kernel if there is one."""
         return self._earliest() if kernel is None else kernel.earliest(self)
 
     def _earliest(self) -> list[int]:
+        """As if every contact had room that is not known to be full; if the route is full, with a look at each."""
+        residual, size = self.known.residual_bytes, self.size_bytes
+        if residual is None:
+            return self._labelled(NONE)
+        full = self.known.full
+        if full:
+            full.difference_update([number for number in full if residual(number) >= size])
+        numbers = self._labelled(full)
+        found_full = [number for number in numbers if residual(number) < size]
+        if not found_full:
+            return numbers
+        full.update(found_full)
+        return self._labelled(full, residual)
+
+    def _labelled(
+        self, full: Set[int], residual: Callable[[int], float] | None = None
+    ) -> list[int]:
+        """Label the nodes; a route that arrives soonest."""
+        source, target = self.source, self.target
         nodes = len(self.index.names)
         self.seen = [[] for _ in range(nodes)]
         arrival = self.arrival_s = [INF] * nodes
         via = self.via = [-1] * nodes
-        arrival[self.source] = self.at_s
-        heap = [(self.at_s, self.source)]
+        arrival[source] = self.at_s
+        heap = [(self.at_s, source)]
         if self.known is not NOTHING:
             for node in self.known.avoided:
                 arrival[node] = NEVER
-            for node, hop in self.first.items():
-                arrival[node] = hop.arrival_s
-                via[node] = hop.number
-                heap.append((hop.arrival_s, node))
-            heap.sort()
-        self._spread(heap)
-        self.final_s = arrival[self.target]
+            if self.first:
+                for node, hop in self.first.items():
+                    arrival[node] = hop.arrival_s
+                    via[node] = hop.number
+                    heap.append((hop.arrival_s, node))
+                heap.sort()
+        self._spread(heap, full, residual)
+        self.final_s = arrival[target]
         if self.final_s == INF:
             return []
         numbers = []
-        node = self.target
+        node = target
         rows = self.index.rows
-        while node != self.source:
+        while node != source:
             numbers.append(via[node])
             node = rows[via[node]][1]
         numbers.reverse()
         return numbers
 
-    def _spread(self, heap: list[tuple[float, int]]) -> None:
+    def _spread(
+        self,
+        heap: list[tuple[float, int]],
+        full: Set[int],
+        residual: Callable[[int], float] | None,
+    ) -> None:
         """Take nodes and contacts in the order of their moment, until the target is reached.
 
         A node that is reached sends at once over what it has open then; a contact that begins
         sends what its transmitter has by then. The hot loop: hardly a call, hardly an attribute.
         """
         arrival, via, size, target = self.arrival_s, self.via, self.size_bytes, self.target
-        index, residual, seen = self.index, self.known.residual_bytes, self.seen
+        index, seen = self.index, self.seen
         source, closed, banned = self.source, self.closed, self.known.banned
         rows, starts, transmitters = index.rows, index.starts_s, index.transmitters
+        marks, open_lists = index.marks_s, index.open_lists
         early = TOLERANCE if self.known.closed_ends else -TOLERANCE
         final = min(self.known.deadline_s + TOLERANCE, in_time(arrival[target]))
         k = bisect_left(starts, heap[0][0]) if heap else len(rows)
@@ -200,7 +229,7 @@ class Query:
             while (start := starts[k]) < until:
                 if arrival[transmitters[k]] <= start:
                     row = rows[k]
-                    _, _, v, byte_s, owlt, end, varying, number = row
+                    _, u, v, byte_s, owlt, end, varying, number = row
                     last = start + size * byte_s
                     there = last + owlt
                     if there <= final and last <= end + TOLERANCE:
@@ -210,8 +239,9 @@ class Query:
                                 there = varying.arrival_s(start, size)
                             if (
                                 there < arrival[v]
+                                and number not in full
                                 and (residual is None or residual(number) >= size)
-                                and not (row[1] == source and (v in closed or number in banned))
+                                and not (u == source and (v in closed or number in banned))
                             ):
                                 arrival[v] = there
                                 via[v] = number
@@ -226,7 +256,7 @@ class Query:
             t, u = heappop(heap)
             if t > arrival[u]:
                 continue
-            for row in index.open_rows(u, t):
+            for row in open_lists[u][bisect_right(marks[u], t) - 1]:
                 start, _, v, byte_s, owlt, end, varying, number = row
                 if start < t <= end + early:
                     last = t + size * byte_s
@@ -238,8 +268,9 @@ class Query:
                                 there = varying.arrival_s(t, size)
                             if (
                                 there < arrival[v]
+                                and number not in full
                                 and (residual is None or residual(number) >= size)
-                                and not (row[1] == source and (v in closed or number in banned))
+                                and not (u == source and (v in closed or number in banned))
                             ):
                                 arrival[v] = there
                                 via[v] = number
@@ -247,20 +278,22 @@ class Query:
                                 if v == target and there < final:
                                     final = in_time(there)
 
-    def _first_hops(self) -> None:
+    def first_hops(self) -> None:
         """Close the origin's ways to excluded neighbours and to those with a queue.
 
         Behind a queue the first bit leaves later than the search would have it: those hops are
         reckoned here.
         """
-        known, names = self.known, self.index.names
-        if known.excluded:
-            self.closed.update(
-                v for v in self.index.out_to[self.source] if names[v] in known.excluded
-            )
-        if known.backlog_bytes is None or not known.queued:
+        known = self.known
+        if known is NOTHING:
             return
         ids, out_to = self.index.ids, self.index.out_to[self.source]
+        for name in known.excluded:
+            v = ids.get(name, -1)
+            if v in out_to:
+                self.closed.add(v)
+        if known.backlog_bytes is None or not known.queued:
+            return
         for name in known.queued:
             pair = out_to.get(ids.get(name, -1))
             if pair is None or pair.node in self.closed or known.backlog_bytes(name) <= 0:

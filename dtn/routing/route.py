@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dtn.contact_plan import Contact
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """Contacts c1..cn: c1.source is the origin, each contact begins where the last one ended.
 
     Args:

@@ -89,6 +89,10 @@ class Listed:
     candidates: list[Candidate] | None = None
 
 
+Key = tuple[int, float, int, Set[str], Set[int], int]
+"""Destination, volume consumption, priority, excluded neighbours, avoided nodes, and how many routes."""
+
+
 class RouteCache:
     """Route lists of one node, per destination, volume consumption, priority, exclusions and k.
 
@@ -99,7 +103,7 @@ class RouteCache:
     """
 
     def __init__(self) -> None:
-        self._lists: dict[tuple[int, float, int, Set[str], Set[int], int], Listed] = {}
+        self._lists: dict[Key, Listed] = {}
         self.full: set[int] = set()
         self.found = 0
         self.searched = 0
@@ -110,58 +114,74 @@ class RouteCache:
 
     def routes(self, decision: Decision, k: int) -> Listed:
         """The k best routes whenever they arrive, from the cache where it still holds."""
-        excluded, avoided = decision.excluded, decision.avoided
         key = (
             decision.target,
             decision.evc_bytes,
             decision.priority,
-            frozenset(excluded),
-            frozenset(avoided),
+            frozenset(decision.excluded),
+            frozenset(decision.avoided),
             k,
         )
-        now_s = decision.now_s
+        index, volumes, now_s = decision.index, decision.volumes, decision.now_s
+        listed = self.find(key, index, volumes, now_s)
+        if listed is None:
+            listed = self.keep(key, index, volumes, now_s, decision.complete(k, math.inf))
+        return listed
+
+    def find(self, key: Key, index: PlanIndex, volumes: Volumes, now_s: float) -> Listed | None:
+        """What was found earlier, if it is still the best."""
         listed = self._lists.get(key)
-        if listed and listed.index is decision.index and listed.looked_s <= now_s:
-            if now_s <= listed.begins_s and listed.changes == decision.volumes.changes:
-                self.found += 1
-                return listed
-            routes = [_unchanged(decision, route) for route in listed.routes]
-            held = [route for route in routes if route is not None]
-            if len(held) == len(routes):
-                self.found += 1
-                listed = self._lists[key] = _listed(decision, held)
-                return listed
-        found = decision.complete(k, math.inf)
+        if listed is None or listed.index is not index or listed.looked_s > now_s:
+            return None
+        if now_s > listed.begins_s or listed.changes != volumes.changes:
+            held: list[Route] = []
+            for route in listed.routes:
+                still = _unchanged(index, volumes, key[1], key[2], now_s, route)
+                if still is None:
+                    return None
+                held.append(still)
+            listed = self._lists[key] = _listed(index, volumes, now_s, held)
+        self.found += 1
+        return listed
+
+    def keep(
+        self, key: Key, index: PlanIndex, volumes: Volumes, now_s: float, routes: list[Route]
+    ) -> Listed:
+        """Routes that were searched for just now."""
         if len(self._lists) >= MOST_LISTS:
             self.flush()
-        listed = self._lists[key] = _listed(decision, found)
+        listed = self._lists[key] = _listed(index, volumes, now_s, routes)
         self.searched += 1
         return listed
 
 
-def _listed(decision: Decision, routes: list[Route]) -> Listed:
+def _listed(index: PlanIndex, volumes: Volumes, now_s: float, routes: list[Route]) -> Listed:
     """Routes found, or found to stand, just now."""
     begins_s = -math.inf
-    if routes and not decision.volumes.queued():  # what is queued may be overtaken by the time
+    if routes and not volumes.queued():  # what is queued may be overtaken by the time
         begins_s = min([route.departure_s for route in routes])
-    return Listed(decision.index, decision.now_s, decision.volumes.changes, begins_s, routes)
+    return Listed(index, now_s, volumes.changes, begins_s, routes)
 
 
-def _unchanged(decision: Decision, route: Route) -> Route | None:
+def _unchanged(
+    index: PlanIndex,
+    volumes: Volumes,
+    evc_bytes: float,
+    priority: int,
+    now_s: float,
+    route: Route,
+) -> Route | None:
     """The route as it departs now, if it still arrives when it did; else None."""
-    if decision.now_s >= route.delivery_s or decision.now_s > route.contacts[0].end_s:
+    if now_s >= route.delivery_s or now_s > route.contacts[0].end_s:
         return None
-    timed, volumes, evc = decision.index.timed, decision.volumes, decision.evc_bytes
-    first = timed[route.numbers[0]]
-    departure = earliest_opportunity(
-        decision.index, first, volumes, decision.priority, decision.now_s
-    )
+    timed = index.timed
+    departure = earliest_opportunity(index, timed[route.numbers[0]], volumes, priority, now_s)
     t = departure
     for number in route.numbers:
-        if volumes.residual_bytes(number, decision.priority) < evc:
+        if volumes.residual_bytes(number, priority) < evc_bytes:
             return None
         contact = timed[number]
-        t = contact.arrival_s(max(contact.start_s, t), evc)
+        t = contact.arrival_s(max(contact.start_s, t), evc_bytes)
     if abs(t - route.delivery_s) > TOLERANCE:
         return None
     if departure == route.departure_s:

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, Protocol
 
-from dtn.routing.alternatives import alternatives, best, keys
+from dtn.routing.alternatives import alternatives, best_routes, keys
 from dtn.routing.candidate import Candidate, Volumes, consider, passed
 from dtn.routing.index import PlanIndex
 from dtn.routing.query import TOLERANCE, Knowledge
@@ -274,11 +274,9 @@ class _Search:
     def complete(self, k: int, deadline_s: float) -> list[Route]:
         """The k best of all candidates."""
         known = self.knowledge(deadline_s, self.excluded)
-        asked = self.index, self.source, self.target, self.now_s, self.evc_bytes, known
-        if k == 1:
-            route = best(*asked)
-            return [] if route is None else [route]
-        return list(islice(alternatives(*asked), k))
+        return best_routes(
+            self.index, self.source, self.target, self.now_s, self.evc_bytes, k, known
+        )
 
     def best_case(self, excluded: Set[str] = frozenset()) -> Iterator[Route]:
         """All routes in the order of best-case delivery (§3.2.4.1): of a bundle without size."""
@@ -303,10 +301,9 @@ class _Search:
         found: list[Route] = []
         for neighbour in sorted(neighbours - self.excluded):
             known = self.knowledge(self.expires_s, neighbours - {neighbour})
-            routes = alternatives(
-                self.index, self.source, self.target, self.now_s, self.evc_bytes, known
+            found += best_routes(
+                self.index, self.source, self.target, self.now_s, self.evc_bytes, 1, known
             )
-            found += islice(routes, 1)
         return sorted(found, key=lambda route: keys(route, self.index))
 
     def judged(self, routes: Sequence[Route]) -> list[Candidate]:

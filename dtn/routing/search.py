@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 from dtn.contact_plan import ContactPlan
+from dtn.routing.few_hops import best_of_few_hops, may_be_shorter
 from dtn.routing.index import PlanIndex, index_of
+from dtn.routing.kernel import kernel_of
 from dtn.routing.query import NOTHING, Knowledge, Query
 from dtn.routing.route import Route
-from dtn.routing.ties import fewest_hops
+from dtn.routing.ties import best_by_all_keys, fewest_hops
 
 
 def earliest_arrival(
@@ -58,8 +60,29 @@ def search(
     if len(numbers) > 1 and not query.is_one_way:
         if query.fewer:
             return query.route(numbers)
-        if query.fewer is None:
+        if query.fewer is None and may_be_shorter(query, len(numbers)):
             shorter = fewest_hops(query, numbers)
             if shorter is not numbers:
                 return query.route(shorter)
     return query.route(numbers, query.final_s)
+
+
+def best_by_keys(
+    index: PlanIndex, source: int, target: int, at_s: float, size_bytes: float, known: Knowledge
+) -> Route | None:
+    """The best route by all keys of SABR §3.2.8.1: the first of `dtn.routing.alternatives`."""
+    query = Query(index, source, target, at_s, size_bytes, known)
+    query.first_hops()
+    kernel = kernel_of(index)
+    found = None if kernel is None else kernel.best_routes(query, 1)
+    if found is not None:
+        contacts = index.contacts
+        for numbers, departs_s, arrives_s in found:
+            return Route(tuple([contacts[n] for n in numbers]), numbers, departs_s, arrives_s)
+        return None
+    path = query.answered(kernel)
+    if not path:
+        return None
+    if not query.is_one_way:
+        path = best_of_few_hops(query) or best_by_all_keys(query, path)
+    return query.route(path)

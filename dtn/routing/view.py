@@ -6,6 +6,7 @@ from collections.abc import Hashable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dtn.contact_plan import ContactPlan
+from dtn.routing.best_route import BestRoute
 from dtn.routing.candidate import Candidate, consider
 from dtn.routing.index import index_of
 from dtn.routing.route import Route
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from dtn.routing.engine import RoutingEngine
 
 
+NOBODY: frozenset[str] = frozenset()
+
+
 class NodeView:
     """One node's own knowledge, read only. See dtn.routing.strategy.View."""
 
@@ -27,6 +31,8 @@ class NodeView:
         self.rng = rng
         self._engine = engine
         self._cache = RouteCache()
+        self._best: BestRoute | None = None
+        self._back: dict[str, frozenset[str]] = {}
 
     @property
     def node(self) -> str:
@@ -77,10 +83,17 @@ class NodeView:
         The previous hop is excluded unless the bundle came back from a failure (§3.2.5.2); nodes that have had the
         bundle are avoided while there is another way.
         """
-        excluded = _not_back(bundle)
+        engine = self._engine
+        excluded = self._not_back(bundle)
         visited = bundle.visited
-        if self.node in visited:
-            visited -= {self.node}
+        if engine.node in visited:
+            visited -= {engine.node}
+        if k == 1 and engine.options.route_list == "complete":
+            best = self._best or self._best_over(engine.plan)
+            route = best.of(bundle, self.now_s, excluded, visited)
+            if route is None and visited:
+                route = best.of(bundle, self.now_s, excluded, NOBODY)
+            return [] if route is None else [route]
         routes = self._routes(bundle, k, excluded, visited)
         if visited and not routes:
             return self._routes(bundle, k, excluded, frozenset())
@@ -96,9 +109,26 @@ class NodeView:
             engine.node,
             self.now_s,
             engine.options,
-            _not_back(bundle) | (bundle.visited - {engine.node}),
+            self._not_back(bundle) | (bundle.visited - {engine.node}),
         )
         return [candidate.route for candidate in found]
+
+    def plan_changed(self) -> None:
+        """The node goes by another plan."""
+        self._best = None
+
+    def _best_over(self, plan: ContactPlan) -> BestRoute:
+        engine = self._engine
+        best = BestRoute(engine.node, plan, engine, engine.options, self._cache)
+        self._best = best
+        return best
+
+    def _not_back(self, bundle: BundleView) -> frozenset[str]:
+        """The previous hop, unless the bundle came back from a failure (SABR §3.2.5.2)."""
+        back = bundle.came_from
+        if back is None or bundle.failed_with:
+            return NOBODY
+        return self._back.get(back) or self._back.setdefault(back, frozenset((back,)))
 
     def _routes(
         self, bundle: BundleView, k: int, excluded: frozenset[str], avoided: frozenset[str]
@@ -132,7 +162,7 @@ class NodeView:
             bundle.priority,
             bundle.expires_s,
             self.now_s,
-            _not_back(bundle),
+            self._not_back(bundle),
             options.closed_ends,
         )
 
@@ -147,9 +177,3 @@ class NodeView:
     def residual_bytes(self, contact: int, priority: int = 0) -> float:
         """Volume of a contact that this node has not booked at this priority or above."""
         return self._engine.residual_bytes(contact, priority)
-
-
-def _not_back(bundle: BundleView) -> frozenset[str]:
-    """The previous hop, unless the bundle came back from a failure (SABR §3.2.5.2)."""
-    back = bundle.came_from
-    return frozenset() if back is None or bundle.failed_with else frozenset((back,))

@@ -29,7 +29,7 @@ EQUAL_S = 0.05
 """Arrivals that differ by less are equal: headers grow on the way."""
 
 DECISION_LIMIT_S = 5.0
-"""Wall time that one decision may take here."""
+"""Processor time that one decision may take here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

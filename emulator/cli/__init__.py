@@ -20,6 +20,7 @@ from emulator.cli import (
     dashboard_command,
     doctor_command,
     operator_commands,
+    plan_command,
     result_commands,
     route_commands,
     run_commands,
@@ -50,7 +51,7 @@ EXAMPLES = (
         dashboard_command.dashboard,
         "lightlag dashboard scenarios/moonbase-alpha.toml --rate 3600",
     ),
-    (run_commands.plan, "lightlag plan scenarios/moonbase-alpha.toml -o contact_plan.json"),
+    (plan_command.plan, "lightlag plan scenarios/moonbase-alpha.toml -o contact_plan.json"),
     (
         route_commands.route,
         "lightlag route contact_plan.json teide mars-orbiter --at 3600 --size 20000 --explain",

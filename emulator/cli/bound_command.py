@@ -44,7 +44,7 @@ def bound(
     if json:
         print_json(found)
         return
-    from emulator.reports.readable import NOTHING, duration_text, moment_text
+    from emulator.reports.readable import duration_text, gap_text, moment_text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("run", no_wrap=True)
@@ -53,13 +53,12 @@ def bound(
     for name, said in found.items():
         count = max(said["delivered"], 1)
         means = (said[key] / count for key in ("delay_s", "least_delay_s", "ideal_delay_s"))
-        gap = NOTHING if said["gap"] is None else f"{100 * said['gap']:.2f} %"
         table.add_row(
             Text(f"{name} ({said['strategy']})"),
             f"{said['delivered']:,}",
             f"{said['most_delivered']:,.1f}",
             *(duration_text(mean) for mean in means),
-            gap,
+            gap_text(said["gap"]),
         )
     stdout().print(table)
     for name, said in found.items():

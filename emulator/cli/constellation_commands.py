@@ -7,15 +7,21 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dtn.errors import BadInput, FramesLate
+from dtn.errors import BadInput, Fault, FramesLate
 from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
-from emulator.cli.output import print_json, stdout, write_private, write_whole
+from emulator.cli.output import print_json, stdout, write_private
+from emulator.files import replace_text
+
+if TYPE_CHECKING:
+    from emulator.peers import Peer
+    from emulator.scenario import Scenario
 
 SetupFileOption = Annotated[
     Path, typer.Option("--setup", metavar="FILE", help="The run's setup, made beforehand.")
@@ -32,8 +38,14 @@ CaOption = Annotated[
     Path | None, typer.Option("--ca", metavar="FILE", help="Certificate that proves the broker.")
 ]
 
+SeenAtOption = Annotated[
+    str,
+    typer.Option(metavar="URL", help="Where people reach the page: out of a container, elsewhere."),
+]
+
 BROKER_IMAGE = "eclipse-mosquitto:2.0"
 
+LOOPBACK = "127.0.0.1"
 AHEAD_S = 3.0
 """From setting the clock to its start: machines are busy when containers come up."""
 
@@ -50,18 +62,21 @@ def setup(
 ) -> None:
     """Work out all that processes of a constellation need: contacts, traffic, faults.
 
-    Who reads the file needs neither the scenario nor ephemerides.
+    Who reads the file needs neither the scenario nor ephemerides. Beside FILE.json lies FILE.geometry.json,
+    for maps: nodes do not need it.
     """
     from emulator.cli.progress import progress
+    from emulator.geometry import beside
     from emulator.one_process import until_seconds
-    from emulator.setup import changed, from_scenario
+    from emulator.setup import changed, with_geometry
     from emulator.setup_file import save
 
     loaded = load_scenario(scenario)
     until_s = until_seconds(until)
     with progress(loaded.start, loaded.duration_s) as tell:
-        resolved = from_scenario(loaded, tell)
+        resolved, geometry = with_geometry(loaded, tell)
     save(changed(resolved, seed=None, strategy=None, until_s=until_s), output)
+    replace_text(beside(output), geometry.text())
     if json:
         print_json({"file": str(output), "nodes": [member.name for member in resolved.members]})
 
@@ -74,22 +89,48 @@ def compose(
     kubernetes: Annotated[
         bool, typer.Option("--kubernetes", help="Write Kubernetes manifests instead.")
     ] = False,
+    swarm: Annotated[
+        bool, typer.Option("--swarm", help="Write a stack for Docker Swarm instead.")
+    ] = False,
     image: Annotated[
-        str, typer.Option(metavar="NAME", help="As the cluster pulls it, with --kubernetes.")
+        str, typer.Option(metavar="NAME", help="As machines pull it, with --kubernetes or --swarm.")
     ] = "",
     rate: Annotated[float, typer.Option(metavar="K", min=0.001, help="With --kubernetes.")] = 60.0,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=IMAGE", help="A container of others in a node's place; may be repeated."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Write a compose file: a container a node, a broker, a collector with a page.
 
-    It belongs into the folder with the Dockerfile; the scenario lies in a folder below. With --kubernetes
-    it writes plain manifests for a cluster, with passwords and a key in them.
+    It belongs into the folder with the Dockerfile; the scenario lies in a folder below. --peer puts an unmodified
+    container in a node's place: NAME=IMAGE[,carrier=udpcl|ltp|tcpcl|mtcp|datagram][,port=4556][,plan=ion]. With
+    --kubernetes it writes plain manifests for a cluster, with passwords and a key in them; with --swarm a stack, and
+    its secrets in a folder beside it.
     """
     from emulator.compose import check_names, scenario_path
     from emulator.compose import compose as composed
 
     loaded = load_scenario(scenario)
-    if kubernetes:
+    if sum((kubernetes, swarm, bool(peer))) > 1:
+        mend = "--kubernetes, --swarm and --peer exclude each other: leave out all but one"
+        raise BadInput(Fault("", "--peer" if peer else "--swarm", "", mend))
+    if swarm:
+        from emulator.setup import from_scenario
+        from emulator.swarm import stack
+
+        check_names(str(scenario), tuple(loaded.ipn_numbers()))
+        folder = output.with_suffix(".secrets")
+        named = image or f"lightlag/{loaded.name}"
+        text, secrets = stack(from_scenario(loaded), named, BROKER_IMAGE, folder.name)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for file_name, content in secrets.items():
+            write_private(folder / file_name, content)
+        replace_text(output, text)
+    elif kubernetes:
         from emulator.kubernetes import manifests
         from emulator.setup import from_scenario
 
@@ -99,9 +140,21 @@ def compose(
         write_private(output, text)
     else:
         file = scenario_path(scenario, output.resolve().parent)
-        write_whole(output, composed(loaded.name, file, tuple(loaded.ipn_numbers())))
+        peers = _peers(peer, loaded) if peer else []
+        replace_text(output, composed(loaded.name, file, tuple(loaded.ipn_numbers()), peers))
     if json:
         print_json({"file": str(output), "nodes": list(loaded.ipn_numbers())})
+
+
+def _peers(texts: list[str], loaded: Scenario) -> list[Peer]:
+    """Peers that fit the scenario, whose contacts say who their neighbours are."""
+    from emulator.cli.progress import progress
+    from emulator.peers import resolved
+    from emulator.setup import with_geometry
+
+    with progress(loaded.start, loaded.duration_s) as tell:
+        setup, _ = with_geometry(loaded, tell)
+    return resolved(texts, setup)
 
 
 def node(
@@ -159,6 +212,7 @@ def collect(
     strict: Annotated[
         bool, typer.Option("--strict", help="End the run when a frame comes too late.")
     ] = False,
+    seen_at: SeenAtOption = "",
     run: RunOption = "",
     user: UserOption = "",
     password_file: PasswordOption = None,
@@ -173,6 +227,7 @@ def collect(
     """
     from emulator.cli.progress import progress
     from emulator.collector import Collector
+    from emulator.geometry import beside, read_geometry
     from emulator.honesty import LOOK_S, doubt_pace, honest_pace, timer_errors
     from emulator.one_process import rate_of
     from emulator.reports.table import summary_view
@@ -189,7 +244,7 @@ def collect(
     signal.signal(signal.SIGTERM, _stop)
     host, _, port = page.rpartition(":")
     try:
-        server = StatusPage(collector, host or "127.0.0.1", int(port)) if page else None
+        server = StatusPage(collector, host or LOOPBACK, int(port)) if page else None
         collector.connect(patience)
     except BadInput:
         collector.close()
@@ -200,9 +255,14 @@ def collect(
         collector.wait_until_ready(patience)
         if speed < math.inf:  # else nothing can be late
             pace = honest_pace(given.setup.plan, timer_errors(LOOK_S).quantile_s(0.99))
-            typer.echo(str(pace or ""), err=True)
+            if pace is not None and speed <= pace.rate:
+                typer.echo(str(pace), err=True)
             doubt_pace(pace, speed)
         collector.start(speed, ahead_s=AHEAD_S)
+        where = f", {seen_at or f'http://{host or LOOPBACK}:{port}'}" if server is not None else ""
+        typer.echo(
+            f"all {len(given.setup.members)} nodes are there: the clock runs{where}", err=True
+        )
         with progress(given.setup.start, given.setup.duration_s) as tell:
             collector.wait_until_over(lambda part: tell("run", part), strict=strict)
     except BadInput:
@@ -214,7 +274,7 @@ def collect(
         is_stopped = True
         fault = end if isinstance(end, FramesLate) else None
         collector.stop()
-    result = collector.result()
+    result = replace(collector.result(), geometry=read_geometry(beside(setup)))
     if out is not None:
         result.write(out)
     if json:

@@ -9,7 +9,13 @@ from typing import Annotated
 import typer
 
 from dtn.errors import BadInput, Fault
-from emulator.cli.constellation_commands import CaOption, PasswordOption, RunOption, UserOption
+from emulator.cli.constellation_commands import (
+    CaOption,
+    PasswordOption,
+    RunOption,
+    SeenAtOption,
+    UserOption,
+)
 from emulator.cli.options import JsonOption, load_scenario
 from emulator.cli.output import print_json
 
@@ -44,8 +50,14 @@ def dashboard(
         Path | None, typer.Option(metavar="DIR", help="Write a live run there when it is over.")
     ] = None,
     setup: Annotated[
-        Path | None, typer.Option("--setup", metavar="FILE", help="Of a constellation: its setup.")
+        Path | None,
+        typer.Option(
+            "--setup",
+            metavar="FILE",
+            help="Of a constellation: its setup, and beside it its geometry.",
+        ),
     ] = None,
+    seen_at: SeenAtOption = "",
     run: RunOption = "",
     user: UserOption = "",
     password_file: PasswordOption = None,
@@ -66,6 +78,7 @@ def dashboard(
         watch_replay,
         watch_run,
     )
+    from emulator.geometry import beside, read_geometry
     from emulator.one_process import until_seconds
     from emulator.setup import with_geometry
     from emulator.setup_file import load
@@ -75,6 +88,8 @@ def dashboard(
     checked_rate(rate)
 
     def said(url: str, token: str) -> None:
+        if seen_at:
+            url = seen_at + "".join(url.partition("/#")[1:])
         if json:
             print_json({"url": url, "token": token})
             sys.stdout.flush()
@@ -87,9 +102,9 @@ def dashboard(
         if setup is None:
             mend = "give the setup that the nodes were given: --setup FILE"
             raise BadInput(Fault("", "--setup", "", mend))
-        given = load(setup).setup
+        given, geometry = load(setup).setup, read_geometry(beside(setup))
         at_broker = parse_broker(what, user=user, password_file=password_file, ca_file=ca)
-        watch_remote(given, at_broker, Topics(run or given.name), host, port, said)
+        watch_remote(given, geometry, at_broker, Topics(run or given.name), host, port, said)
         return
     if Path(what).is_dir():
         session = replay_session(Path(what), rate, until_seconds(at or None) or 0.0)

@@ -55,13 +55,6 @@ def print_faults(bad: BadInput) -> None:
         print(" ".join(str(fault).splitlines()), file=sys.stderr)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
 def write_private(path: Path, text: str) -> None:
     """Write a file that nobody but its owner can read."""
     path.unlink(missing_ok=True)

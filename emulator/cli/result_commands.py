@@ -52,21 +52,31 @@ def compare(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Several runs side by side: what was delivered, how late, and where the time went."""
+    """Several runs side by side: what was delivered, how late, and where the time went.
+
+    Where `lightlag bound` was asked for a run, also by how much it is over what no strategy can beat.
+    """
+    from emulator.bound.told import read as read_bound
     from emulator.reports.compare import comparison
     from emulator.result import read_bundles, read_summary
 
     runs = {str(folder): read_summary(folder) for folder in folders}
+    bounds = {str(folder): read_bound(folder) for folder in folders}
     if page is not None:
         from emulator.files import replace_text
+        from emulator.reports.compare import short_names
         from emulator.reports.compare_page import compare_page
 
-        tables = {name: (said, read_bundles(Path(name))) for name, said in runs.items()}
-        replace_text(page, compare_page(tables))
+        names = short_names(folders)
+        tables = {
+            names[Path(name)]: (said, read_bundles(Path(name))) for name, said in runs.items()
+        }
+        told = {names[Path(name)]: bound for name, bound in bounds.items()}
+        replace_text(page, compare_page(tables, told))
     if json:
-        print_json(runs)
+        print_json({name: {**said, "bound": bounds[name]} for name, said in runs.items()})
         return
-    stdout().print(comparison(runs))
+    stdout().print(comparison(runs, bounds))
     if page is not None:
         typer.echo(f"page: {page}")
 

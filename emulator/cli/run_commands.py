@@ -1,8 +1,7 @@
-"""Commands that run: run, plan."""
+"""The command that runs a scenario, or a plan and a bundle list."""
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dtn.errors import BadInput, Fault
-from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
+from emulator.cli.options import JsonOption, load_scenario
 from emulator.cli.output import print_json, stdout
-from emulator.files import replace_text
 
 if TYPE_CHECKING:
     from emulator.scenario import Scenario
@@ -128,7 +126,8 @@ def _under(file: Path, sky_at: str) -> Scenario:
     Raises:
         BadInput: no date, or one at which the scenario cannot begin.
     """
-    from emulator.scenario.reading import from_tables, read_tables
+    from emulator.scenario.reading import from_tables
+    from emulator.scenario.toml import read_tables
 
     try:
         start = datetime.fromisoformat(sky_at)
@@ -138,56 +137,3 @@ def _under(file: Path, sky_at: str) -> Scenario:
         mend = "write a UTC date such as 2027-03-01T12:00:00Z"
         raise BadInput(Fault("", "--sky-at", sky_at, mend))
     return from_tables({**read_tables(file), "start": start.astimezone(UTC)}, file)
-
-
-def plan(
-    scenario: ScenarioFile,
-    format: Annotated[
-        str,
-        typer.Option("--format", metavar="NAME", help="json, csv, ion, hdtn, tvg; access, czml."),
-    ] = "json",
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Plan the contacts of a scenario: who points at whom, when, at which rate.
-
-    What the format cannot say is told on stderr. Two formats are for other tools: access, a CSV of every window
-    of every pair before anybody points, and czml, a scene for CesiumJS.
-    """
-    from dtn.contact_plan.formats import WRITERS
-    from emulator.cli.progress import progress
-    from emulator.sky import ScenarioSky
-    from emulator.sky_exports import SKY_FORMATS, access_csv, czml
-
-    formats = (*WRITERS, *SKY_FORMATS)
-    if format not in formats:
-        raise BadInput(Fault("", "--format", format, f"choose one of {', '.join(formats)}"))
-    if json and format != "json":
-        raise BadInput(Fault("", "--json", format, "goes with --format json only"))
-    loaded = load_scenario(scenario)
-    with progress(loaded.start, loaded.duration_s) as tell, ScenarioSky(loaded) as sky:
-        if format == "access":
-            _print_or_write(access_csv(sky), output)
-            return
-        contacts = sky.plan(tell)
-        if format == "czml":
-            _print_or_write(czml(sky, contacts), output)
-            return
-    if output is not None:
-        lost = contacts.save(output, format)
-        if json:
-            print_json({"file": str(output), "contacts": len(contacts.contacts)})
-    else:
-        text, lost = WRITERS[format](contacts)
-        sys.stdout.write(text)
-    for sentence in lost:
-        print(sentence, file=sys.stderr)
-
-
-def _print_or_write(text: str, output: Path | None) -> None:
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        replace_text(output, text)

@@ -10,7 +10,8 @@ import typer
 
 from dtn.errors import BadInput, Fault
 from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
-from emulator.cli.output import print_json, write_whole
+from emulator.cli.output import print_json
+from emulator.files import replace_text
 
 
 def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
@@ -19,6 +20,7 @@ def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
     Every fault is reported, one a line, with file, key, value and mend; the exit code is then 2.
     """
     from emulator.build import find_strategy
+    from emulator.reports.readable import counted
 
     loaded = load_scenario(scenario)
     find_strategy(loaded, None)
@@ -36,8 +38,8 @@ def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
         )
         return
     typer.echo(
-        f"{scenario} is good: {len(loaded.nodes)} nodes and {launches} launches, "
-        f"{len(loaded.traffic)} flows of traffic, {loaded.duration_s / 86400:g} days from "
+        f"{scenario} is good: {counted(len(loaded.nodes), 'node')}, {counted(launches, 'satellite')} to launch, "
+        f"{counted(len(loaded.traffic), 'flow')} of traffic, {loaded.duration_s / 86400:g} days from "
         f"{loaded.start:%Y-%m-%d %H:%M} UTC"
     )
 
@@ -57,7 +59,7 @@ def new(
     if not file.parent.is_dir():
         raise BadInput(Fault(str(file), "", "", f"make the folder {file.parent} first"))
     template = resources.files("emulator.scenario").joinpath("template.toml")
-    write_whole(file, template.read_text(encoding="utf-8"))
+    replace_text(file, template.read_text(encoding="utf-8"))
     if json:
         print_json({"file": str(file)})
         return

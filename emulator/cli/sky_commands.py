@@ -24,6 +24,7 @@ def windows(scenario: ScenarioFile, a: NodeA, b: NodeB, json: JsonOption = False
 
     Times are A's, seconds from the scenario's start; a window is open for what A sends in it.
     """
+    from emulator.reports.readable import counted
     from emulator.sky import ScenarioSky
 
     loaded = load_scenario(scenario)
@@ -45,7 +46,9 @@ def windows(scenario: ScenarioFile, a: NodeA, b: NodeB, json: JsonOption = False
             )
     open_s = sum(end_s - start_s for start_s, end_s in found)
     stdout().print(table)
-    stdout().print(f"{len(found)} windows, open {open_s / loaded.duration_s:.1%} of the time")
+    stdout().print(
+        f"{counted(len(found), 'window')}, open {open_s / loaded.duration_s:.1%} of the time"
+    )
     stdout().print(f"kept from the Sun, each end by its own limit: {apart}")
 
 

@@ -17,7 +17,8 @@ from emulator.cli.options import JsonOption
 from emulator.cli.output import print_json, stderr, stdout
 
 if TYPE_CHECKING:
-    from emulator.sweep.sweep import StudyResult, Tell
+    from emulator.sweep.progress import Tell
+    from emulator.sweep.results import StudyResult
 
 
 def sweep(
@@ -41,8 +42,8 @@ def sweep(
     its cell failed, and the others go on. The results do not depend on who computed them.
     """
     from emulator.sweep.crew import crew
+    from emulator.sweep.results import PAGE
     from emulator.sweep.study import load
-    from emulator.sweep.sweep import PAGE
     from emulator.sweep.sweep import sweep as run_study
 
     loaded = load(study)
@@ -67,7 +68,7 @@ def sweep(
 def _bar() -> Iterator[Tell]:
     """A progress bar on stderr with the time that is left; silent where nobody watches."""
     from emulator.reports.readable import duration_text
-    from emulator.sweep.sweep import Progress as Told
+    from emulator.sweep.progress import Progress as Told
 
     console = stderr()
     bar = Progress(

@@ -31,6 +31,7 @@ from dtn.events import (
     EnergySampled,
     Event,
     FrameLost,
+    MemoryUpset,
     NodeDown,
     NodeUp,
     RouteComputed,
@@ -41,6 +42,7 @@ from dtn.events import (
 )
 from emulator.dashboard.words import Category, category_of
 from emulator.reports.fates import ADMINISTRATIVE_FLOW
+from nodes.spacecraft.exposed import RESET, UPSET
 
 FEED_LENGTH = 120
 """Events of each category that are kept for who comes late."""
@@ -99,6 +101,7 @@ class NodeState:
         sourced: bundles that its applications sent.
         delivered: bundles that came to its applications.
         energy: how its battery stood when last heard of; None for a node without one.
+        upsets: bundles that particles spoilt in its memory, frames that they hit, resets of its processor.
     """
 
     is_up: bool = False
@@ -112,6 +115,7 @@ class NodeState:
     sourced: int = 0
     delivered: int = 0
     energy: EnergySampled | None = None
+    upsets: int = 0
 
     def take(self, bundle: str, size_bytes: int) -> None:
         """A piece is here."""
@@ -195,6 +199,7 @@ class Fold:
             NodeUp: self._node_up,
             NodeDown: self._node_down,
             EnergySampled: self._energy_sampled,
+            MemoryUpset: self._upset,
         }
 
     def follow(self, events: Sequence[Event], until_s: float = math.inf) -> None:
@@ -337,6 +342,8 @@ class Fold:
 
     def _frame_lost(self, event: FrameLost) -> None:
         self.lost_frames += 1
+        if event.reason == UPSET:
+            self._node(event.node).upsets += 1
         self.flights.pop((event.neighbour, event.node, event.bundle), None)
         self.flights.pop((event.node, event.neighbour, event.bundle), None)
 
@@ -363,6 +370,10 @@ class Fold:
     def _node_down(self, event: NodeDown) -> None:
         node = self._node(event.node)
         node.is_up, node.reason = False, event.reason
+        node.upsets += event.reason == RESET
+
+    def _upset(self, event: MemoryUpset) -> None:
+        self._node(event.node).upsets += 1
 
     def _energy_sampled(self, event: EnergySampled) -> None:
         self._node(event.node).energy = event

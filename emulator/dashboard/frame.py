@@ -62,6 +62,7 @@ def run_facts(session: Session) -> Json:
         "flow": FLOW,
         "stations": list(subject.stations()),
         "exposed": list(subject.exposed()),
+        "memories": list(subject.memories),
         "strategies": list(subject.strategies),
     }
 
@@ -79,6 +80,7 @@ def frame(session: Session, cursor: Cursor) -> Json:
         "epoch": session.epoch,
         "now_s": now_s,
         "rate": source.rate,
+        "pace": _rounded(session.pace()),
         "paused": source.is_paused,
         "live": source.is_live,
         "strategy": session.strategy,
@@ -110,6 +112,16 @@ def frame(session: Session, cursor: Cursor) -> Json:
             ]
             for injection in session.injections
         ],
+        "storms": [
+            [
+                [places[name] for name in storm.nodes if name in places],
+                storm.at_s,
+                _finite(storm.until_s),
+                storm.factor,
+            ]
+            for storm in session.storms
+        ],
+        "upsets": [[places[name], node.upsets] for name, node in fold.nodes.items() if node.upsets],
         "counts": {
             "sourced": sum(node.sourced for node in fold.nodes.values()),
             "delivered": len(fold.deliveries),
@@ -147,6 +159,7 @@ def node_facts(session: Session, name: str) -> Json | None:
         "queues": queues,
         "sourced": node.sourced,
         "delivered": node.delivered,
+        "upsets": node.upsets,
     }
 
 

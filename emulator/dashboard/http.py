@@ -27,8 +27,8 @@ from emulator.dashboard.session import Json, Refused, Session
 
 FRAME_S = 0.1
 """Ten frames a second,"""
-MOST_SHARE = 0.08
-"""or fewer, if they took more than this share of a processor: nobody's looking is to slow the run."""
+MOST_SHARE = 0.5
+"""or fewer, if they took more than this share of a processor."""
 PATIENCE_S = 10.0
 """A request that takes longer to come is none; a page that takes no frame for so long is gone."""
 MOST_HEADERS = 60
@@ -164,7 +164,7 @@ class Server:
 
     async def _frames(self) -> AsyncIterator[str]:
         cursor, last = Cursor(), ""
-        quiet = 0
+        quiet, due_s = 0, time.monotonic()
         while not (self._server is None or self._server.is_serving() is False):
             busy_s = time.thread_time()
             text = _json(frame(self._session, cursor))
@@ -173,8 +173,10 @@ class Server:
             if not quiet or quiet % 20 == 0:  # nothing moves: a sign of life every two seconds
                 yield text
             last = text
-            share = MOST_SHARE / self._pages if self._session.source.is_live else 1.0
-            await asyncio.sleep(max(FRAME_S, busy_s / share))
+            due_s = max(
+                due_s + FRAME_S, time.monotonic() + busy_s * self._pages / MOST_SHARE - busy_s
+            )
+            await asyncio.sleep(due_s - time.monotonic())
 
     # -- one answer
 

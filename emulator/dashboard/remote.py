@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from operator import methodcaller
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -162,13 +163,21 @@ class Remote:
         payload = synthetic_octets(size_bytes, "dashboard", eid)
         self._orders.put(lambda operator: operator.send(source, eid, bytes(payload), lifetime_s))
 
-    def follow(self, strategy: str) -> None:
-        """Nodes of other processes keep to the strategy of their setup.
+    def storm(self, nodes: Sequence[str], factor: float, for_s: float) -> None:
+        """Let particles hit the memories of these nodes, so many times as often."""
+        for name in nodes:
+            self._orders.put(methodcaller("storm", name, factor, for_s))
 
-        Raises:
-            InvalidValue: always.
-        """
-        raise InvalidValue("strategy", strategy, "nodes in processes keep the one of their setup")
+    def follow(self, strategy: str) -> None:
+        """Let all nodes ask another strategy, until they are started again."""
+        for name in self._numbers:
+            self._orders.put(methodcaller("follow", name, strategy))
+
+    def orders_done(self) -> None:
+        """Wait until all orders so far have been carried out, or refused."""
+        done = threading.Event()
+        self._orders.put(lambda operator: done.set())
+        done.wait()
 
     def _later(self, for_s: float, undo: Callable[[Operator], object]) -> None:
         until_s = self._reading_s() + for_s

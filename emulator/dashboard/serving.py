@@ -1,4 +1,4 @@
-"""Serving: the dashboard's HTTP server on a stock loop in an I/O thread, beside the run or alone."""
+"""Serving: the dashboard's HTTP server, on a stock loop in a thread of its own."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Session: one picture of the network that all who watch share, and what they may ask of it.
 
-It lives in the I/O thread. The picture is brought up to now when somebody looks. A jump back begins
+It lives in the server's thread. The picture is brought up to now when somebody looks. A jump back begins
 the fold anew; `epoch` tells pages that what they have gathered is void.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from bisect import insort
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,16 +23,22 @@ from emulator.dashboard.source import PRIORITIES, Hands, Replay, Source, Subject
 from emulator.reports.history import history_of
 from emulator.reports.ideal import EmptyNetwork
 from emulator.reports.trace import Step, steps
+from nodes.spacecraft.options import Storm
 
 IDEALS_S = 0.03
 """Real time for ideal latencies at one look at a replay; what is left waits for the next."""
-LIVE_SHARE = 0.02
-"""Of real time, for ideal latencies beside a live run, which is not to be slowed by them."""
+LIVE_SHARE = 0.1
+"""Of real time, for ideal latencies beside a live run, which needs a processor too."""
+PACE_S = 1.0
+"""Real time over which the pace is measured,"""
+IN_TIME = 0.85
+"""and the part of the rate above which it is taken for the rate."""
 MOST_BEHIND = 100
 """Deliveries of a live run whose ideals are still to be found; of more, only every so many are looked at."""
 LARGEST_BUNDLE_BYTES = 100_000_000
 MOST_STEPS = 400
 MAXIMUM_RATE = 1e7
+MAXIMUM_FACTOR = 1e6
 
 Json = dict[str, object]
 
@@ -64,6 +71,7 @@ class Session:
         self.epoch = 0
         self.strategy = subject.strategy
         self.injections: list[Injection] = []
+        self.storms = list(subject.storms)
         self.ideals_s: list[float] = []
         self.fold = Fold(subject.plan, subject.names)
         plan = (
@@ -75,13 +83,27 @@ class Session:
         self._ideals: dict[str, float] = {}
         self._next = 0
         self._rest_until_s = 0.0
+        self._looks: deque[tuple[float, float]] = deque()
 
     def look(self) -> float:
         """Bring the picture up to now, and return when that is."""
         now_s = self.source.now_s()
-        self.fold.follow(self.source.events, math.inf if self.source.is_live else now_s)
+        self.fold.follow(self.source.events, now_s)
         self._find_ideals()
+        real_s, looks = time.monotonic(), self._looks
+        looks.append((real_s, now_s))
+        while looks[0][0] < real_s - PACE_S:
+            looks.popleft()
         return now_s
+
+    def pace(self) -> float:
+        """Emulated seconds in a real one as they go by: less than the rate where a run is late, more in a hurry."""
+        rate = 0.0 if self.source.is_paused else self.source.rate
+        (real_s, then_s), (until_s, now_s) = self._looks[0], self._looks[-1]
+        if until_s - real_s < PACE_S / 2:
+            return rate
+        measured = (now_s - then_s) / (until_s - real_s)
+        return rate if IN_TIME * rate <= measured <= rate / IN_TIME else measured
 
     def _find_ideals(self) -> None:
         """Go on with the ideal latencies of what was delivered, for as long as that may take now."""
@@ -144,6 +166,14 @@ class Session:
         Raises:
             Refused: it cannot be done, and why.
         """
+        try:
+            self._do(asked)
+        except InvalidValue as bad:
+            raise Refused(f"{bad.key}: {bad.mend}") from None
+        if asked.get("do") in ("pause", "play", "rate", "jump"):
+            self._looks.clear()
+
+    def _do(self, asked: Mapping[str, object]) -> None:
         match asked.get("do"):
             case "pause":
                 self.source.pause(True)
@@ -174,12 +204,7 @@ class Session:
                 for_s = _duration(asked, "for_s")
                 self._cut(station, self.subject.neighbours(station), for_s, "clouds")
             case "storm":
-                for_s, exposed = _duration(asked, "for_s"), self.subject.exposed()
-                if not exposed:
-                    raise Refused("no node of this run is off the Earth")
-                for node in exposed:
-                    self._hands().take_down(node, for_s, "storm")
-                    self._note(node, "", for_s)
+                self._storm(_duration(asked, "for_s"), _number({"factor": 100, **asked}, "factor"))
             case "strategy":
                 name = asked.get("strategy")
                 if not isinstance(name, str) or name not in self.subject.strategies:
@@ -208,17 +233,27 @@ class Session:
         hands = self._hands()
         if not self.fold.nodes[source].is_up:
             raise Refused(f"from: {source} is down and sends nothing")
-        try:
-            hands.send(source, destination, size_bytes, lifetime_s, priority)
-        except InvalidValue as bad:
-            raise Refused(f"{bad.key}: {bad.mend}") from None
+        hands.send(source, destination, size_bytes, lifetime_s, priority)
+
+    def _storm(self, for_s: float, factor: float) -> None:
+        """Memories take upsets; who has none that is known sleeps until it is over, as spacecraft do."""
+        exposed, memories = self.subject.exposed(), self.subject.memories
+        if not exposed:
+            raise Refused("no node of this run is off the Earth")
+        if not 1 <= factor <= MAXIMUM_FACTOR:
+            raise Refused("factor: from 1 to 1,000,000 times as many upsets")
+        if memories:
+            self._hands().storm(memories, factor, for_s)
+        for node in exposed:
+            if node not in memories:
+                self._hands().take_down(node, for_s, "storm")
+                self._note(node, "", for_s)
+        now_s = self.source.now_s()
+        self.storms.append(Storm(nodes=exposed, at_s=now_s, until_s=now_s + for_s, factor=factor))
 
     def _jump(self, to_s: float) -> None:
         now_s = self.source.now_s()
-        try:
-            self.source.jump(to_s)
-        except InvalidValue as bad:
-            raise Refused(f"{bad.key}: {bad.mend}") from None
+        self.source.jump(to_s)
         if to_s < now_s:
             self.fold = Fold(self.subject.plan, self.subject.names)
             self.ideals_s, self._next = [], 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -11,18 +12,23 @@ from pathlib import Path
 from dtn.contact_plan import ContactPlan
 from dtn.errors import BadInput, Fault
 from dtn.events import Event
-from dtn.routing.strategy import STRATEGIES
+from dtn.routing.strategy import STRATEGIES, Strategy
 from emulator.build import Network, find_strategy
 from emulator.clock import EmulatedLoop
+from emulator.dashboard.apart import Apart
+from emulator.dashboard.live import Live
 from emulator.dashboard.remote import Remote
 from emulator.dashboard.serving import Serving
 from emulator.dashboard.session import Session
-from emulator.dashboard.source import Live, Replay, Subject, is_finite_rate
+from emulator.dashboard.source import Replay, Subject, is_finite_rate
 from emulator.geometry import FILE_NAME as GEOMETRY
 from emulator.geometry import Geometry, read_geometry
 from emulator.log import FILE_NAME, LogHeader, read_log
+from emulator.merging import put_in_order
+from emulator.one_process import without_collections
 from emulator.result import PLAN, Result
 from emulator.setup import Setup, changed
+from emulator.watch import watched
 from nodes.channel.broker import Broker
 from nodes.channel.topics import Topics
 
@@ -113,35 +119,57 @@ def watch_run(
         _subject(header, setup.plan, geometry),
         store_bytes=quotas,
         bodies={member.name: member.body for member in setup.members if member.body},
-        strategies=tuple(
-            name for name, known in STRATEGIES.items() if not known.traits.get("shares")
-        ),
+        strategies=_strategies(),
+        memories=_memories(setup),
+        storms=setup.storms,
     )
+    with Apart(subject, host, port) as apart:
+        began_s = time.perf_counter()
+        log, is_broken_off = fly_watched(
+            setup, chosen, rate, apart, lambda: said(apart.url, apart.token)
+        )
+        if out is not None:
+            put_in_order(log, [member.name for member in setup.members])
+            wall_s = time.perf_counter() - began_s
+            result = Result.of(header, log, setup.plan, wall_s=wall_s, geometry=geometry)
+            result.write(out)
+        if stay and not is_broken_off:
+            with suppress(KeyboardInterrupt):
+                apart.wait()
+
+
+def fly_watched(
+    setup: Setup, strategy: Strategy, rate: float, apart: Apart, said: Callable[[], object]
+) -> tuple[list[Event], bool]:
+    """Let it happen before the eyes of who watches; what happened, and whether Control-C ended it."""
     log: list[Event] = []
-    began_s = time.perf_counter()
-    with EmulatedLoop(rate) as loop:
-        network = Network(setup, chosen, loop, log.append, express=False)
+    is_broken_off = False
+    with (
+        without_collections(),
+        watched(strategy) as asked,
+        EmulatedLoop(rate) as loop,
+    ):
+        network = Network(setup, asked, loop, log.append)
         numbers = {member.name: member.ipn for member in setup.members}
-        live = Live(loop, network, log, setup.duration_s, numbers)
-        session = Session(subject, live)
-        with Serving(session, host, port) as serving:
-            said(serving.url, serving.token)
-            try:
-                ended_s = min(loop.run(setup.duration_s, outside=True), setup.duration_s)
-            except KeyboardInterrupt:
-                ended_s, stay = loop.time(), False
-            network.end(ended_s)
-            session.finish(Replay(log, setup.duration_s, live.rate, at_s=ended_s, paused=True))
-            if out is not None:
-                wall_s = time.perf_counter() - began_s
-                result = Result.of(header, log, setup.plan, wall_s=wall_s, geometry=geometry)
-                result.write(out)
-            if stay:
-                _rest()
+        apart.show(Live(loop, network, log, setup.duration_s, numbers))
+        said()
+        try:
+            ended_s = min(loop.run(setup.duration_s, outside=True), setup.duration_s)
+        except KeyboardInterrupt:
+            ended_s, is_broken_off = loop.time(), True
+        network.end(ended_s)
+        apart.finish(ended_s)
+    return log, is_broken_off
 
 
 def watch_remote(
-    setup: Setup, broker: Broker, topics: Topics, host: str, port: int, said: Said
+    setup: Setup,
+    geometry: Geometry | None,
+    broker: Broker,
+    topics: Topics,
+    host: str,
+    port: int,
+    said: Said,
 ) -> None:
     """Serve a picture of a constellation of processes until the user has seen enough.
 
@@ -157,8 +185,11 @@ def watch_remote(
         plan=setup.plan,
         names=tuple(member.name for member in setup.members),
         store_bytes={member.name: member.store_bytes for member in setup.members},
-        geometry=None,
+        geometry=geometry,
         bodies={member.name: member.body for member in setup.members if member.body},
+        strategies=_strategies(),
+        memories=_memories(setup),
+        storms=setup.storms,
     )
     with (
         Remote(setup, broker, topics) as remote,
@@ -180,6 +211,16 @@ def _subject(header: LogHeader, plan: ContactPlan, geometry: Geometry | None) ->
         store_bytes={},
         geometry=geometry,
     )
+
+
+def _strategies() -> tuple[str, ...]:
+    """Those that nodes can change to: each by itself."""
+    return tuple(name for name, known in STRATEGIES.items() if not known.traits.get("shares"))
+
+
+def _memories(setup: Setup) -> tuple[str, ...]:
+    """The nodes whose memory particles can hit."""
+    return tuple(m.name for m in setup.members if m.spacecraft and m.spacecraft.radiation)
 
 
 def _rest() -> None:

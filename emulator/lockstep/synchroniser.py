@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, Fault
 from emulator.control import Document
+from nodes.links import SEEN_BEFORE_S
 
 MARGIN_S = 1e-6
 """Taken off every light time, for the last digits of sums."""
@@ -54,18 +56,22 @@ class Lookahead:
 
     Args:
         plan: the contacts; a contact that does not take place only takes influence away.
+        dark: nodes that may switch their terminals off, which those see that have contacts to them.
 
     Raises:
         BadInput: a contact without light time.
     """
 
-    def __init__(self, plan: ContactPlan) -> None:
-        links: dict[tuple[str, str], list[Contact]] = defaultdict(list)
+    def __init__(self, plan: ContactPlan, dark: Collection[str] = ()) -> None:
+        links: dict[tuple[str, str], list[_Span]] = defaultdict(list)
         for contact in plan.contacts:
-            links[contact.source, contact.destination].append(contact)
+            span = _Span(contact.start_s, contact.end_s, _least_owlt_s(contact))
+            links[contact.source, contact.destination].append(span)
         self._leaving: dict[str, list[tuple[str, _Reach]]] = defaultdict(list)
-        for (source, destination), contacts in sorted(links.items()):
-            self._leaving[source].append((destination, _Reach(contacts)))
+        for (source, destination), spans in sorted(links.items()):
+            self._leaving[source].append((destination, _Reach(spans)))
+            if destination in dark:
+                self._leaving[destination].append((source, _Reach(_sights(spans))))
 
     def horizons(self, next_s: Mapping[str, float]) -> dict[str, float]:
         """For each node, the earliest moment at which something may come from a neighbour.
@@ -91,25 +97,37 @@ class Lookahead:
         return felt_s
 
 
+class _Span(NamedTuple):
+    """When something can leave, and the least light time then."""
+
+    start_s: float
+    end_s: float
+    owlt_s: float
+
+
+def _sights(spans: Sequence[_Span]) -> list[_Span]:
+    """When a node's dark can leave it for one with these contacts to it (`Links`): seen before each of them begins."""
+    owlt_s = min(span.owlt_s for span in spans)
+    return [_Span(span.start_s - SEEN_BEFORE_S - owlt_s, span.end_s, owlt_s) for span in spans]
+
+
 class _Reach:
     """One link: the earliest arrival of what is sent at or after a moment, never too late.
 
     Args:
-        contacts: all of the link, in any order.
+        spans: all of the link, in any order.
     """
 
-    def __init__(self, contacts: Sequence[Contact]) -> None:
-        by_end = sorted(contacts, key=lambda contact: contact.end_s)
-        self._ends_s = [contact.end_s for contact in by_end]
+    def __init__(self, spans: Sequence[_Span]) -> None:
+        by_end = sorted(spans, key=lambda span: span.end_s)
+        self._ends_s = [span.end_s for span in by_end]
         self._starts_s: list[float] = []
         self._owlts_s: list[float] = []
         start_s = owlt_s = math.inf
-        for contact in reversed(
-            by_end
-        ):  # a later contact may begin before it, and be shorter of light
-            overlaps = contact.end_s > start_s
-            start_s = min(contact.start_s, start_s)
-            owlt_s = min(_least_owlt_s(contact), owlt_s if overlaps else math.inf)
+        for span in reversed(by_end):  # a later one may begin before it, and be shorter of light
+            overlaps = span.end_s > start_s
+            start_s = min(span.start_s, start_s)
+            owlt_s = min(span.owlt_s, owlt_s if overlaps else math.inf)
             self._starts_s.append(start_s)
             self._owlts_s.append(owlt_s - MARGIN_S)
         self._starts_s.reverse()
@@ -165,10 +183,17 @@ class Synchroniser:
         plan: of the run.
         nodes: their names.
         duration_s: where it ends; what is due then still happens.
+        dark: nodes that may switch their terminals off.
     """
 
-    def __init__(self, plan: ContactPlan, nodes: Iterable[str], duration_s: float) -> None:
-        self._lookahead = Lookahead(plan)
+    def __init__(
+        self,
+        plan: ContactPlan,
+        nodes: Iterable[str],
+        duration_s: float,
+        dark: Collection[str] = (),
+    ) -> None:
+        self._lookahead = Lookahead(plan, dark)
         self._nodes = {node: _Standing() for node in nodes}
         self._duration_s = duration_s
         self.is_over = False

@@ -35,8 +35,8 @@ from dtn.errors import BadInput, Fault, InvalidValue
 from dtn.ltp.options import LEAST_SEGMENT_BYTES
 from emulator.scenario.faults import faults_of
 from emulator.scenario.quantities import Bytes, PositiveSeconds
-from emulator.scenario.reading import read_tables, tupled
 from emulator.scenario.table import Name, Table
+from emulator.scenario.toml import read_tables, tupled
 
 Carrier = Literal["tcpcl", "mtcp", "udpcl", "ltp"]
 DATAGRAMS = ("udpcl", "ltp")

@@ -39,6 +39,11 @@ class PartialContact(Contact):
         last_s = self.whole.last_bit_s(first_bit_s, size_bytes)
         return last_s if last_s <= self.end_s + TIME_TOLERANCE_S else math.inf
 
+    def arrival_s(self, first_bit_s: float, size_bytes: float) -> float:
+        """When the last bit arrives; inf if the part ends before."""
+        last_s = self.last_bit_s(first_bit_s, size_bytes)
+        return last_s + self.owlt_at(last_s) if last_s < math.inf else last_s
+
 
 def plan_as_it_was(plan: ContactPlan, history: History) -> ContactPlan:
     """The contacts that took place; the plan itself if every one did, as planned."""

@@ -8,7 +8,7 @@ from typing import cast
 from emulator.bound.told import Certificate, Worth
 from emulator.reports.figures import Figure, TimeAxis
 from emulator.reports.page import section, table
-from emulator.reports.readable import NOTHING, duration_text
+from emulator.reports.readable import duration_text, gap_text
 
 MOST_TABLE_ROWS = 10
 BANDS = (
@@ -29,12 +29,6 @@ LEAD = (
 )
 
 
-def gap_text(said: Certificate) -> str:
-    """The optimality gap in words."""
-    gap = said["gap"]
-    return NOTHING if gap is None else f"{100 * gap:.2f} %"
-
-
 def bound_section(said: Certificate | None) -> str:
     """The section about the bound; "" where nobody asked for it."""
     if said is None:
@@ -49,7 +43,7 @@ def bound_section(said: Certificate | None) -> str:
                 duration_text(said[key] / count)
                 for key in ("delay_s", "least_delay_s", "ideal_delay_s")
             ),
-            gap_text(said),
+            gap_text(said["gap"]),
         )
     ]
     caption = ("strategy", "delivered", "at most", "mean delay", "at least", "ideal", "gap")

@@ -14,10 +14,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from emulator.bound.told import Certificate
 from emulator.reports.breakdown import Parts
-from emulator.reports.compare import QUESTIONS, decision_rows
+from emulator.reports.compare import QUESTIONS, bound_rows, decision_rows
 from emulator.reports.figures import PALETTE, PART_COLOURS, Figure, TimeAxis, log_axis
-from emulator.reports.page import card_list, chart, page, section, table
+from emulator.reports.page import card_list, chart, command, page, section, table
 from emulator.reports.readable import NOTHING, duration_text, share_text
 from emulator.reports.summary import Summary
 
@@ -40,11 +41,15 @@ _PARTS_LEAD = "Mean latency of delivered bundles, by cause. A run that gives up 
 _FLOWS_LEAD = "Median latency of each flow, with a line to its 95th percentile."
 
 
-def compare_page(runs: Mapping[str, tuple[Summary, pl.DataFrame]]) -> str:
+def compare_page(
+    runs: Mapping[str, tuple[Summary, pl.DataFrame]],
+    bounds: Mapping[str, Certificate | None] | None = None,
+) -> str:
     """The whole page.
 
     Args:
         runs: summary and bundle table of each, by the name that it goes by; the first MOST_RUNS are drawn.
+        bounds: what `lightlag bound` found out about them, by the same names.
     """
     shown = dict(list(runs.items())[:MOST_RUNS])
     summaries = {name: summary for name, (summary, _) in shown.items()}
@@ -64,7 +69,7 @@ def compare_page(runs: Mapping[str, tuple[Summary, pl.DataFrame]]) -> str:
                 chart(drawn, "delivery", "Delivery", _DELIVERY_LEAD),
                 chart(drawn, "parts", "Where the time went", _PARTS_LEAD),
                 chart(drawn, "by-flow", "Flow by flow", _FLOWS_LEAD, _flow_table(shown)),
-                section("numbers", "In numbers", _numbers(summaries)),
+                section("numbers", "In numbers", _numbers(summaries, bounds or {})),
                 section("again", "Run them again", _again(summaries)),
             ),
         )
@@ -287,9 +292,10 @@ def _flow_table(runs: Mapping[str, tuple[Summary, pl.DataFrame]]) -> str:
     return table(head, rows, words=1)
 
 
-def _numbers(summaries: dict[str, Summary]) -> str:
+def _numbers(summaries: dict[str, Summary], bounds: Mapping[str, Certificate | None]) -> str:
     rows = []
     asked = [(title, [said(one) for one in summaries.values()]) for title, said in QUESTIONS]
+    asked += bound_rows([bounds.get(name) for name in summaries])
     for title, answers in (*asked, *decision_rows(list(summaries.values()))):
         same = len(set(answers)) == 1 and len(answers) > 1
         shown = (
@@ -301,10 +307,8 @@ def _numbers(summaries: dict[str, Summary]) -> str:
 
 
 def _again(summaries: dict[str, Summary]) -> str:
-    lines = "\n".join(
-        escape(summary["command"]) for summary in summaries.values() if summary["command"]
-    )
-    return f"<pre>{lines or NOTHING}</pre>"
+    lines = "\n".join(summary["command"] for summary in summaries.values() if summary["command"])
+    return command(lines or NOTHING)
 
 
 def _flows(runs: Mapping[str, pl.DataFrame]) -> list[str]:

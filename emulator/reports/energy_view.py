@@ -86,7 +86,9 @@ def _launches_html(launches: Sequence[Launched]) -> str:
     worst_s = max(launch["late_s"] for launch in launches)
     energy = energy_text(sum(launch["energy_j"] for launch in launches))
     delay = f", {len(late):,} late, by up to {duration_text(worst_s)}" if late else ", none late"
-    return f"<p>{len(launches):,} launches took {energy}{delay}.</p>"
+    return (
+        f"<p>{len(launches):,} launch{'es' if len(launches) > 1 else ''} took {energy}{delay}.</p>"
+    )
 
 
 def upsets_html(upsets: Sequence[NodeUpsets]) -> str:

@@ -362,7 +362,12 @@ def storage_lines(history: History, axis: TimeAxis, bins: int = 360) -> Figure:
         ],
         "layout": {
             "xaxis": {"title": {"text": axis.title}},
-            "yaxis": {"title": {"text": "bytes held"}, "tickformat": "~s", "rangemode": "tozero"},
+            "yaxis": {
+                "title": {"text": "held"},
+                "tickformat": "~s",
+                "ticksuffix": "B",
+                "rangemode": "tozero",
+            },
             "hovermode": "x unified",
             "height": 380,
         },

@@ -186,46 +186,60 @@ def history_of(events: Iterable[Event]) -> History:
     seen: set[tuple[str, str]] = set()
     links = _Links()
     lives = history.lives
-    for event in events:
-        history.events += 1
-        history.end_s = event.t_s
-        if type(event) not in _NAMES_A_BUNDLE:
-            links.add(event)
-            if isinstance(event, FrameLate):
-                history.late_frames += 1
-                history.worst_late_s = max(history.worst_late_s, event.late_s)
-            elif isinstance(event, BlockSent):
-                of_link = history.blocks_sent_s.setdefault((event.node, event.neighbour), {})
-                for bundle in event.bundles:
-                    of_link.setdefault(bundle, []).append(event.t_s)
-            elif isinstance(event, NodeUp):
-                history.joined_s.setdefault(event.node, event.t_s)
-            elif isinstance(event, PlanUpdated):
-                history.plan_updates.append(event)
-            elif isinstance(event, SessionCompleted):
-                link = (event.node, event.neighbour)
-                history.blocks_completed.setdefault(link, []).append(event)
+    count = transmissions = hops = 0
+    for (
+        event
+    ) in events:  # a million of them are nothing unusual: few calls, the frequent kinds first
+        count += 1
+        kind = type(event)
+        if kind not in _NAMES_A_BUNDLE:
+            _note(history, links, event)
             continue
         about = cast("BundleEvent", event)
         piece = about.bundle
-        lives.setdefault(originals.get(piece, piece), []).append(about)
-        kind = type(event)
+        original = originals.get(piece, piece) if originals else piece
+        life = lives.get(original)
+        if life is None:
+            lives[original] = life = []
+        life.append(about)
         if kind is TransferStarted:
-            history.transmissions += 1
+            transmissions += 1
         elif kind is BundleReceived:
             visit = (piece, about.node)
             if visit not in seen:
                 seen.add(visit)
-                history.hops += 1
-        elif isinstance(about, BundleSourced):
-            history.sourced[piece] = about
+                hops += 1
+        elif kind is BundleSourced:
+            history.sourced[piece] = cast("BundleSourced", about)
             seen.add((piece, about.node))
-        elif isinstance(about, BundleFragmented):
-            original = originals.get(piece, piece)
-            originals.update(dict.fromkeys(about.fragments, original))
+        elif kind is BundleFragmented:
+            fragments = cast("BundleFragmented", about).fragments
+            originals.update(dict.fromkeys(fragments, original))
+    if count:
+        history.end_s = event.t_s
+    history.events, history.transmissions, history.hops = count, transmissions, hops
     history.openings = links.openings(history.end_s)
     history.down = links.down(history.end_s)
     return history
+
+
+def _note(history: History, links: _Links, event: Event) -> None:
+    """Put an event that names no bundle where it belongs."""
+    links.add(event)
+    if isinstance(event, FrameLate):
+        history.late_frames += 1
+        history.worst_late_s = max(history.worst_late_s, event.late_s)
+    elif isinstance(event, BlockSent):
+        of_link = history.blocks_sent_s.setdefault((event.node, event.neighbour), {})
+        for bundle in event.bundles:
+            of_link.setdefault(bundle, []).append(event.t_s)
+    elif isinstance(event, NodeUp):
+        history.joined_s.setdefault(event.node, event.t_s)
+    elif isinstance(event, PlanUpdated):
+        history.plan_updates.append(event)
+    elif isinstance(event, SessionCompleted):
+        link = (event.node, event.neighbour)
+        history.blocks_completed.setdefault(link, []).append(event)
 
 
 class _Links:

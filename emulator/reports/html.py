@@ -27,7 +27,7 @@ from emulator.reports.figures import Figure, TimeAxis
 from emulator.reports.geometry_map import geometry_map
 from emulator.reports.history import History
 from emulator.reports.links import link_use
-from emulator.reports.page import card_list, chart, page, section, table
+from emulator.reports.page import card_list, chart, command, page, section, table
 from emulator.reports.plan_age import plan_age_section
 from emulator.reports.readable import (
     NOTHING,
@@ -223,8 +223,8 @@ def _flow_table(flows: list[Flow]) -> str:
         counts, latency, ideal = flow["bundles"], flow["latency_s"], flow["ideal_latency_s"]
         rows.append(
             (
-                escape(flow["flow"] or NOTHING),
-                escape(f"{flow['source']} → {flow['destination']}"),
+                f"{escape(flow['flow'] or NOTHING)}<small>"
+                f"{escape(flow['source'])} → {escape(flow['destination'])}</small>",
                 f"{counts['sourced']:,}",
                 share_text(counts["delivered"], counts["sourced"]),
                 f"{counts['expired'] + counts['dropped']:,}",
@@ -233,11 +233,11 @@ def _flow_table(flows: list[Flow]) -> str:
                 duration_text(ideal["p50"]),
             )
         )
-    caption = ("flow", "from → to", "sourced", "delivered", "lost", "in network",
+    caption = ("flow", "sourced", "delivered", "lost", "in network",
                "median", "95 %", "slowest", "ideal median")  # fmt: skip
     more = len(flows) - MOST_TABLE_ROWS
     note = f"<p>And {more} more, in summary.json.</p>" if more > 0 else ""
-    return table(caption, rows, words=2) + note
+    return table(caption, rows, words=1) + note
 
 
 def _parts_table(summary: Summary) -> str:
@@ -304,11 +304,11 @@ def _loss_table(summary: Summary, bundles: pl.DataFrame) -> str:
 
 
 def _again(summary: Summary) -> str:
-    command = summary["command"] or (
+    typed = summary["command"] or (
         f"lightlag run SCENARIO --seed {summary['seed']} --strategy {summary['strategy']}"
     )
     return (
-        f"<pre>{escape(command)}</pre>"
+        f"{command(typed)}"
         f"<p>Lightlag {escape(summary['version'])}, seed {summary['seed']}, scenario digest "
         f"{escape(summary['scenario_sha256'][:16]) or NOTHING}. The same seed gives the same "
         "events.jsonl, octet by octet.</p>"

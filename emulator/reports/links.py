@@ -34,7 +34,7 @@ def link_use(history: History, plan: ContactPlan) -> list[LinkUse]:
     sent: dict[Link, list[int]] = {}
     for life in history.lives.values():
         for event in life:
-            if isinstance(event, TransferStarted):
+            if type(event) is TransferStarted:
                 sent.setdefault((event.node, event.neighbour), []).append(event.size_bytes)
     uses = []
     for link, openings in history.openings.items():

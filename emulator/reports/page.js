@@ -6,28 +6,60 @@
   const drawn = new Set();
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
-  function layoutOf(figure) {
+  const NARROW_PX = 520, LONG = 20;
+
+  // Titles that are longer than a narrow screen go on in a second line.
+  function folded(axis, isNarrow) {
+    const text = axis?.title?.text;
+    if (!isNarrow || !text || text.length <= LONG) return axis;
+    const middle = text.indexOf(" ", text.length / 2 - 4);
+    return middle < 0 ? axis : { ...axis, title: { ...axis.title, text: `${text.slice(0, middle)}<br>${text.slice(middle + 1)}` } };
+  }
+
+  function layoutOf(figure, isNarrow) {
     const ink = colour("--ink"), rule = colour("--rule"), card = colour("--card");
     const axis = { gridcolor: rule, zerolinecolor: rule, linecolor: rule, automargin: true };
     return {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: "system-ui, sans-serif", size: 13, color: ink },
-      margin: { l: 12, r: 12, t: figure.layout.showlegend === false ? 8 : 34, b: 44 },
+      font: { family: "system-ui, sans-serif", size: isNarrow ? 11 : 13, color: ink },
+      margin: { l: 12, r: 12, t: isNarrow || figure.layout.showlegend === false ? 8 : 34, b: 44 },
       legend: { orientation: "h", traceorder: "normal", x: 0, y: 1.01, yanchor: "bottom" },
       hoverlabel: { bgcolor: card, bordercolor: rule, font: { color: ink } },
       dragmode: false,
       ...figure.layout,
-      xaxis: { ...axis, ...figure.layout.xaxis },
-      yaxis: { ...axis, ...figure.layout.yaxis },
+      ...isNarrow && { showlegend: false },
+      xaxis: { ...axis, ...folded(figure.layout.xaxis, isNarrow) },
+      yaxis: { ...axis, ...folded(figure.layout.yaxis, isNarrow) },
     };
+  }
+
+  // On a narrow screen the names stand above the figure, as many in a line as there is room for.
+  function showNames(place, figure, isNarrow) {
+    const before = place.previousElementSibling;
+    if (before?.className === "names") before.remove();
+    const named = figure.data.filter((trace) => trace.name && trace.showlegend !== false);
+    if (!isNarrow || figure.layout.showlegend === false || named.length < 2) return;
+    const list = document.createElement("p");
+    list.className = "names";
+    for (const trace of named) {
+      const item = document.createElement("span"), mark = document.createElement("i");
+      const shade = trace.line?.color ?? trace.marker?.color;
+      if (typeof shade === "string") mark.style.background = shade;
+      mark.className = "legend";
+      item.append(mark, new DOMParser().parseFromString(trace.name, "text/html").body.textContent);
+      list.append(item);
+    }
+    place.before(list);
   }
 
   const settings = { responsive: true, displaylogo: false, displayModeBar: false };
   function draw(place) {
     const figure = figures[place.id];
     drawn.add(place);
+    const isNarrow = place.clientWidth < NARROW_PX;
+    showNames(place, figure, isNarrow);
     // newPlot's layout has a place of its own: plotly writes into what it is given
-    Plotly.react(place, figure.data, layoutOf(figure), settings);
+    Plotly.react(place, figure.data, layoutOf(figure, isNarrow), settings);
   }
 
   const places = [...document.querySelectorAll(".chart")];

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
@@ -18,6 +19,7 @@ from plotly.offline import get_plotlyjs
 
 from emulator.reports.figures import Figure
 
+_TAGS = re.compile(r"<[^>]*>")
 _FIGURES = '<script type="application/json" id="figures">'
 
 
@@ -101,6 +103,11 @@ def card_list(cards: Iterable[tuple[str, str, str]]) -> str:
     return f'<dl class="cards">{items}</dl>'
 
 
+def command(text: str) -> str:
+    """What to type, as it is."""
+    return f'<pre tabindex="0" role="region" aria-label="Command">{escape(text)}</pre>'
+
+
 def section(key: str, title: str, content: str, lead: str = "") -> str:
     """A section that can be jumped to by its key."""
     lead = f'<p class="lead">{lead}</p>' if lead else ""
@@ -126,11 +133,13 @@ def table(caption: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> 
 
     def cells(tag: str, row: Sequence[str]) -> str:
         return "".join(
-            f"<{tag}{' class=left' if place < words else ''}>{cell}</{tag}>"
+            f"<{of}{' class=left' if place < words else ''}>{cell}</{of}>"
             for place, cell in enumerate(row)
+            for of in (tag if cell else "td",)
         )
 
     head = f"<thead><tr>{cells('th', caption)}</tr></thead>"
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    frame = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+    about = _TAGS.sub("", ", ".join(filter(None, caption)))
+    frame = f'<div class="scroll" tabindex="0" role="region" aria-label="Table: {about}">'
     return f"{frame}<table>{head}<tbody>{body}</tbody></table></div>"

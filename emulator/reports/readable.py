@@ -22,6 +22,11 @@ def duration_text(seconds: float | None) -> str:
     return "0 s"
 
 
+def counted(count: int, noun: str) -> str:
+    """1 hop, 2 hops."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def bytes_text(size_bytes: float) -> str:
     """A size in bytes: 940 B, 1.2 MB."""
     return f"{_scaled(size_bytes)}B"
@@ -47,6 +52,11 @@ def share_text(part: float, whole: float) -> str:
     if 99.9 < share < 100:
         return "> 99.9 %"
     return f"{share:.1f} %".replace(".0 %", " %")
+
+
+def gap_text(gap: float | None) -> str:
+    """By which part of a bound something is above it."""
+    return NOTHING if gap is None else f"{100 * gap:.2f} %"
 
 
 def moment_text(t_s: float, start_utc: str) -> str:

@@ -79,23 +79,40 @@ def _most(changes: list[tuple[float, int]], edges_s: NDArray[np.float64]) -> NDA
     return most
 
 
+_CHANGES = frozenset(
+    (
+        BundleSourced,
+        BundleReceived,
+        BundleDuplicate,
+        TransferFinished,
+        BundleDelivered,
+        BundleDeleted,
+        BundleLost,
+        BundleFragmented,
+        BundleHeld,
+        BundleReassembled,
+    )
+)
+"""Events that say who holds what."""
+
+
 def _stays(life: list[BundleEvent], end_s: float) -> Iterator[Stay]:
     open_: dict[tuple[str, str], tuple[float, int]] = {}
     left: dict[tuple[str, str], float] = {}
-    sizes = {e.bundle: e.size_bytes for e in life if isinstance(e, TransferStarted)}
-    suppressed = {(e.t_s, e.node, e.bundle) for e in life if isinstance(e, BundleDuplicate)}
-    for event in life:
+    changes = [event for event in life if type(event) in _CHANGES]
+    suppressed = {(e.t_s, e.node, e.bundle) for e in changes if type(e) is BundleDuplicate}
+    for event in changes:
         key = (event.bundle, event.node)
-        if isinstance(event, BundleSourced | BundleReceived):
-            if (event.t_s, event.node, event.bundle) in suppressed:
+        if isinstance(event, TransferFinished):
+            left[key] = event.t_s
+        elif isinstance(event, BundleSourced | BundleReceived):
+            if suppressed and (event.t_s, event.node, event.bundle) in suppressed:
                 continue
             if key not in open_:
                 open_[key] = (event.t_s, event.size_bytes)
-            elif isinstance(event, BundleReceived) and key in left:  # it came back
+            elif key in left and isinstance(event, BundleReceived):  # it came back
                 yield _closed(event.node, open_.pop(key), left.pop(key))
                 open_[key] = (event.t_s, event.size_bytes)
-        elif isinstance(event, TransferFinished):
-            left[key] = event.t_s
         elif isinstance(
             event, BundleDelivered | BundleDeleted | BundleLost | BundleFragmented | BundleHeld
         ):
@@ -104,6 +121,7 @@ def _stays(life: list[BundleEvent], end_s: float) -> Iterator[Stay]:
                 until_s = end_s if isinstance(event, BundleHeld) else event.t_s
                 yield _closed(event.node, open_.pop(key), until_s)
             if isinstance(event, BundleFragmented):
+                sizes = {e.bundle: e.size_bytes for e in life if isinstance(e, TransferStarted)}
                 for piece in event.fragments:
                     open_[piece, event.node] = (event.t_s, sizes.get(piece, 0))
         elif isinstance(event, BundleReassembled):

@@ -36,7 +36,7 @@ from dtn.events import (
 from emulator.reports.breakdown import Journey, Parts
 from emulator.reports.fates import ADMINISTRATIVE_FLOW, fate_of, reason_words
 from emulator.reports.history import BundleEvent, History
-from emulator.reports.readable import bytes_text, duration_text, moment_text, rate_text
+from emulator.reports.readable import bytes_text, counted, duration_text, moment_text, rate_text
 
 
 class Step(NamedTuple):
@@ -180,7 +180,7 @@ def _said(
             if not math.isfinite(event.promised_s):
                 return f"queued for {event.entry}"
             after = duration_text(event.promised_s - event.t_s)
-            hops = "1 hop" if event.hops == 1 else f"{event.hops} hops"
+            hops = counted(event.hops, "hop")
             return f"routed via {event.entry}, {hops}, promised to arrive in {after}"
         case RouteForfeited():
             return f"the contact with {event.entry} ended before its turn came"

@@ -12,8 +12,8 @@ from dtn.errors import Fault, InvalidValue
 from emulator.patterns import matching
 from emulator.scenario.computing import faults_of_computing
 from emulator.scenario.faults import did_you_mean, shown
+from emulator.scenario.scenario import Scenario
 from emulator.scenario.spacecraft import found_between_tables
-from emulator.scenario.tables import Scenario
 from topology.mass_driver import Muzzle
 
 Found = tuple[str, object, str]

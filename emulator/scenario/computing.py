@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
 
 from dtn.errors import BadInput
 from dtn.user_functions import from_module
 from emulator.files import beside
 from emulator.patterns import matching
-from emulator.scenario.quantities import Bytes, PositiveSeconds
-from emulator.scenario.table import Table
+from emulator.scenario.quantities import Bytes, Positive, PositiveSeconds
+from emulator.scenario.table import Table, mend
 from nodes.computing.executor import Computing as ExecutorOptions
 from nodes.computing.job import MOST_OPERATIONS, MOST_RUNS
 from nodes.computing.placement import WORDS, load_placement
 
 if TYPE_CHECKING:
-    from emulator.scenario.tables import Node, Scenario, Traffic
+    from emulator.scenario.node import Node
+    from emulator.scenario.scenario import Scenario
+    from emulator.scenario.traffic import Traffic
 
-Positive = Annotated[float, Field(gt=0)]
 Found = tuple[str, object, str]
 """Key path, value, mend."""
 
@@ -105,7 +105,7 @@ class Job(Table):
     @classmethod
     def _odd(cls, runs: int) -> int:
         if runs % 2 == 0:
-            raise PydanticCustomError("mend", "a vote needs an odd number of runs: 1, 3, 5, ...")
+            raise mend("a vote needs an odd number of runs: 1, 3, 5, ...")
         return runs
 
     @property

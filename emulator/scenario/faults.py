@@ -189,7 +189,7 @@ def _close(word: str, known: Iterable[str]) -> list[str]:
 
 
 def _title_model(error: ValidationError) -> type[BaseModel] | None:
-    from emulator.scenario.tables import Scenario
+    from emulator.scenario.scenario import Scenario
 
     return Scenario if error.title == Scenario.__name__ else None
 

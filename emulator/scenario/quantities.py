@@ -11,13 +11,17 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+
+from emulator.scenario.table import mend
 
 SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 BYTES_PER_UNIT = {
     **{"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12},
     **{"KiB": 2**10, "MiB": 2**20, "GiB": 2**30},
 }
+Positive = Annotated[float, Field(gt=0)]
+"""A number above 0, its unit in its key."""
+
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-zµ]+)\s*")
 
 
@@ -55,23 +59,21 @@ def _sum_of_parts(text: str, units: dict[str, float] | dict[str, int], example: 
 
 def _duration(value: Any) -> Any:
     if not isinstance(value, str):
-        raise PydanticCustomError("mend", 'write a duration in quotes with its unit, such as "30d"')
+        raise mend('write a duration in quotes with its unit, such as "30d"')
     return _or_mend(parse_duration_s, value)
 
 
 def _size(value: Any) -> Any:
     if not isinstance(value, str):
-        raise PydanticCustomError("mend", 'write a size in quotes with its unit, such as "20 kB"')
+        raise mend('write a size in quotes with its unit, such as "20 kB"')
     return _or_mend(parse_size_bytes, value)
 
 
 def _date(value: Any) -> Any:
     if not isinstance(value, datetime):
-        raise PydanticCustomError(
-            "mend", "write a UTC date and time without quotes, such as 2026-12-01T00:00:00Z"
-        )
+        raise mend("write a UTC date and time without quotes, such as 2026-12-01T00:00:00Z")
     if value.tzinfo is None:
-        raise PydanticCustomError("mend", f"say which time zone: {value.isoformat()}Z is UTC")
+        raise mend(f"say which time zone: {value.isoformat()}Z is UTC")
     return value.astimezone(UTC)
 
 
@@ -80,16 +82,14 @@ def _moment(value: Any) -> Any:
         return _date(value)
     if isinstance(value, str):
         return _or_mend(parse_duration_s, value)
-    raise PydanticCustomError(
-        "mend", 'write a duration from the start, such as "3d 6h", or a UTC date and time'
-    )
+    raise mend('write a duration from the start, such as "3d 6h", or a UTC date and time')
 
 
 def _or_mend(parse: Any, value: str) -> Any:
     try:
         return parse(value)
     except ValueError as fault:
-        raise PydanticCustomError("mend", "{mend}", {"mend": str(fault)}) from None
+        raise mend(str(fault)) from None
 
 
 _DURATION_SCHEMA = {

@@ -22,10 +22,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
 
 from emulator.scenario.quantities import Bytes, Utc
-from emulator.scenario.table import Name, Table
+from emulator.scenario.table import Name, Table, mend
 from topology.bodies import body_named
 from topology.constants import DAY_S, GM_EARTH_KM3_S2
 
@@ -53,8 +52,7 @@ class Shell(Table):
     @model_validator(mode="after")
     def _pattern(self) -> Shell:
         if self.phasing >= self.planes:
-            mend = "phasing is below the number of planes"
-            raise PydanticCustomError("mend", "{mend}", {"mend": mend})
+            raise mend("phasing is below the number of planes")
         return self
 
     def nodes(self, given: JsonTable, epoch: datetime) -> Iterator[JsonTable]:

@@ -14,16 +14,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from emulator.scenario.faults import did_you_mean
-from emulator.scenario.quantities import PositiveSeconds, Seconds
-from emulator.scenario.table import Table
+from emulator.scenario.quantities import Positive, PositiveSeconds, Seconds
+from emulator.scenario.table import Table, mend
 
 if TYPE_CHECKING:
-    from emulator.scenario.tables import Scenario
+    from emulator.scenario.scenario import Scenario
 
-Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Part = Annotated[float, Field(ge=0, le=1)]
 Found = tuple[str, object, str]
@@ -74,19 +72,17 @@ class Power(Table):
     @classmethod
     def _no_more_than_the_sun_gives(cls, efficiency: float) -> float:
         if efficiency > 1:
-            raise _mend(
-                "a panel yields no more than the Sun gives: 1 at most, 0.3 for today's best"
-            )
+            raise mend("a panel yields no more than the Sun gives: 1 at most, 0.3 for today's best")
         return efficiency
 
     @model_validator(mode="after")
     def _in_order(self) -> Power:
         if not self.shed_computing_below >= self.shed_links_below >= self.sleep_below:
-            raise _mend(
+            raise mend(
                 "shed_computing_below, shed_links_below and sleep_below must not rise in this order"
             )
         if self.shed_computing_below + self.resume_margin > 1:
-            raise _mend(
+            raise mend(
                 "shed_computing_below and resume_margin add up to more than a full battery: lower one"
             )
         return self
@@ -111,7 +107,7 @@ class Heat(Table):
     @model_validator(mode="after")
     def _can_cool(self) -> Heat:
         if not self.sink_k < self.limit_k:
-            raise _mend("a radiator cools to nothing below its sink: limit_k must be above sink_k")
+            raise mend("a radiator cools to nothing below its sink: limit_k must be above sink_k")
         return self
 
 
@@ -183,12 +179,8 @@ def _drivers(scenario: Scenario) -> Iterator[Found]:
         node = scenario.nodes[names.index(table.node)]
         spacecraft = scenario.spacecraft.get(node.spacecraft or "")
         if spacecraft is None or spacecraft.power is None:
-            mend = "has no power to draw from: give it a spacecraft with a power table"
-            yield f"{path}.node", table.node, mend
-
-
-def _mend(text: str) -> PydanticCustomError:
-    return PydanticCustomError("mend", "{mend}", {"mend": text})
+            what = "has no power to draw from: give it a spacecraft with a power table"
+            yield f"{path}.node", table.node, what
 
 
 class LaunchEnergy(Table):

@@ -32,7 +32,7 @@ from dtn.errors import LightlagError
 from dtn.events import Event
 from dtn.routing import load_strategy
 from dtn.routing.strategy import BundleView, Decisions, Strategy, View
-from emulator.one_process import fly
+from emulator.one_process import fly, without_collections
 from emulator.setup import Setup
 from emulator.sweep.measure import DECISION_SCHEMA, Measured, measure
 
@@ -122,7 +122,7 @@ def fly_cell(cell: Cell, plan: ContactPlan | Path) -> Outcome:
     measured: Measured | None = None
     failure = ""
     try:
-        with wall_limit(cell.wall_limit_s):
+        with wall_limit(cell.wall_limit_s), without_collections():
             strategy = watch.over(load_strategy(cell.strategy))
             fly(replace(cell.setup, plan=contacts), strategy, log.append)
             measured = measure(log, contacts, given)

@@ -17,10 +17,12 @@ import polars as pl
 from dtn.contact_plan import ContactPlan
 from dtn.events import (
     BundleDelivered,
+    BundleDuplicate,
     BundleReceived,
     BundleSourced,
     Event,
     RouteComputed,
+    TransferFinished,
     TransferStarted,
 )
 from emulator.reports.decisions import decision_table, job_lives
@@ -145,10 +147,14 @@ def _row(
     latency_s: float | None = None
     promised_s: float | None = None
     for event in life:
-        if isinstance(event, TransferStarted):
+        kind = type(event)
+        if kind is TransferStarted:
             transmissions += 1
         elif isinstance(event, BundleReceived):
-            depth.setdefault(event.node, depth.get(event.previous, 0) + 1)
+            if event.node not in depth:
+                depth[event.node] = depth.get(event.previous, 0) + 1
+        elif kind is TransferFinished or kind is BundleDuplicate:
+            continue
         elif isinstance(event, RouteComputed):
             if promised_s is None and event.node == sourced.node and event.promised_s < math.inf:
                 promised_s = event.promised_s - sourced.t_s

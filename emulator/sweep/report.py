@@ -30,7 +30,7 @@ from emulator.sweep.statistics import (
 )
 
 if TYPE_CHECKING:
-    from emulator.sweep.sweep import StudyResult
+    from emulator.sweep.results import StudyResult
 
 COLOURS = ("#3d7dd8", "#e08a1e", "#2a9d8f", "#d1495b", "#8a6bbf", "#c2569b", "#5a8f29", "#8a6d3b",
            "#5f7285", "#b3a125", "#1f9ec4", "#a34a28", "#6b6bd1", "#3f8f6b")  # fmt: skip

@@ -37,8 +37,9 @@ from emulator.files import beside
 from emulator.scenario import Scenario
 from emulator.scenario.faults import did_you_mean, faults_of
 from emulator.scenario.quantities import PositiveSeconds, Seconds
-from emulator.scenario.reading import from_tables, read_tables, tupled
+from emulator.scenario.reading import from_tables
 from emulator.scenario.table import Name, Table
+from emulator.scenario.toml import read_tables, tupled
 from emulator.setup import Setup, changed, from_files
 
 

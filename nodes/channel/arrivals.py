@@ -16,7 +16,7 @@ from itertools import count
 from dtn.events import BundleInFlight, Event, FrameLate, FrameLost
 from nodes.channel.batch import Named
 from nodes.channel.channel import Receive
-from nodes.channel.frame import arrival_order
+from nodes.channel.frame import Frame, arrival_order
 from nodes.channel.local import RECEIVER_DOWN
 from nodes.timers import ArrivalTimers
 
@@ -55,13 +55,15 @@ class Arrivals:
 
     def __init__(self, timers: ArrivalTimers, record: Callable[[Event], object]) -> None:
         self.receive: Receive | None = None
+        self.see: Callable[[Frame, str], object] | None = None
+        """Takes signs, whether the node is up or not."""
         self.duplicates = 0
         self.late = 0
         self.came: Counter[str] = Counter()
         """How many frames of each neighbour have come, each once."""
         self._timers = timers
         self._record = record
-        self._seen: dict[str, tuple[int, Seen]] = {}
+        self._seen: dict[tuple[str, bool], tuple[int, Seen]] = {}
         self._held: list[tuple[float, int, int, Named]] = []
         self._count = count()
 
@@ -70,11 +72,14 @@ class Arrivals:
         now_s = self._timers.time()
         for named in frames:
             frame = named.frame
-            if not self._seen_of(frame.source, session).is_new(frame.sequence):
+            link = (frame.source, bool(named.sign))
+            if not self._seen_of(link, session).is_new(frame.sequence):
                 self.duplicates += 1
                 continue
             self.came[frame.source] += 1
-            if frame.arrives_s >= now_s:
+            if named.sign:
+                self._timers.schedule(max(frame.arrives_s, now_s), self._show, named)
+            elif frame.arrives_s >= now_s:
                 number = next(self._count)  # the same frame of two sessions: as they came
                 heappush(self._held, (frame.arrives_s, arrival_order(frame), number, named))
                 self._timers.schedule_arrival(frame.arrives_s, number, self._due)
@@ -86,17 +91,22 @@ class Arrivals:
 
     def end(self, now_s: float) -> None:
         """The run is over: say what is still on its way."""
-        for *_, (frame, bundle_id) in sorted(self._held):
+        for *_, (frame, bundle_id, _) in sorted(self._held):
             if bundle_id:
                 event = BundleInFlight(now_s, frame.source, bundle_id, frame.destination)
                 self._record(event)
         self._held.clear()
 
-    def _seen_of(self, source: str, session: int) -> Seen:
-        known = self._seen.get(source)
+    def _seen_of(self, link: tuple[str, bool], session: int) -> Seen:
+        """Of a neighbour's frames, or of its signs, which it counts apart."""
+        known = self._seen.get(link)
         if known is None or known[0] != session:
-            known = self._seen[source] = (session, Seen())
+            known = self._seen[link] = (session, Seen())
         return known[1]
+
+    def _show(self, named: Named) -> None:
+        if self.see is not None:
+            self.see(named.frame, named.sign)
 
     def _due(self) -> None:
         """The next goes on: one call for each frame."""

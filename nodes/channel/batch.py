@@ -4,7 +4,7 @@
     frame     sequence (8), sent_s (8), arrives_s (8), length of name (2) and content (4), both
 
 Integers are big-endian, times IEEE 754 doubles, so that they arrive as they were. The name is that
-of the bundle that a frame carries, for the log; empty where it carries segments. Source and
+of the bundle that a frame carries, for the log; empty where it carries segments; a sign begins with "!". Source and
 destination are the topic's, where the broker's access list guards them.
 
 A sender that was killed and started again counts its frames from 0 anew: another session.
@@ -29,19 +29,26 @@ _FRAME = struct.Struct("!QddHI")
 FRAME_OVERHEAD_BYTES = _FRAME.size
 
 
+SIGN = "!"
+
+
 class Named(NamedTuple):
-    """A frame and the name of the bundle that it carries, or ""."""
+    """A frame and the name of the bundle that it carries, or "".
+
+    A sign carries nothing: it is what light alone tells, such as that a terminal is off, in words.
+    """
 
     frame: Frame
     bundle_id: str
+    sign: str = ""
 
 
 def encode_batch(session: int, frames: Iterable[Named]) -> bytes:
     """Octets of some frames of one link, in order."""
     parts = [_HEADER.pack(VERSION, session)]
-    for frame, bundle_id in frames:
+    for frame, bundle_id, sign in frames:
         assert isinstance(frame.content, bytes)
-        name = bundle_id.encode()
+        name = f"{SIGN}{sign}".encode() if sign else bundle_id.encode()
         parts.append(
             _FRAME.pack(
                 frame.sequence, frame.sent_s, frame.arrives_s, len(name), len(frame.content)
@@ -83,6 +90,8 @@ def _frames(octets: bytes, source: str, destination: str) -> Iterator[Named]:
         except UnicodeDecodeError:
             raise MalformedFrames("a name that is no text", name_at) from None
         content = octets[content_at:place]
-        yield Named(
-            Frame(source, destination, sequence, sent_s, arrives_s, size_bytes, content), name
-        )
+        frame = Frame(source, destination, sequence, sent_s, arrives_s, size_bytes, content)
+        if name.startswith(SIGN):
+            yield Named(frame, "", name.removeprefix(SIGN))
+        else:
+            yield Named(frame, name)

@@ -121,8 +121,16 @@ class MqttChannel:
 
     def send(self, frame: Frame, bundle_id: str) -> None:
         """Give a frame to the broker, or wait until there is room for it."""
+        self._put(Named(frame, bundle_id))
+
+    def show(self, frame: Frame, sign: str) -> None:
+        """Give a sign to the broker: a frame that carries nothing, counted apart from those that do."""
+        self._put(Named(frame, "", sign))
+
+    def _put(self, named: Named) -> None:
+        frame = named.frame
         with self._changed:
-            self._waiting.setdefault(frame.destination, deque()).append(Named(frame, bundle_id))
+            self._waiting.setdefault(frame.destination, deque()).append(named)
             self._waiting_bytes += _octets(frame)
             while self._waiting_bytes > MOST_WAITING_BYTES:
                 if not self._lose_the_oldest():
@@ -139,7 +147,7 @@ class MqttChannel:
         self.arrivals.end(now_s)
         with self._changed:
             for frames in self._waiting.values():
-                for frame, bundle_id in frames:
+                for frame, bundle_id, _ in frames:
                     if bundle_id:
                         self._record(
                             BundleInFlight(now_s, frame.source, bundle_id, frame.destination)
@@ -226,7 +234,7 @@ class MqttChannel:
             waiting = self._waiting.setdefault(batch[0].frame.destination, deque())
             waiting.extend(batch)
             self._waiting[batch[0].frame.destination] = deque(
-                sorted(waiting, key=lambda named: named.frame.sequence)
+                sorted(waiting, key=lambda named: (named.frame.sent_s, named.frame.sequence))
             )
             self._waiting_bytes += sum(_octets(named.frame) for named in batch)
 
@@ -245,7 +253,7 @@ class MqttChannel:
     def _batch(self, frames: deque[Named]) -> list[Named]:
         size_bytes = 0
         count = 0
-        for frame, _ in islice(frames, BATCH_FRAMES):
+        for frame, *_ in islice(frames, BATCH_FRAMES):
             size_bytes += _octets(frame)
             if count and size_bytes > BATCH_BYTES:
                 size_bytes -= _octets(frame)

@@ -2,7 +2,8 @@
 
 Whatever it sends to a neighbour crosses the emulated link to that neighbour: it leaves only while the contact is open,
 at the contact's rate, one after the other, and arrives a light time later, unless noise takes it. What neighbours send
-to the node is handed to the program when it arrives. The neighbours' nodes notice nothing: frames are frames.
+to the node is handed to the program when it arrives; what cannot be is lost, with its cause. The neighbours' nodes
+notice nothing: frames are frames.
 
 Two kinds of programs. One that sends datagrams (UDPCL, LTP, anything over UDP) has the delay end to end: its datagram
 is the frame, and what is sent while there is no contact, or beyond the queue, is lost. One that sends bundles over a
@@ -21,15 +22,25 @@ from typing import NamedTuple, Protocol
 
 from dtn.contact_plan import Contact
 from dtn.contact_plan.contact import TIME_TOLERANCE_S
-from dtn.events import ContactEnded, ContactStarted, Event, FrameLost, NodeDown, NodeUp
+from dtn.events import (
+    BundleHeld,
+    BundleInFlight,
+    ContactEnded,
+    ContactStarted,
+    Event,
+    FrameLost,
+    NodeDown,
+    NodeUp,
+)
 from nodes.channel.channel import Channel
 from nodes.channel.frame import Frame
 from nodes.convergence.convergence_layer import Acknowledge
 from nodes.convergence.noise import Noise
-from nodes.gateway.observed import Observed
+from nodes.gateway.observed import Observed, read_bundle
 from nodes.timers import Timers
 
 NO_CONTACT = "no contact"
+NOT_STARTED = "clock not started"
 QUEUE_FULL = "queue full"
 CONTACT_CUT = "contact cut"
 NOISE = "noise"
@@ -38,8 +49,12 @@ NOISE = "noise"
 class Ports(Protocol):
     """The program's end."""
 
-    def deliver(self, neighbour: str, octets: bytes) -> None:
-        """Hand it what came from a neighbour."""
+    def deliver(self, neighbour: str, octets: bytes, told: Callable[[str, int], object]) -> None:
+        """Hand it what came from a neighbour.
+
+        `told` hears once, on the thread of the emulated loop: "" when the program has it, or why it is lost and how
+        many octets of it.
+        """
 
 
 class _Waiting(NamedTuple):
@@ -104,6 +119,8 @@ class Attachment:
         self._queue_bytes = queue_bytes
         names = sorted({c.destination for c in contacts if c.source == name})
         self._links = {neighbour: _Link(make_noise(neighbour)) for neighbour in names}
+        self._handing_over: dict[object, tuple[str, str]] = {}
+        """Bundles that came for the program and that it has not got yet: from whom, and which."""
 
     # -- the program
 
@@ -121,6 +138,10 @@ class Attachment:
         link.waiting.append(_Waiting(octets, bundle_id))
         link.waiting_bytes += len(octets)
         self._send(neighbour, link, now_s)
+
+    def came_early(self, neighbour: str, size_bytes: int) -> None:
+        """The program sent this before the clock ran, when there was no contact with anybody."""
+        self._lose(neighbour, size_bytes, NOT_STARTED, self._timers.time())
 
     def _refusal(self, link: _Link | None, size_bytes: int) -> str:
         if link is None or not (self._keeps or (link.contact is not None and self.is_up)):
@@ -172,11 +193,35 @@ class Attachment:
             link.waiting.clear()
             link.waiting_bytes = 0
 
-    def _receive(self, frame: Frame) -> None:
-        assert isinstance(frame.content, bytes)
+    def end(self, now_s: float) -> None:
+        """The run is over: say which bundles still wait here, on their way out or in."""
+        for link in self._links.values():
+            for _, bundle_id in link.waiting:
+                if bundle_id:
+                    self._record(BundleHeld(now_s, self.name, bundle_id))
+        for source, bundle_id in self._handing_over.values():
+            if bundle_id:
+                self._record(BundleInFlight(now_s, source, bundle_id, self.name))
         if self._observed is not None:
-            self._observed.handed_over(frame.content, frame.source, frame.arrives_s)
-        self._ports.deliver(frame.source, frame.content)
+            self._observed.end(now_s)
+
+    def _receive(self, frame: Frame) -> None:
+        octets = frame.content
+        assert isinstance(octets, bytes)
+        bundle = None if self._observed is None else read_bundle(octets)
+        bundle_id = "" if bundle is None else str(bundle.id)
+        token = object()
+        self._handing_over[token] = frame.source, bundle_id
+
+        def told(reason: str, lost_bytes: int) -> None:
+            now_s = self._timers.time()
+            del self._handing_over[token]
+            if reason:
+                self._lose(frame.source, lost_bytes, reason, now_s, bundle_id)
+            elif self._observed is not None and bundle is not None:
+                self._observed.handed_over(bundle, frame.source, len(octets), now_s)
+
+        self._ports.deliver(frame.source, octets, told)
 
     # -- the air
 

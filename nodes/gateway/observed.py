@@ -15,6 +15,7 @@ from dtn.eid import IpnEid, NodeKey, parse_eid
 from dtn.errors import InvalidValue, MalformedBundle
 from dtn.events import (
     BundleDelivered,
+    BundleHeld,
     BundleReceived,
     BundleSourced,
     Event,
@@ -40,10 +41,11 @@ class Observed:
         self._record = record
         self._known: set[str] = set()
         self._destinations: dict[str, str] = {}
+        self._to_pass_on: dict[str, None] = {}
 
     def came(self, octets: bytes, now_s: float) -> str:
         """The program sent this: the bundle's identity, or "" if it is none."""
-        bundle = _bundle(octets)
+        bundle = read_bundle(octets)
         if bundle is None:
             return ""
         name = str(bundle.id)
@@ -78,16 +80,23 @@ class Observed:
     def finished(self, bundle_id: str, neighbour: str, now_s: float) -> None:
         """Its last bit is out."""
         if bundle_id:
+            self._to_pass_on.pop(bundle_id, None)
             self._record(TransferFinished(now_s, self._name, bundle_id, neighbour))
 
-    def handed_over(self, octets: bytes, previous: str, now_s: float) -> None:
-        """The program was given what a neighbour sent."""
-        bundle = _bundle(octets)
-        if bundle is not None:
-            destination = bundle.primary.destination
-            is_for_it = destination.node == self._node
-            service = destination.service_text if is_for_it else ""
-            self._received(str(bundle.id), previous, len(octets), service, now_s)
+    def handed_over(self, bundle: Bundle, previous: str, size_bytes: int, now_s: float) -> None:
+        """The program has what a neighbour sent."""
+        destination = bundle.primary.destination
+        is_for_it = destination.node == self._node
+        name = str(bundle.id)
+        if not is_for_it:
+            self._to_pass_on[name] = None
+        service = destination.service_text if is_for_it else ""
+        self._received(name, previous, size_bytes, service, now_s)
+
+    def end(self, now_s: float) -> None:
+        """The run is over: what was given to the program to pass on, and did not come back out, it has."""
+        for name in self._to_pass_on:
+            self._record(BundleHeld(now_s, self._name, name))
 
     def heard(self, event: Event) -> None:
         """With LTP: an event of another node. A block that is reported on was received."""
@@ -113,7 +122,8 @@ class Observed:
         return eid.service_text if eid.node == self._node else ""
 
 
-def _bundle(octets: bytes) -> Bundle | None:
+def read_bundle(octets: bytes) -> Bundle | None:
+    """The bundle that these octets are; None if they are none."""
     try:
         return decode(octets, rules=False)
     except MalformedBundle:

@@ -2,7 +2,9 @@
 
 A port speaks for one neighbour, under the neighbour's name: to the program it is that neighbour, next door. Network
 time is wall time, whatever the emulated clock does (a timeout of ten seconds is ten seconds), so that sockets live here
-and frames are handed across: in by `came`, out by `deliver`, each on the other's thread.
+and frames are handed across: in by `came`, out by `deliver`, each on the other's thread. What cannot be handed out is
+told with its cause, as what was handed out is told: a port loses nothing in silence. (What the system's socket drops
+after that, nobody sees.)
 """
 
 from __future__ import annotations
@@ -16,30 +18,41 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from typing import Protocol, TypeVar, cast
+from typing import NamedTuple, Protocol, TypeVar
 
 from dtn.bpa.outputs import Transmit
 from dtn.codec import decode
 from dtn.eid import IpnEid
-from dtn.errors import MalformedBundle, MalformedSegment
-from dtn.ltp.segment import KEEPALIVE, read_segment
+from dtn.errors import MalformedBundle
+from dtn.ltp.segment import KEEPALIVE
 from dtn.tcpcl import SessionOptions
 from nodes.convergence.carrier import Carrier
 from nodes.convergence.convergence_layer import Acknowledge
 from nodes.convergence.mtcp import Mtcp
 from nodes.convergence.tcpcl import Tcpcl
-from nodes.convergence.udpcl import LONGEST_DATAGRAM_BYTES
+from nodes.gateway.datagram_port import (
+    NOBODY_THERE,
+    Address,
+    DatagramPort,
+    Told,
+    as_it_is,
+    segments,
+)
 from nodes.wall_timers import WallTimers
 
 T = TypeVar("T")
-Address = tuple[str, int]
 Came = Callable[[str, bytes, Acknowledge | None], object]
+Back = Callable[[Callable[[], object]], object]
+"""Calls something on the thread of the emulated loop."""
 
 REFUSED_AGAIN_S = 5.0
 PATIENCE_S = 10.0
 PROGRAM = "program"
 LONGEST_QUEUE = 10_000
 """Bundles that wait for a program that is not there; beyond, the oldest go."""
+
+PROGRAM_QUEUE_FULL = "program's queue full"
+MALFORMED_BUNDLE = "malformed bundle"
 
 
 class Port(Protocol):
@@ -48,81 +61,18 @@ class Port(Protocol):
     async def listen(self, host: str, port: int) -> int:
         """Take what the program sends; returns the port."""
 
-    def send(self, octets: bytes) -> None:
+    def send(self, octets: bytes, told: Told) -> None:
         """Hand the program what came from this neighbour."""
 
     async def stop(self) -> None:
         """Close."""
 
 
-class DatagramPort(asyncio.DatagramProtocol):
-    """A neighbour that is a UDP port: what comes goes on as it is.
+class _Owed(NamedTuple):
+    """A bundle that the program has not got yet, and who waits to hear of it."""
 
-    Args:
-        came: takes datagrams of the program.
-        peer: where the program is; None: where it last sent from.
-        pieces: makes the datagrams of what came from the neighbour.
-    """
-
-    def __init__(
-        self,
-        came: Callable[[bytes, Acknowledge | None], object],
-        peer: Address | None,
-        pieces: Callable[[bytes], list[bytes]],
-    ) -> None:
-        self._came = came
-        self._peer = peer
-        self._is_known = peer is not None
-        self._pieces = pieces
-        self._transport: asyncio.DatagramTransport | None = None
-
-    async def listen(self, host: str, port: int) -> int:
-        """Take the program's datagrams at this address."""
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(host, port))
-        bound: int = transport.get_extra_info("sockname")[1]
-        return bound
-
-    def send(self, octets: bytes) -> None:
-        """Datagrams to the program, if it is known where that is."""
-        if self._peer is None or self._transport is None or self._transport.is_closing():
-            return  # nobody has said anything yet
-        for piece in self._pieces(octets):
-            self._transport.sendto(piece, self._peer)
-
-    async def stop(self) -> None:
-        """Close the socket."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The socket is open."""
-        self._transport = cast("asyncio.DatagramTransport", transport)  # it is none by its class
-
-    def datagram_received(self, data: bytes, addr: Address) -> None:
-        """The program sent a datagram."""
-        if not self._is_known:
-            self._peer = addr
-        self._came(data, None)
-
-    def error_received(self, exc: Exception) -> None:
-        """Nobody listens there now: as lost as any datagram."""
-
-
-def as_it_is(octets: bytes) -> list[bytes]:
-    """One datagram; too long a one is none."""
-    return [octets] if len(octets) <= LONGEST_DATAGRAM_BYTES else []
-
-
-def segments(octets: bytes) -> list[bytes]:
-    """A datagram for each LTP segment (RFC 7122 §3.3)."""
-    found, at = [], 0
-    with contextlib.suppress(MalformedSegment):
-        while at < len(octets):
-            _, end = read_segment(octets, at)
-            found.append(octets[at:end])
-            at = end
-    return found
+    octets: bytes
+    told: Told
 
 
 class StreamPort:
@@ -143,8 +93,8 @@ class StreamPort:
         self._came = came
         self._carrier = make(self)
         self._peer = peer
-        self._waiting: deque[bytes] = deque(maxlen=LONGEST_QUEUE)
-        self._sent: dict[int, bytes] = {}
+        self._waiting: deque[_Owed] = deque()
+        self._sent: dict[int, _Owed] = {}
         self._numbers = count(1)
         self._is_ready = False
 
@@ -155,25 +105,36 @@ class StreamPort:
             self._carrier.call(PROGRAM, *self._peer)
         return bound
 
-    def send(self, octets: bytes) -> None:
+    def send(self, octets: bytes, told: Told) -> None:
         """A bundle for the program, when there is a connection."""
-        self._waiting.append(octets)
-        self._go_on()
+        self._wait(_Owed(octets, told))
 
     async def stop(self) -> None:
         """Take leave."""
         await self._carrier.stop()
 
+    def _wait(self, owed: _Owed) -> None:
+        self._waiting.append(owed)
+        self._keep_within_bounds()
+        self._go_on()
+
+    def _keep_within_bounds(self) -> None:
+        while len(self._waiting) > LONGEST_QUEUE:
+            oldest = self._waiting.popleft()
+            oldest.told(PROGRAM_QUEUE_FULL, len(oldest.octets))
+
     def _go_on(self) -> None:
         while self._is_ready and self._waiting:
-            octets = self._waiting.popleft()
+            owed = self._waiting.popleft()
+            octets = owed.octets
             try:
                 bundle = decode(octets, rules=False)
-            except MalformedBundle:
-                continue  # its sender's fault, and nobody's here to mend
+            except MalformedBundle:  # its sender's fault, and nobody's here to mend
+                owed.told(MALFORMED_BUNDLE, len(octets))
+                continue
             self._is_ready = False
             number = next(self._numbers)
-            self._sent[number] = octets
+            self._sent[number] = owed
             name = str(bundle.id)
             self._carrier.transmit(Transmit(number, PROGRAM, 0, name, bundle, len(octets)))
 
@@ -195,15 +156,18 @@ class StreamPort:
 
     def transfer_finished(self, transfer: int) -> None:
         """It has this one."""
-        self._sent.pop(transfer, None)
+        owed = self._sent.pop(transfer, None)
+        if owed is not None:
+            owed.told("", 0)
 
     def transfer_failed(self, transfer: int, reason: str, *, refused: bool = False) -> None:
         """It has not; if it refused, again after a while."""
-        octets = self._sent.pop(transfer)
+        owed = self._sent.pop(transfer)
         if refused:
-            asyncio.get_running_loop().call_later(REFUSED_AGAIN_S, self.send, octets)
+            asyncio.get_running_loop().call_later(REFUSED_AGAIN_S, self._wait, owed)
         else:
-            self._waiting.appendleft(octets)
+            self._waiting.appendleft(owed)
+            self._keep_within_bounds()
 
     def received(self, octets: bytes, previous: str, acknowledge: Acknowledge | None) -> None:
         """It sent a bundle."""
@@ -255,6 +219,7 @@ class Gateway:
         neighbours: an endpoint of each, by name.
         peer: where the program listens, or None.
         came: takes what it sends, on the ports' thread.
+        back: lets something happen on the emulated loop's thread.
     """
 
     def __init__(
@@ -264,7 +229,9 @@ class Gateway:
         neighbours: Mapping[str, IpnEid],
         peer: Address | None,
         came: Came,
+        back: Back,
     ) -> None:
+        self._back = back
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._ports: dict[str, Port] = {}
@@ -279,11 +246,17 @@ class Gateway:
         self._thread.start()
         return self._wait(self._listen(host, first_port))
 
-    def deliver(self, neighbour: str, octets: bytes) -> None:
-        """Hand the program what came from a neighbour; from any thread."""
+    def deliver(self, neighbour: str, octets: bytes, told: Told) -> None:
+        """Hand the program what came from a neighbour; `told` hears of it, both on the emulated loop's thread."""
         port = self._ports.get(neighbour)
-        if port is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(port.send, octets)
+        if port is None or self._loop.is_closed():
+            told(NOBODY_THERE, len(octets))
+            return
+
+        def tell(reason: str, lost_bytes: int) -> None:
+            self._back(partial(told, reason, lost_bytes))
+
+        self._loop.call_soon_threadsafe(port.send, octets, tell)
 
     def soon(self, acknowledge: Acknowledge, is_safe: bool) -> None:
         """Let the program know on the ports' thread; from any thread."""

@@ -28,13 +28,12 @@ from dtn.events import (
 from nodes.links import Links
 from nodes.spacecraft.energy import Change, Energy, Shed, ShedChanged
 from nodes.spacecraft.options import PowerOptions, SpacecraftOptions
+from nodes.spacecraft.resuming import WORDS
 from nodes.spacecraft.supply import BUS, COMPUTING, MASS_DRIVER, TERMINAL, SpeedChanged
 from nodes.timers import Timers
 
 LOW_POWER = "low power"
 """Why links are cut and a node is down that has not got the energy."""
-
-WORDS = {Shed.COMPUTING: "computing", Shed.LINKS: "links", Shed.EVERYTHING: "everything"}
 
 
 class Spacecraft:
@@ -49,6 +48,7 @@ class Spacecraft:
         record: takes events.
         joins_s: when its account begins.
         sample_s: how often the log is told how things stand.
+        shed: what it had given up before its process died; the log and the neighbours know.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Spacecraft:
         record: Callable[[Event], object],
         joins_s: float,
         sample_s: float,
+        shed: Shed = Shed.NOTHING,
     ) -> None:
         self._name = name
         self._power = options.power or PowerOptions(battery_j=math.inf, charge_j=math.inf)
@@ -69,7 +70,8 @@ class Spacecraft:
         self._links = links
         self._record = record
         self._sample_s = sample_s
-        self._energy = Energy(options.power, options.heat, joins_s)
+        self._energy = Energy(options.power, options.heat, joins_s, shed)
+        self._shed_before = shed
         self._joins_s = joins_s
         self._tracked: dict[str, int] = {}
         self._watchers: dict[str, list[SpeedChanged]] = {}
@@ -162,9 +164,11 @@ class Spacecraft:
     # -- what follows
 
     def _begin(self) -> None:
+        before = self._shed_before
+        self._act_until(before)
         changes = self._energy.on_timer(self._joins_s)
-        if self._energy.shed and not changes:  # it begins with an empty battery
-            changes = [ShedChanged(self._energy.shed, Shed.NOTHING)]
+        if self._energy.shed != before and not changes:  # as it begins: empty, say
+            changes = [ShedChanged(self._energy.shed, before)]
         self._follow(changes, self._joins_s)
         self._sample_again()
 
@@ -207,8 +211,11 @@ class Spacecraft:
             changed(self._energy.speed(load), now_s)
 
     def _act(self) -> None:
-        """Cut and open what the energy says, step by step."""
-        wanted = self._energy.shed
+        """Cut and open what the energy says."""
+        self._act_until(self._energy.shed)
+
+    def _act_until(self, wanted: Shed) -> None:
+        """Cut and open, step by step."""
         while self._done < wanted:
             self._done = Shed(self._done + 1)
             if self._done is Shed.LINKS:

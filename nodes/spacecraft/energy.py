@@ -82,12 +82,17 @@ class Energy:
         power: its battery and what fills it; None: mains.
         heat: its radiator; None: cool whatever it does.
         since_s: when it begins.
+        shed: what it does without by then.
     """
 
     def __init__(
-        self, power: PowerOptions | None, heat: HeatOptions | None, since_s: float = 0.0
+        self,
+        power: PowerOptions | None,
+        heat: HeatOptions | None,
+        since_s: float = 0.0,
+        shed: Shed = Shed.NOTHING,
     ) -> None:
-        self.shed = Shed.NOTHING
+        self.shed = shed
         self.since_s = since_s
         self.battery: Battery | None = None
         self.radiator: Radiator | None = None

@@ -12,6 +12,7 @@ and LTP sends its segments again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ from nodes.channel.channel import Channel, Receive
 from nodes.channel.frame import Frame
 from nodes.links import Links
 from nodes.node import Node
-from nodes.spacecraft.options import RadiationOptions
+from nodes.spacecraft.options import RadiationOptions, Storm
 from nodes.spacecraft.radiation import Memory
 from nodes.timers import Timers
 
@@ -160,14 +161,24 @@ class Resets:
         self._options = options
         self._links = links
         self._timers = timers
+        self._drawn_from_s = 0.0
+        self._next_s = math.inf
 
     def start(self, joins_s: float) -> None:
         """Let them happen from then on."""
-        at_s = self._node.memory.next_reset_s(joins_s)
-        if at_s < float("inf"):
+        self._drawn_from_s = joins_s
+        self._next_s = at_s = self._node.memory.next_reset_s(joins_s)
+        if at_s < math.inf:
             self._timers.schedule(at_s, self._reset, at_s)
 
+    def hit_by(self, storm: Storm) -> None:
+        """One storm more, from now on: when the next reset comes is drawn again, as it has no memory."""
+        self._node.memory.hit_by(storm)
+        self.start(max(storm.at_s, self._drawn_from_s))
+
     def _reset(self, at_s: float) -> None:
+        if at_s != self._next_s:
+            return  # it was drawn again meanwhile
         name = self._node.name
         self._node.memory.toll.resets += 1
         self._links.leave(name, RESET)

@@ -76,9 +76,14 @@ class Memory:
     ) -> None:
         self.toll = Toll()
         self._options = options
-        self._storms = storms
+        self._storms = list(storms)
         self._rng = rng
         self._last_storm_s = max((storm.until_s for storm in storms), default=-math.inf)
+
+    def hit_by(self, storm: Storm) -> None:
+        """One storm more, which has not begun before now."""
+        self._storms.append(storm)
+        self._last_storm_s = max(self._last_storm_s, storm.until_s)
 
     def exposed(self, bits: int, from_s: float, until_s: float) -> Damage:
         """What happens to so many bits of data from one time to another."""

@@ -150,6 +150,7 @@ CSV_HEADER = "source,destination,start_s,end_s,rate_bps,owlt_s,confidence\n"
         ("# contacts,2\n" + CSV_HEADER + "a,b,0,1,8,1,1\n", ["# contacts"]),
         ("# ipn,a,1\n# ipn,b,1\n# ipn,c,x\n" + CSV_HEADER, ["line 2.ipn", "line 3.ipn"]),
         ("# start_utc,soon\n" + CSV_HEADER, ["line 1"]),
+        ("from,to,start_s,end_s,rate_bps,owlt_s\na,b,0,1,8,1\n", ["line 1"] * 4),
     ],
 )
 def test_csv_names_every_fault_with_its_line(tmp_path, text, keys):

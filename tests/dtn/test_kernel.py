@@ -3,6 +3,7 @@
 The quick tests run the kernel's steps as plain Python, the slow one as numba compiles them.
 """
 
+import itertools
 import random
 import sys
 from itertools import islice
@@ -14,7 +15,7 @@ from test_search import contacts
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.routing import kernel
-from dtn.routing.alternatives import alternatives
+from dtn.routing.alternatives import alternatives, best_routes
 from dtn.routing.index import PlanIndex
 from dtn.routing.query import Knowledge
 from dtn.routing.search import search
@@ -22,13 +23,18 @@ from dtn.routing.search import search
 numba = pytest.importorskip("numba")
 
 
+COMPILED = [f"dtn.routing.compiled{part}" for part in ("", "_arrays", "_routes")]
+
+
 @pytest.fixture
 def steps(monkeypatch):
     """Load the steps without compiling them."""
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
-    monkeypatch.delitem(sys.modules, "dtn.routing.compiled", raising=False)
+    for name in COMPILED:
+        monkeypatch.delitem(sys.modules, name, raising=False)
     yield
-    sys.modules.pop("dtn.routing.compiled", None)
+    for name in COMPILED:
+        sys.modules.pop(name, None)
 
 
 def both(plan):
@@ -75,8 +81,41 @@ def test_the_kernel_finds_the_routes_that_plain_python_finds(plan, at_s, size, s
         for index in (compiled, plain)
     ]
     assert found[0] == found[1]
+    for most, queued in itertools.product((1, 6), (known.queued, ())):
+        known = known._replace(queued=queued)
+        in_one_call = best_routes(compiled, source, target, at_s, size, most, known)
+        assert in_one_call == best_routes(plain, source, target, at_s, size, most, known)
     assert compiled.kernel is not None
     assert plain.kernel is None
+
+
+def crowded(draw):
+    """A plan of few nodes and many contacts in whole seconds, where much arrives at one moment and ends at one."""
+    names = [f"n{number}" for number in range(draw.randrange(3, 8))]
+    grain = draw.choice((1, 5, 20))
+    return ContactPlan(
+        Contact(
+            *draw.sample(names, 2),
+            start := draw.randrange(60),
+            grain * (start // grain + draw.randrange(1, 1 + 40 // grain)),
+            draw.choice((8, 8, 16, (8.0, 16.0, 0.0))),
+            draw.choice((0, 1, 1, 2, (1.0, 1.5, 2.0))),
+        )
+        for _ in range(draw.randrange(20, 60))
+    )
+
+
+def test_where_much_arrives_at_once_the_kernel_finds_the_same_routes_in_the_same_order(steps):
+    draw = random.Random(5)
+    for _ in range(50):
+        plan = crowded(draw)
+        plain, compiled = both(plan)
+        for _ in range(3):
+            source, target = draw.sample(range(len(plan.nodes)), 2)
+            known = known_of(plan, draw, len(plan.nodes))
+            known = known._replace(avoided=known.avoided - {source, target}, queued=())
+            asked = source, target, draw.randrange(30), draw.choice((0, 1, 5)), 8, known
+            assert best_routes(compiled, *asked) == best_routes(plain, *asked)
 
 
 def test_the_kernel_waits_until_it_is_worth_its_while(steps):
@@ -116,3 +155,6 @@ def test_compiled_it_finds_them_too():
             for index in (compiled, plain)
         ]
         assert found[0] == found[1]
+        unqueued = known._replace(queued=())
+        in_one_call = best_routes(compiled, *ends, at_s, 100_000, 8, unqueued)
+        assert in_one_call == best_routes(plain, *ends, at_s, 100_000, 8, unqueued)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.routing.alternatives import alternatives, keys
+from dtn.routing.best_route import BestRoute
 from dtn.routing.candidate import consider
 from dtn.routing.index import index_of
 from dtn.routing.sabr import (
@@ -176,6 +177,30 @@ def test_candidates_are_the_best_of_all_routes_by_all_keys(situation, expires_s,
     assert [keys(one.route, index) for one in through] == sorted(best.values())
 
 
+nodes = st.frozensets(st.sampled_from("bcd"))
+
+
+@given(situations, st.sampled_from([5, 15, math.inf]), nodes, st.frozensets(st.sampled_from("bc")))
+def test_the_best_route_is_the_first_of_all_candidates(situation, expires_s, excluded, avoided):
+    contacts, backlog, residual, size, now_s = situation
+    plan = ContactPlan(contacts)
+    index = index_of(plan)
+    knows = Knows(plan, backlog, residual)
+    load = Load("d", size, expires_s=expires_s)
+    cache = RouteCache()
+    best = BestRoute("a", plan, knows, EXACTLY, cache)
+    expected = [
+        one.route
+        for one in all_candidates(index, knows, load, now_s, excluded)
+        if not avoided.intersection(contact.destination for contact in one.route.contacts)
+    ]
+    for _ in range(2):
+        found = best.of(load, now_s, excluded, avoided)
+        firsts = [] if found is None else [keys(found, index)]
+        assert firsts == [keys(route, index) for route in expected[:1]]
+        cache.flush()  # the second search knows which contacts are full
+
+
 moves = st.lists(
     st.tuples(
         st.sampled_from(["wait", "book", "queue"]),
@@ -195,6 +220,7 @@ def test_the_cache_answers_as_a_search_would_while_things_only_get_worse(situati
     knows = Knows(plan, backlog, residual)
     load = Load("d", size)
     cache = RouteCache()
+    best = BestRoute("a", plan, knows, EXACTLY, RouteCache())
     for move, number, neighbour, amount in [("wait", 0, "b", 0), *moves]:
         match move:
             case "wait":
@@ -209,6 +235,9 @@ def test_the_cache_answers_as_a_search_would_while_things_only_get_worse(situati
             keys(one.route, index) for one in fresh
         ]
         assert [one.eto_s for one in cached] == pytest.approx([one.eto_s for one in fresh])
+        first = best.of(load, now_s, frozenset(), frozenset())
+        firsts = [] if first is None else [keys(first, index)]
+        assert firsts == [keys(one.route, index) for one in fresh[:1]]
 
 
 def test_a_cached_route_stands_until_its_first_hop_starts():

@@ -74,7 +74,6 @@ def written(tmp_path, scenario=SCENARIO + TRAFFIC, attach=ATTACH):
         (ATTACH * 2, "attach[1].node"),
         (ATTACH.replace("udpcl", "ltp"), "attach[0].carrier"),
         (ATTACH.replace("udpcl", "mtcp"), "attach[0].peer"),
-        (ATTACH + 'peer = "localhost:4556"\n', "attach[0].peer"),
         (ATTACH + 'listen = "nowhere"\n', "listen"),
         (ATTACH + 'plan_format = "prose"\n', "attach[0].plan_format"),
         (ATTACH + "loss = 1.5\n", "loss"),

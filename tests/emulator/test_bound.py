@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Iterable
@@ -18,8 +19,9 @@ from dtn.routing.strategy import STRATEGIES
 from emulator.bound.certificate import certify
 from emulator.bound.program import Parcel, least_delay, most_delivered
 from emulator.bound.told import FILE, read
-from emulator.reports.bound_view import gap_text, paint
+from emulator.reports.bound_view import paint
 from emulator.reports.figures import TimeAxis
+from emulator.reports.readable import gap_text
 from emulator.result import Result
 from emulator.setup import Demand, Member, Setup
 
@@ -147,11 +149,38 @@ def test_the_command_writes_the_certificate_beside_the_run(
     assert said["least_delay_s"] <= said["delay_s"]
     page = (tmp_path / "report.html").read_text()
     assert "What could have been" in page
-    assert gap_text(said) in page
+    assert gap_text(said["gap"]) in page
     assert Result.read(tmp_path).bound == said
     emulator.run(network(8, 5, 25, 25), out=tmp_path)  # another run: the bound is not its own
     assert not (tmp_path / FILE).exists()
     assert "What could have been" not in (tmp_path / "report.html").read_text()
+
+
+def test_compare_sets_each_run_beside_its_bound_if_one_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from emulator.cli import main
+
+    def said(*arguments: object) -> str:
+        with pytest.raises(SystemExit) as done:
+            main([str(argument) for argument in arguments])
+        assert not done.value.code
+        return capsys.readouterr().out
+
+    folders = [tmp_path / "bounded", tmp_path / "not"]
+    for folder in folders:
+        emulator.run(network(7, 5, 25, 25), out=folder)
+    assert "over the bound" not in said("compare", *folders)
+    said("bound", folders[0], "--pieces", "300")
+    certificate = read(folders[0])
+    assert certificate is not None
+    page = tmp_path / "compare.html"
+    rows = said("compare", *folders, "--page", page).splitlines()
+    told = next(row.split() for row in rows if row.startswith("over the bound"))
+    assert told == [*["over", "the", "bound"], *gap_text(certificate["gap"]).split(), "–"]
+    assert "over the bound" in page.read_text()
+    kept = json.loads(said("compare", *folders, "--json"))
+    assert [run["bound"] for run in kept.values()] == [certificate, None]
 
 
 def test_a_second_contact_is_worth_no_more_than_its_twin_brings() -> None:

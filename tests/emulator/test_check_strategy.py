@@ -73,7 +73,9 @@ def test_a_strategy_that_never_comes_back_is_named():
         while True:
             pass
 
-    with pytest.raises(StrategyFault, match=r"did not come back within 0\.2 s") as fault:
+    with pytest.raises(
+        StrategyFault, match=r"did not come back within 0\.2 s of processor time"
+    ) as fault:
         fly(one_bundle(), Strategy("stubborn", stubborn, {}), lambda e: None, decision_limit_s=0.2)
     assert (fault.value.strategy, fault.value.node) == ("stubborn", "a")
     assert fault.value.bundle.startswith("ipn:1.1/")
@@ -83,8 +85,18 @@ def test_a_strategy_that_sleeps_is_named_without_waiting_for_it():
     def asleep(view, bundle):
         threading.Event().wait(3600)
 
-    with pytest.raises(StrategyFault, match="did not come back"):
-        fly(one_bundle(), Strategy("asleep", asleep, {}), lambda e: None, decision_limit_s=0.2)
+    with pytest.raises(StrategyFault, match=r"did not come back within 0\.5 s$"):
+        fly(one_bundle(), Strategy("asleep", asleep, {}), lambda e: None, decision_limit_s=0.05)
+
+
+def test_a_strategy_that_waits_for_a_while_is_left_alone():
+    def slow(view, bundle):
+        threading.Event().wait(0.1)
+        return Hold()
+
+    events = []
+    fly(one_bundle(), Strategy("slow", slow, {}), events.append, decision_limit_s=0.05)
+    assert events
 
 
 def test_a_strategy_is_named_in_other_threads_too():
@@ -104,7 +116,7 @@ def test_a_strategy_is_named_in_other_threads_too():
     thread = threading.Thread(target=go)
     thread.start()
     thread.join(30)
-    assert faults == ["did not come back within 0.2 s"]
+    assert faults == ["did not come back within 0.2 s of processor time"]
 
 
 @pytest.mark.parametrize("end_s", [5.0, 200.0])
@@ -116,6 +128,14 @@ def test_sending_over_contacts_that_are_over_or_never_were_is_a_broken_rule(end_
     closed = Strategy("closed", lambda view, bundle: Send(to), {})
     with pytest.raises(StrategyFault, match="no contact"):
         fly(setup, closed, lambda e: None)
+
+
+def test_a_strategy_that_asks_the_program_to_end_is_named_and_ends_only_its_run():
+    def leaves(view, bundle):
+        sys.exit(3)
+
+    with pytest.raises(StrategyFault, match=r"asked the program to end: SystemExit\(3\)"):
+        fly(one_bundle(), Strategy("leaves", leaves, {}), lambda e: None)
 
 
 def test_a_hook_that_never_comes_back_is_named():

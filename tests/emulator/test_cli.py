@@ -146,7 +146,7 @@ JSON_COMMANDS: list[tuple[str, ...]] = [
     ("route", "plan.json", "a", "c", "--at", "0", "--size", "1000", "--explain", "--json"),
     ("route", "plan.json", "a", "c", "--size", "1000", "--strategy", "direct", "--json"),
     ("route", "plan.json", "b", "a", "--size", "1000", "--json"),
-    ("plan", EARTH_MOON),
+    ("plan", EARTH_MOON, "--format", "json"),
     ("schema",),
     ("doctor", "--json"),
     ("plan", EARTH_MOON, "--json"),
@@ -193,6 +193,7 @@ def test_tables_fit_a_terminal_of_80_columns(
         ("windows", EARTH_MOON, "teide", "relay"),
         ("light-time", EARTH_MOON, "teide", "base", "--at", "2026-12-02T00:00:00Z"),
         ("launch", MOONBASE),
+        ("plan", EARTH_MOON),
         ("doctor",),
         ("check-strategy", "direct"),
     ):

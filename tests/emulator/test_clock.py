@@ -51,6 +51,19 @@ def test_a_late_loop_whose_pace_changes_keeps_the_new_one_at_once():
     assert 2.05 <= seen[0] < 4.0
 
 
+def test_a_late_loops_story_stands_where_it_is_however_far_the_clock_reads():
+    seen = []
+    with EmulatedLoop(1e3) as loop:
+        loop.schedule(1.0, time.sleep, 0.02)
+        loop.schedule(2.0, lambda: seen.append((loop.reached_s(), loop.reading_s())))
+        loop.schedule(2.0, seen.append, None)
+        loop.schedule(500.0, lambda: None)
+        loop.run()
+    reached_s, reading_s = seen[0]
+    assert reached_s == 2.0
+    assert reading_s > 20.0
+
+
 @given(st.permutations(range(6)))
 def test_arrivals_come_after_all_else_that_is_due_and_go_by_their_order_not_by_when_they_were_asked_for(
     orders: list[int],
@@ -344,6 +357,19 @@ def test_another_thread_brings_work_to_a_run_that_expects_the_outside():
         stranger.join()
     assert len(seen) == 1
     assert 10 < seen[0] <= 100
+
+
+def test_a_call_from_outside_before_the_clock_starts_waits_for_it_and_costs_nothing_meanwhile():
+    seen = []
+    with EmulatedLoop(rate=1.0) as loop:
+        loop.follow(time.monotonic() + 0.3, 0.0, 1.0)
+        loop.call_soon_threadsafe(lambda: seen.append(loop.reading_s()))
+        loop.schedule(0.0, int)
+        before_s = time.thread_time()
+        loop.run(0.01, outside=True)
+        spent_s = time.thread_time() - before_s
+    assert seen[0] >= 0.0
+    assert spent_s < 0.1
 
 
 @pytest.mark.parametrize("rate", [VIRTUAL, 1e9])

@@ -14,6 +14,7 @@ from dtn.errors import BadInput
 from dtn.events import Event
 from emulator.cli import main
 from emulator.log import LogHeader
+from emulator.reports.compare import short_names
 from emulator.reports.compare_page import MOST_RUNS, compare_page
 from emulator.result import Result, read_bundles, read_summary
 
@@ -88,6 +89,21 @@ def test_of_more_runs_than_there_are_colours_the_page_says_how_many_it_leaves_ou
     assert len(_figures(page)["delays"]["data"]) == MOST_RUNS + 1
 
 
+@pytest.mark.parametrize(
+    ("folders", "names"),
+    [
+        (["runs/a", "runs/b"], ["a", "b"]),
+        (["x/1/run", "x/2/run"], ["1/run", "2/run"]),
+        (["run", "old/run"], ["run", "old/run"]),
+        (["/same/run", "/same/run"], ["run"]),
+    ],
+)
+def test_runs_go_by_as_much_of_their_folders_as_tells_them_apart(
+    folders: list[str], names: list[str]
+) -> None:
+    assert list(short_names(map(Path, folders)).values()) == names
+
+
 def test_compare_writes_the_page_from_what_runs_wrote(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,7 +115,7 @@ def test_compare_writes_the_page_from_what_runs_wrote(
         main(["compare", *folders, "--page", str(page)])
     assert ended.value.code == 0
     assert f"page: {page}" in capsys.readouterr().out
-    again = {f: (read_summary(Path(f)), read_bundles(Path(f))) for f in folders}
+    again = {Path(f).name: (read_summary(Path(f)), read_bundles(Path(f))) for f in folders}
     assert page.read_text() == compare_page(again)
 
 

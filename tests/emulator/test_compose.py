@@ -15,8 +15,11 @@ import pytest
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from emulator import setup_file
+from emulator.attach import load as load_attached
 from emulator.compose import compose, scenario_path
+from emulator.geometry import beside
 from emulator.mosquitto import find_mosquitto
+from emulator.peers import Peer, parse_peer, resolved
 from emulator.prepare import PORT, configuration, password_line, prepare
 from emulator.scenario import load
 from emulator.setup import Member, Setup
@@ -55,6 +58,96 @@ def test_every_node_is_a_service_with_a_volume_of_its_own_and_no_other_s() -> No
         assert 'user: "10001:10001"' in service[1]
 
 
+PEER = Peer(
+    node="b",
+    image="example/agent:1",
+    carrier="mtcp",
+    node_id="ipn:2.0",
+    neighbours={"c": "ipn:3.0", "a": "ipn:1.0"},
+)
+
+
+def test_a_peer_is_an_unmodified_container_that_meets_its_gateway_only() -> None:
+    yaml = pytest.importorskip(
+        "yaml", reason="PyYAML is not installed: pip install -e '.[manifests]'"
+    )
+    document = yaml.safe_load(compose("three", "three.toml", ("a", "b", "c"), [PEER]))
+    services = document["services"]
+    peer, gateway = services["b"], services["b-gateway"]
+    assert not {"command", "entrypoint", "user", "privileged", "cap_add", "ports"} & set(peer)
+    assert peer["image"] == "example/agent:1"
+    assert peer["cap_drop"] == ["NET_ADMIN", "NET_RAW"]
+    (beside,) = peer["networks"]
+    assert document["networks"][beside] == {"internal": True}
+    assert [n for n, s in services.items() if beside in s.get("networks", ())] == ["b-gateway", "b"]
+    assert gateway["networks"] == ["links", beside]
+    assert peer["environment"] == {
+        "LIGHTLAG_NODE": "b",
+        "LIGHTLAG_NODE_ID": "ipn:2.0",
+        "LIGHTLAG_CARRIER": "mtcp",
+        "LIGHTLAG_LISTEN": "0.0.0.0:4556",
+        "LIGHTLAG_NEIGHBOURS": "a=ipn:1.0@b-gateway:4600 c=ipn:3.0@b-gateway:4601",
+    }
+    assert "RATE:-1}" in " ".join(services["collector"]["command"])
+
+
+def test_a_peer_s_gateway_is_prepared_for_it_and_bundles_are_dated_by_the_real_clock(
+    tmp_path: Path,
+) -> None:
+    assert prepare(GIVEN, tmp_path, peers=[PEER])
+    assert not prepare(GIVEN, tmp_path, peers=[PEER])
+    setup = setup_file.load(tmp_path / "b" / "setup.json").setup
+    assert setup.real_dates
+    (program,) = load_attached(tmp_path / "b" / "attach.toml", setup).programs
+    assert (program.node, program.carrier, program.peer) == ("b", "mtcp", "b:4556")
+    assert (tmp_path / "b-contacts").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("b=agent", ("agent", "", 4556, "ion")),
+        ("b=host:5000/agent:1,carrier=mtcp", ("host:5000/agent:1", "mtcp", 4556, "ion")),
+        ("b=agent,plan=tvg,port=4224", ("agent", "", 4224, "tvg")),
+    ],
+)
+def test_a_peer_is_named_in_a_few_words(text: str, found: tuple[str, str, int, str]) -> None:
+    peer = parse_peer(text)
+    assert (peer.image, peer.carrier, peer.port, peer.plan_format) == found
+    assert parse_peer(PEER.words) == replace(PEER, node_id="", neighbours=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("b", "NAME=IMAGE"),
+        ("=agent", "NAME=IMAGE"),
+        ("b=agent,colour=red", "carrier="),
+        ("b=agent,port=1,port=2", "each once"),
+        ("b=agent,port=0", "no port"),
+        ("b=agent,port=x", "no port"),
+        ("b=agent,plan=prose", "choose one of"),
+        ("b=agent,carrier=pigeon", "choose one of"),
+    ],
+)
+def test_what_is_no_peer_is_told_why(text: str, mend: str) -> None:
+    with pytest.raises(BadInput, match=mend):
+        parse_peer(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"), [("d=agent", "no such node"), ("b=agent,carrier=ltp", "whole bundles")]
+)
+def test_a_peer_that_does_not_fit_the_scenario_is_told_why(text: str, mend: str) -> None:
+    with pytest.raises(BadInput, match=mend):
+        resolved([text], SETUP)
+
+
+def test_of_a_peer_the_setup_says_who_it_is_and_who_is_around_it() -> None:
+    (peer,) = resolved(["b=example/agent:1,carrier=mtcp"], SETUP)
+    assert peer == PEER
+
+
 @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="no docker-compose here")
 def test_docker_compose_takes_the_file_for_one() -> None:
     words = ["docker-compose", "-f", str(ROOT / "docker-compose.yml"), "config", "-q"]
@@ -80,6 +173,14 @@ def test_folders_are_filled_once_and_again_for_another_setup(tmp_path: Path) -> 
     other = replace(SETUP, seed=2)
     assert prepare(SetupFile(other, setup_file.digest(other)), tmp_path)
     assert (tmp_path / "a" / "password").read_text() != password
+
+
+def test_where_nodes_are_is_told_to_those_who_draw_them_and_not_to_the_nodes(
+    tmp_path: Path,
+) -> None:
+    prepare(GIVEN, tmp_path, geometry="{}\n")
+    files = sorted(file.parent.name for file in tmp_path.rglob(beside(Path("setup.json")).name))
+    assert files == ["collector", "operator"]
 
 
 def test_no_password_stands_at_the_broker_and_files_are_for_their_owner_only(

@@ -13,6 +13,7 @@ from dashboard_browser import CHROMIUM, NARROW, WIDE, chromium, page_of
 from streams import PLAN
 
 import emulator
+from dtn.contact_plan import Contact, ContactPlan
 from dtn.events import RouteComputed, TransferStarted
 from emulator.dashboard.serving import Serving
 from emulator.dashboard.session import Session
@@ -21,6 +22,7 @@ from emulator.result import Result
 from emulator.scenario import load
 from emulator.setup import Demand, Member, Setup
 from emulator.sky import ScenarioSky
+from nodes.spacecraft.options import RadiationOptions, SpacecraftOptions
 from topology.constants import SPEED_OF_LIGHT_KM_S
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -e '.[browser]'")
@@ -206,6 +208,82 @@ def test_axe_finds_nothing_serious(browser: Any, flown: Path, size: tuple[int, i
         found = axe.Axe().run(page).response["violations"]
         said = [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found]
         assert said == []
+
+
+RADIATING = Setup(
+    name="storm",
+    sha256="00",
+    start=None,
+    duration_s=2000.0,
+    seed=1,
+    strategy="sabr",
+    plan=ContactPlan(
+        [Contact(x, y, 0.0, 2000.0, 8000.0, 1.0) for x, y in (("a", "b"), ("b", "a"))],
+        ipn_numbers={"a": 1, "b": 2},
+    ),
+    members=(
+        Member(name="a", ipn=1, body="earth"),
+        Member(
+            name="b",
+            ipn=2,
+            spacecraft=SpacecraftOptions(radiation=RadiationOptions(protection="none")),
+        ),
+    ),
+    demands=tuple(
+        Demand(created_s=1.0, source="b", destination="a", size_bytes=5000, lifetime_s=2000.0)
+        for _ in range(300)
+    ),
+)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_an_injected_storm_draws_its_upsets_on_the_map_and_tells_them_in_the_feed(
+    browser: Any, size: tuple[int, int]
+) -> None:
+    told: list[str] = []
+    ready = threading.Event()
+
+    def said(url: str, token: str) -> None:
+        told.append(url)
+        ready.set()
+
+    run = threading.Thread(
+        target=watch_run,
+        args=(RADIATING, None, 50.0, "127.0.0.1", 0, said),
+        kwargs={"stay": False},
+    )
+    run.start()
+    try:
+        assert ready.wait(5)
+        with page_of(browser, told[0], size) as page:
+            page.locator("#tab-do").click()
+            page.locator("#storm input[name=factor]").fill("1000000")
+            page.get_by_role("button", name="Storm", exact=True).click()
+            page.get_by_text("A storm hits 1 node.").wait_for()
+            page.locator("#feed tr.faults", has_text="bits flipped in memory").first.wait_for()
+            assert page.evaluate("lightlag.picture.storms.length") == 1
+            assert _pixels_of_storms(page) > 20
+            page.locator("#tab-nodes").click()
+            page.locator("#nodes").get_by_role("button", name="b", exact=True).click()
+            page.locator("#selected", has_text="bundles spoilt in memory").wait_for()
+            assert page.complaints == []
+            page.locator("#rate").select_option("100000")
+            page.wait_for_timeout(300)
+    finally:
+        run.join(60)
+    assert not run.is_alive()
+
+
+def _pixels_of_storms(page: Any) -> int:
+    """Pixels of the map near the colour that its storms have, which nothing else has."""
+    found = page.evaluate(
+        "() => { const c = document.getElementById('map'); let n = 0;"
+        " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        " for (let i = 0; i < d.length; i += 4)"
+        " n += Math.abs(d[i] - 255) + Math.abs(d[i + 1] - 140) + Math.abs(d[i + 2] - 240) < 60;"
+        " return n; }"
+    )
+    return int(found)
 
 
 def test_an_injected_cut_shows_in_the_chart_and_in_the_event_feed(browser: Any) -> None:

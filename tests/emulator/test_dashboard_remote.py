@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
-from dtn.events import BundleDelivered, ContactEnded, NodeDown, NodeUp
+from dtn.events import BundleDelivered, BundleSourced, ContactEnded, NodeDown, NodeUp, RouteComputed
 from emulator.dashboard.frame import Cursor, frame
 from emulator.dashboard.remote import Remote
 from emulator.dashboard.session import Refused, Session
@@ -58,6 +59,7 @@ def test_a_dashboard_that_comes_late_sees_all_and_its_orders_reach_the_nodes(
         names=("a", "b", "c"),
         store_bytes={},
         geometry=None,
+        strategies=("sabr", "direct"),
     )
     with Flight(SETUP, 20.0, tmp_path) as flight:
         flight.wait_for_s(40.0)
@@ -74,17 +76,42 @@ def test_a_dashboard_that_comes_late_sees_all_and_its_orders_reach_the_nodes(
             assert moments == sorted(moments)
             session.control({"do": "cut", "a": "a", "b": "b", "for_s": 60})
             session.control({"do": "node-down", "node": "c", "for_s": 40})
-            with pytest.raises(Refused):
-                session.control({"do": "strategy", "strategy": "direct"})
             flight.wait_until(
                 lambda: session.look() > 0 and _has(remote, NodeUp, "c", after_s=50.0)
             )
+            with pytest.raises(Refused, match="one of"):
+                session.control({"do": "strategy", "strategy": "none such"})
+            session.control({"do": "strategy", "strategy": "direct"})
+            remote.orders_done()
+            session.control(
+                {
+                    "do": "send",
+                    "from": "b",
+                    "to": "c",
+                    "size_bytes": 9,
+                    "lifetime_s": 900,
+                    "priority": 1,
+                }
+            )
+            remote.orders_done()
+            flight.wait_until(lambda: session.look() > 0 and bool(_promises_of_operators(remote)))
+            assert _promises_of_operators(remote) == [math.inf]  # SABR's word would be a time
         result = flight.finish()
     cut = [e for e in result.log if isinstance(e, ContactEnded) and e.reason == "order"]
     assert {(e.node, e.neighbour) for e in cut} >= {("a", "b"), ("b", "a")}
     downs = [e for e in result.log if isinstance(e, NodeDown) and e.node == "c"]
     assert downs
     assert sum(isinstance(event, BundleDelivered) for event in result.log) > 20
+
+
+def _promises_of_operators(remote: Remote) -> list[float]:
+    """When bundles of the page would arrive, as the strategy said at their source."""
+    sent = {
+        e.bundle for e in remote.events if isinstance(e, BundleSourced) and e.flow == "operator"
+    }
+    return [
+        e.promised_s for e in remote.events if isinstance(e, RouteComputed) and e.bundle in sent
+    ]
 
 
 def _has(remote: Remote, kind: type, node: str, after_s: float) -> bool:

@@ -17,16 +17,18 @@ from streams import PLAN, SIMPLE
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, InvalidValue
-from dtn.events import BundleDelivered, BundleSourced, ContactEnded, Event, NodeDown
+from dtn.events import BundleDelivered, BundleSourced, ContactEnded, Event, MemoryUpset, NodeDown
 from emulator.build import Network, find_strategy
 from emulator.clock import EmulatedLoop
 from emulator.dashboard.http import MOST_BODY_BYTES
+from emulator.dashboard.live import Live
 from emulator.dashboard.serving import Serving
 from emulator.dashboard.session import Session
-from emulator.dashboard.source import FLOW, Live, Replay, Subject
+from emulator.dashboard.source import FLOW, Replay, Subject
 from emulator.dashboard.watch import checked_rate, replay_session, watch_run
 from emulator.log import read_log
 from emulator.setup import Demand, Member, Setup, alone
+from nodes.spacecraft.options import RadiationOptions, SpacecraftOptions
 
 JSON = {"Content-Type": "application/json"}
 DEMAND = Demand(created_s=5.0, source="a", destination="b", size_bytes=100, lifetime_s=100.0)
@@ -305,8 +307,11 @@ LASERS = ContactPlan(
 )
 
 
+UNPROTECTED = SpacecraftOptions(radiation=RadiationOptions(protection="none"))
+
+
 def _lasers() -> Setup:
-    """A station with a base on the Moon, somebody far out, and an office at the end of a fibre."""
+    """A station, a base on the Moon with a memory under radiation, somebody far out, an office at a fibre."""
     bodies = {"station": "earth", "base": "moon"}
     return Setup(
         name="lasers",
@@ -317,8 +322,23 @@ def _lasers() -> Setup:
         strategy="sabr",
         plan=LASERS,
         members=tuple(
-            Member(name=name, ipn=ipn, body=bodies.get(name, ""))
+            Member(
+                name=name,
+                ipn=ipn,
+                body=bodies.get(name, ""),
+                spacecraft=UNPROTECTED if name == "base" else None,
+            )
             for name, ipn in LASERS.ipn_numbers.items()
+        ),
+        demands=tuple(
+            Demand(
+                created_s=200.0,
+                source="base",
+                destination="station",
+                size_bytes=9000,
+                lifetime_s=300.0,
+            )
+            for _ in range(20)
         ),
     )
 
@@ -355,8 +375,12 @@ def test_clouds_storms_and_another_strategy_come_from_the_page_and_the_log_tells
         assert browser.ask("POST", "/control", asked)[0] == code
     assert next(frames)["strategy"] == "epidemic"
     next(frame for frame in frames if frame["now_s"] > 250.0)  # type: ignore[operator]
-    assert browser.ask("POST", "/control", {"do": "storm", "for_s": 30})[0] == 200
-    next(frame for frame in frames if frame["now_s"] > 270.0)  # type: ignore[operator]
+    storm = {"do": "storm", "for_s": 100, "factor": 1e6}
+    assert browser.ask("POST", "/control", storm | {"factor": 0.5})[0] == 400
+    assert browser.ask("POST", "/control", storm)[0] == 200
+    seen = next(frame for frame in frames if frame["upsets"])
+    assert [row[::3] for row in seen["storms"]] == [[[1, 2], 1e6]]  # type: ignore[attr-defined]
+    assert [row[0] for row in seen["upsets"]] == [1]  # type: ignore[attr-defined]
     assert browser.ask("POST", "/control", {"do": "rate", "rate": 100_000})[0] == 200
     frames.close()
     run.join(10)
@@ -364,10 +388,10 @@ def test_clouds_storms_and_another_strategy_come_from_the_page_and_the_log_tells
     events = read_log(tmp_path / "run" / "events.jsonl").events
     cut = {e[1:3] for e in events if isinstance(e, ContactEnded) and e.reason == "clouds"}
     assert cut == {("station", "base"), ("base", "station"), ("station", "far"), ("far", "station")}
-    assert {e.node for e in events if isinstance(e, NodeDown) and e.reason == "storm"} == {
-        "base",
-        "far",
-    }
+    assert {e.node for e in events if isinstance(e, NodeDown) and e.reason == "storm"} == {"far"}
+    upsets = [e for e in events if isinstance(e, MemoryUpset)]
+    assert {e.node for e in upsets} == {"base"}
+    assert all(250.0 < e.t_s < 400.0 for e in upsets)
 
 
 def test_ideals_are_searched_for_in_a_plan_that_no_other_thread_uses() -> None:

@@ -7,9 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from dtn.errors import BadInput
-from emulator.geometry import OBLIQUITY_RAD, TOLERANCE_KM, Geometry, geometry_of, read_geometry
+from emulator.cli import app
+from emulator.geometry import (
+    OBLIQUITY_RAD,
+    TOLERANCE_KM,
+    Geometry,
+    beside,
+    geometry_of,
+    read_geometry,
+)
 from emulator.scenario import load
 from emulator.sky import ScenarioSky
 
@@ -52,6 +61,14 @@ def test_it_reads_back_equal(geometry: Geometry, tmp_path: Path) -> None:
     (tmp_path / "geometry.json").write_text(geometry.text())
     assert read_geometry(tmp_path / "geometry.json") == geometry
     assert read_geometry(tmp_path / "none.json") is None
+
+
+def test_a_constellations_setup_file_has_its_geometry_beside_it(
+    geometry: Geometry, tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(app, ["setup", str(SCENARIO), "-o", str(tmp_path / "run.json")])
+    assert done.exit_code == 0, done.output
+    assert read_geometry(beside(tmp_path / "run.json")) == geometry
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"radii_km": [], "bodies": [], "nodes": []}'])

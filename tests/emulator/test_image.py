@@ -78,6 +78,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             2,
             "no such node: a, b",
         ),
+        (
+            "emulator.node_process",
+            [
+                "a",
+                "--setup",
+                "setup.json",
+                "--broker",
+                NOBODY,
+                "--attach",
+                "x.toml",
+                "--folder",
+                "a",
+            ],
+            2,
+            "x.toml: there is no such file",
+        ),
+        (
+            "emulator.prepare",
+            ["--setup", "setup.json", "--into", "volumes", "--peer", "b=x,carrier=mtcp"],
+            0,
+            "prepared",
+        ),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import emulator
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
-from dtn.events import Event
+from dtn.events import ContactEnded, Event, PowerRestored, PowerShed
 from dtn.routing import earliest_arrival
 from dtn.store import MemoryStore
 from emulator.build import Network, Process, find_strategy
@@ -26,6 +26,7 @@ from emulator.lockstep.synchroniser import Grant, Lookahead, Report, Synchronise
 from emulator.log import line_of
 from emulator.merging import merged, put_in_order
 from emulator.mosquitto import Mosquitto, find_mosquitto
+from emulator.neighbourhood import who_may_go_dark
 from emulator.one_process import fly
 from emulator.operator import Operator
 from emulator.scenario import load
@@ -33,6 +34,8 @@ from emulator.setup import Demand, Setup, alone, changed, from_scenario
 from nodes.channel.connection import Connection, Message, Posts
 from nodes.channel.mqtt import MqttChannel
 from nodes.channel.topics import Topics
+from nodes.spacecraft.craft import LOW_POWER
+from nodes.spacecraft.options import PowerOptions, SpacecraftOptions
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 INF = math.inf
@@ -141,7 +144,8 @@ def in_lockstep(
 ) -> tuple[list[Event], Synchroniser]:
     """Run it; `order` says whose turn it is among those who may go on."""
     parties = {member.name: Party(setup, member.name) for member in setup.members}
-    synchroniser = Synchroniser(setup.plan, parties, setup.duration_s)
+    dark = who_may_go_dark(setup)
+    synchroniser = Synchroniser(setup.plan, parties, setup.duration_s, dark)
     waiting: dict[str, Grant] = {}
     for name, party in parties.items():
         waiting |= synchroniser.reported(name, party.follower.report())
@@ -189,6 +193,49 @@ def test_six_hours_between_earth_and_moon_are_those_of_one_process_to_the_octet(
     assert [line_of(event) for event in together] == [line_of(event) for event in alone]
     assert len(alone) > 500
     assert synchroniser.grants < len(alone)
+
+
+def starving(setup: Setup, name: str) -> Setup:
+    """The same, with a node whose battery lasts for an hour of its tracking and is charged every other hour."""
+    hours = [3600.0 * hour for hour in range(8)]
+    power = PowerOptions(
+        battery_j=40_000.0,
+        charge_j=30_000.0,
+        knots_s=tuple(at_s + after_s for at_s in hours for after_s in (0.0, 3590.0)),
+        incoming_w=tuple(40.0 * (hour % 2) for hour in range(8) for _ in range(2)),
+        bus_w=8.0,
+        tracking_w=4.0,
+        sending_w=30.0,
+        shed_links_below=0.5,
+        sleep_below=0.2,
+    )
+    members = tuple(
+        replace(member, spacecraft=SpacecraftOptions(power=power))
+        if member.name == name
+        else member
+        for member in setup.members
+    )
+    return replace(setup, members=members)
+
+
+@pytest.mark.parametrize("turn", [min, max], ids=["first come", "last come"])
+@pytest.mark.parametrize("one_way", [False, True], ids=["both ways", "one way only"])
+def test_who_runs_out_of_power_goes_dark_for_the_others_in_lockstep_as_in_one_process(
+    earth_moon, turn, one_way
+):
+    name = "relay"
+    given = starving(earth_moon, name)
+    if one_way:  # seen by those who can only send to it
+        contacts = [c for c in given.plan.contacts if c.source != name]
+        given = replace(given, plan=ContactPlan(contacts, given.plan.start_utc))
+    together, _ = in_lockstep(given, turn)
+    alone = in_one_process(given)
+    assert [line_of(event) for event in together] == [line_of(event) for event in alone]
+    shed = {event.what for event in alone if isinstance(event, PowerShed)}
+    assert shed >= {"links", "everything"}
+    seen = [e for e in alone if isinstance(e, ContactEnded) and e.reason == LOW_POWER]
+    assert {event.node for event in seen} - {name}
+    assert any(isinstance(event, PowerRestored) for event in alone)
 
 
 @pytest.mark.parametrize(

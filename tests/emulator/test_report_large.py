@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dashboard_browser import CHROMIUM, chromium
+from dashboard_browser import CHROMIUM, NARROW, WIDE, chromium
 
 import emulator
 from dtn.contact_plan import Contact, ContactPlan
@@ -58,6 +58,7 @@ def test_it_is_under_ten_megabytes(flown: Path) -> None:
     assert (flown / "report.html").stat().st_size < 10_000_000
 
 
+@pytest.mark.realtime
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}")
 def test_it_opens_in_under_three_seconds_and_says_nothing_on_the_console(flown: Path) -> None:
     pytest.importorskip("playwright", reason="playwright is not installed")
@@ -75,3 +76,25 @@ def test_it_opens_in_under_three_seconds_and_says_nothing_on_the_console(flown: 
             page.close()
     print(f"opened in {min(opened_ms):.0f} ms, {(flown / 'report.html').stat().st_size} bytes")
     assert min(opened_ms) < 3000
+
+
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}")
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
+    flown: Path, size: tuple[int, int], scheme: str
+) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is not installed"
+    )
+    with chromium() as browser:
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme
+        )
+        page = context.new_page()
+        page.goto((flown / "report.html").as_uri())
+        page.locator("#latency").scroll_into_view_if_needed()
+        page.locator("#latency .main-svg").first.wait_for()
+        found = axe.Axe().run(page).response["violations"]
+        assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]

@@ -36,10 +36,14 @@ from dtn.ltp.options import EngineOptions
 from dtn.routing import load_strategy
 from emulator.build import Network
 from emulator.clock import EmulatedLoop
+from emulator.control import Answer, NodeOrder
+from emulator.orders import Orders
 from emulator.scenario import load
 from emulator.scenario.reading import from_tables
 from emulator.setup import Demand, Member, Setup
 from emulator.spacecraft import spacecraft_of
+from nodes.channel.connection import Message
+from nodes.channel.topics import Topics
 from nodes.convergence.ltp_options import LtpOptions
 from nodes.express import ExpressNode
 from nodes.spacecraft.craft import LOW_POWER
@@ -377,6 +381,42 @@ def test_a_storm_hits_the_nodes_that_it_names_while_it_lasts() -> None:
     assert len(spoilt) > 10
     calm = [event for event in spoilt if not 6 * HOUR_S <= event.t_s < 14 * HOUR_S]
     assert len(calm) < 0.2 * len(spoilt)
+
+
+def test_a_storm_that_comes_unforeseen_hits_from_then_on_and_brings_resets_too() -> None:
+    radiation = RadiationOptions(
+        upsets_per_bit_day=1e-7, protection="none", resets_per_day=0.01, boot_s=60.0
+    )
+    setup = a_setup(SpacecraftOptions(radiation=radiation), size_bytes=200_000)
+    storm = Storm(nodes=("b", "nobody"), at_s=6 * HOUR_S, until_s=12 * HOUR_S, factor=3000.0)
+    log: list[Event] = []
+    with EmulatedLoop() as loop:
+        network = Network(setup, load_strategy(setup.strategy), loop, log.append)
+        loop.schedule(6 * HOUR_S, network.storm, storm)
+        network.end(loop.run(setup.duration_s))
+    spoilt = [e.t_s for e in log if isinstance(e, MemoryUpset)]
+    assert len(spoilt) > 5
+    assert sum(not 6 * HOUR_S <= t_s < 14 * HOUR_S for t_s in spoilt) < 0.2 * len(spoilt)
+    resets = [e.t_s for e in log if isinstance(e, NodeDown) and e.reason == RESET]
+    assert 3 <= len(resets) <= 15  # 7.5 of 30 a day
+    assert all(6 * HOUR_S <= t_s < 12 * HOUR_S for t_s in resets)
+
+
+def test_an_operators_order_brings_a_storm_to_one_node_and_is_answered() -> None:
+    radiation = RadiationOptions(upsets_per_bit_day=1e-7, protection="none")
+    setup = a_setup(SpacecraftOptions(radiation=radiation), size_bytes=200_000)
+    log: list[Event] = []
+    said: list[Message] = []
+    with EmulatedLoop(1e5) as loop:
+        orders = Orders("b", loop, Topics("run"), said.append)
+        orders.network = Network(setup, load_strategy(setup.strategy), loop, log.append)
+        order = NodeOrder(number="1", do="storm", factor=3000.0, for_s=6 * HOUR_S)
+        loop.schedule(6 * HOUR_S, orders.take, NodeOrder.of(order.octets()))
+        orders.network.end(loop.run(setup.duration_s))
+    assert [Answer.of(message.payload) for message in said] == [Answer(number="1")]
+    spoilt = [e.t_s for e in log if isinstance(e, MemoryUpset)]
+    assert len(spoilt) > 5
+    assert sum(not 6 * HOUR_S <= t_s < 14 * HOUR_S for t_s in spoilt) < 0.2 * len(spoilt)
 
 
 @pytest.mark.parametrize("durable", [True, False])

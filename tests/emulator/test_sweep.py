@@ -13,8 +13,10 @@ from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from emulator.scenario import load as load_scenario
 from emulator.sweep.crew import Here, Processes, Task
+from emulator.sweep.plans import geometry
+from emulator.sweep.results import RESULTS, STATISTICS, StudyResult
 from emulator.sweep.study import load
-from emulator.sweep.sweep import RESULTS, STATISTICS, StudyResult, geometry, sweep
+from emulator.sweep.sweep import sweep
 
 STUDY = """\
 format = 1

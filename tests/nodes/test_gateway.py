@@ -1,5 +1,9 @@
 """An attached program's traffic is delayed, cut and rate-limited as that of a node in its place."""
 
+import asyncio
+import socket
+import threading
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +15,8 @@ from dtn.contact_plan import ContactPlan
 from dtn.eid import IpnEid, parse_eid
 from dtn.events import (
     BundleDelivered,
+    BundleHeld,
+    BundleInFlight,
     BundleReceived,
     BundleSourced,
     FrameLost,
@@ -22,8 +28,23 @@ from nodes.channel.frame import Frame
 from nodes.channel.local import LocalChannel
 from nodes.convergence.noise import Noise
 from nodes.gateway.attachment import CONTACT_CUT, NO_CONTACT, NOISE, QUEUE_FULL, Attachment
+from nodes.gateway.datagram_port import (
+    MALFORMED_SEGMENT,
+    NOBODY_THERE,
+    TOO_LONG,
+    UNREACHABLE,
+    DatagramPort,
+    as_it_is,
+    segments,
+)
 from nodes.gateway.observed import Observed
-from nodes.gateway.ports import as_it_is, segments
+from nodes.gateway.ports import (
+    LONGEST_QUEUE,
+    MALFORMED_BUNDLE,
+    PROGRAM_QUEUE_FULL,
+    Gateway,
+    StreamPort,
+)
 from nodes.links import Links
 
 LIGHT_S = 1.25
@@ -36,9 +57,11 @@ class Program:
     def __init__(self, loop):
         self.loop = loop
         self.given = []
+        self.refuses = ""
 
-    def deliver(self, neighbour, octets):
+    def deliver(self, neighbour, octets, told):
         self.given.append((self.loop.time(), neighbour, octets))
+        told(self.refuses, len(octets) if self.refuses else 0)
 
 
 class Attached:
@@ -216,10 +239,189 @@ def test_the_log_has_the_programs_bundles():
     assert decode(net.program.given[-1][2]).payload == bytes(100)
 
 
+def test_what_the_program_cannot_be_given_is_lost_with_its_cause_and_not_received():
+    net = Attached([contact("a", "b", 0, 100), contact("b", "a", 0, 100)], observed=True)
+    net.program.refuses = NOBODY_THERE
+    octets = a_bundle(source="ipn:2.1", destination="ipn:1.5")
+    frame = Frame("b", "a", 0, 4.0, 5.25, len(octets), octets)
+    net.loop.schedule(4.0, net.channel.send, frame, "x")
+    net.run()
+    (lost,) = [event for event in net.events if isinstance(event, FrameLost)]
+    name = str(decode(octets).id)
+    assert lost == FrameLost(5.25, "a", "b", name, len(octets), NOBODY_THERE)
+    assert not any(isinstance(e, BundleReceived | BundleDelivered) for e in net.events)
+
+
+def test_at_the_end_what_waits_on_either_side_is_in_the_network():
+    net = Attached(
+        [contact("a", "b", 50, 60), contact("b", "a", 0, 100)], observed=True, keeps=True
+    )
+    net.program.deliver = lambda neighbour, octets, told: None  # it is being sent, on and on
+    ours, theirs = a_bundle(), a_bundle(source="ipn:2.1", destination="ipn:1.5")
+    net.send(55.0, a_bundle(100_000))  # too long for the contact
+    frame = Frame("b", "a", 0, 4.0, 5.25, len(theirs), theirs)
+    net.loop.schedule(4.0, net.channel.send, frame, "x")
+    net.run()
+    net.attachment.end(100.0)
+    assert net.events[-2:] == [
+        BundleHeld(100.0, "a", str(decode(ours).id)),
+        BundleInFlight(100.0, "b", str(decode(theirs).id), "a"),
+    ]
+
+
+def test_a_bundle_that_the_program_was_given_to_pass_on_is_held_there_until_it_does():
+    net = Attached([contact("a", "b", 0, 100), contact("b", "a", 0, 100)], observed=True)
+    passed_on, kept = [a_bundle(number=n, source="ipn:2.1", destination="ipn:3.1") for n in (1, 2)]
+    for number, octets in enumerate((passed_on, kept)):
+        frame = Frame("b", "a", number, 4.0 + number, 5.25 + number, len(octets), octets)
+        net.loop.schedule(4.0 + number, net.channel.send, frame, "x")
+    net.send(10.0, passed_on)
+    net.run()
+    net.attachment.end(100.0)
+    assert net.events[-1] == BundleHeld(100.0, "a", str(decode(kept).id))
+    assert [type(event) for event in net.events].count(BundleHeld) == 1
+
+
 def test_a_frame_of_ltp_becomes_a_datagram_for_each_segment():
     report = bytes.fromhex("09 01 4d 00 05".replace(" ", ""))
-    assert segments(report * 3) == [report] * 3
-    assert segments(report + b"\xff") == [report]
-    assert segments(b"") == []
-    assert as_it_is(bytes(65_508)) == []
-    assert as_it_is(b"abc") == [b"abc"]
+    assert segments(report * 3) == ([report] * 3, 0, "")
+    assert segments(report + b"\xff") == ([report], 1, MALFORMED_SEGMENT)
+    assert segments(b"") == ([], 0, "")
+    assert as_it_is(bytes(65_508)) == ([], 65_508, TOO_LONG)
+    assert as_it_is(b"abc") == ([b"abc"], 0, "")
+
+
+class Heard:
+    """What a port or gateway said of what it was to hand over, in order."""
+
+    def __init__(self):
+        self.said = asyncio.Queue()
+
+    def told(self, reason, lost_bytes):
+        self.said.put_nowait((reason, lost_bytes))
+
+    async def next(self):
+        async with asyncio.timeout(10.0):
+            return await self.said.get()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "octets", "told"),
+    [
+        (as_it_is, b"abc", ("", 0)),
+        (as_it_is, bytes(65_508), (TOO_LONG, 65_508)),
+        (segments, b"\x09\x01\x4d\x00\x05\xff\xff", (MALFORMED_SEGMENT, 2)),
+    ],
+)
+async def test_a_datagram_port_tells_what_became_of_every_frame(pieces, octets, told):
+    heard = Heard()
+    port = DatagramPort(lambda octets, acknowledge: heard.said.put_nowait(octets), None, pieces)
+    at = await port.listen("127.0.0.1", 0)
+    port.send(octets, heard.told)
+    assert await heard.next() == (NOBODY_THERE, len(octets))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as program:
+        program.sendto(b"I am here", ("127.0.0.1", at))
+        assert await heard.next() == b"I am here"
+        port.send(octets, heard.told)
+        assert await heard.next() == told
+    await port.stop()
+    port.send(octets, heard.told)
+    assert await heard.next() == (NOBODY_THERE, len(octets))
+
+
+async def test_a_program_is_found_by_its_name():
+    heard = Heard()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as program:
+        program.bind(("127.0.0.1", 0))
+        program.setblocking(False)
+        at = ("localhost", program.getsockname()[1])
+        port = DatagramPort(lambda octets, acknowledge: None, at, as_it_is)
+        await port.listen("127.0.0.1", 0)
+        reason = NOBODY_THERE
+        while reason == NOBODY_THERE:  # until the name has been looked up
+            await asyncio.sleep(0.01)
+            port.send(b"abc", heard.told)
+            reason, _ = await heard.next()
+        assert reason == ""
+        assert await asyncio.get_running_loop().sock_recv(program, 10) == b"abc"
+        await port.stop()
+
+
+async def test_a_datagram_that_the_system_will_not_take_is_told():
+    heard = Heard()
+    port = DatagramPort(lambda octets, acknowledge: None, ("255.255.255.255", 9), as_it_is)
+    await port.listen("127.0.0.1", 0)
+    port.send(b"abc", heard.told)  # broadcasts are not allowed
+    assert await heard.next() == (UNREACHABLE, 3)
+    await port.stop()
+
+
+class Line:
+    """A carrier whose other end the test is: it notes what it is to send, and answers when told to."""
+
+    def __init__(self, user):
+        self.user = user
+        self.asked = []
+
+    def transmit(self, request):
+        self.asked.append(request.transfer)
+
+
+def a_stream_port():
+    lines = []
+
+    def make(user):
+        lines.append(Line(user))
+        return lines[0]
+
+    return StreamPort(lambda octets, acknowledge: None, make, None), lines[0]
+
+
+def test_a_stream_port_keeps_the_newest_and_tells_what_it_gives_up():
+    port, line = a_stream_port()
+    told = []
+    for number in range(LONGEST_QUEUE + 2):
+        port.send(a_bundle(1, number), lambda *said, number=number: told.append((number, *said)))
+    size = len(a_bundle(1, 0))
+    assert told == [(0, PROGRAM_QUEUE_FULL, size), (1, PROGRAM_QUEUE_FULL, size)]
+    port.link_up("program")
+    port.send(a_bundle(1), lambda *said: None)  # the place of the one on its way
+    port.transfer_failed(line.asked[0], "connection lost")  # it comes back where there is no room
+    assert told[2:] == [(2, PROGRAM_QUEUE_FULL, size)]
+
+
+def test_a_stream_port_tells_what_is_no_bundle_and_what_the_program_has():
+    port, line = a_stream_port()
+    told = []
+    port.link_up("program")
+    port.send(b"no bundle", lambda *said: told.append(said))
+    port.send(a_bundle(), lambda *said: told.append(said))
+    assert told == [(MALFORMED_BUNDLE, 9)]
+    port.transfer_failed(line.asked[0], "connection lost")
+    port.link_ready("program")
+    port.transfer_finished(line.asked[1])
+    assert told[1:] == [("", 0)]
+
+
+async def test_a_gateway_tells_on_the_thread_of_the_emulated_loop():
+    loop = asyncio.get_running_loop()
+    heard, threads = Heard(), []
+
+    def told(reason, lost_bytes):
+        threads.append(threading.get_ident())
+        heard.told(reason, lost_bytes)
+
+    neighbours = {"b": IpnEid(0, 2, 0)}
+    gateway = Gateway(
+        *("udpcl", IpnEid(0, 1, 0), neighbours, None, lambda *came: None),
+        loop.call_soon_threadsafe,
+    )
+    gateway.deliver("b", b"abc", told)  # before its ports are there
+    assert await heard.next() == (NOBODY_THERE, 3)
+    gateway.start("127.0.0.1", 0)
+    gateway.deliver("b", b"abc", told)
+    assert await heard.next() == (NOBODY_THERE, 3)
+    gateway.stop()
+    gateway.deliver("b", b"abc", told)
+    assert await heard.next() == (NOBODY_THERE, 3)
+    assert set(threads) == {threading.get_ident()}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtn.errors import InvalidValue
-from topology.chebyshev import fit
+from topology.chebyshev import WORTH_COMPILING, fit
 from topology.paths import FloatArray
 from topology.steps import Steps
 
@@ -30,6 +30,18 @@ def test_pieces_keep_their_tolerance_and_their_velocity_is_the_rate(tolerance_km
     inside = np.abs(t_s[:, None] - pieces.edges_s).min(axis=1) > 0.6
     rate = (ahead - behind)[:, inside]
     assert np.abs(rate - state.velocity_km_s[:, inside]).max() < 1e-6 + tolerance_km / 10.0
+
+
+def test_the_compiled_recurrence_gives_the_same_octets() -> None:
+    pytest.importorskip("topology.compiled_flight")
+    pieces = fit(circle, 0.0, 50_000.0, tolerance_km=1e-3, longest_s=20_000.0)
+    random = np.random.default_rng(4).uniform(-10.0, 50_010.0, WORTH_COMPILING)
+    for t_s in (random, np.sort(random), np.repeat(pieces.edges_s, WORTH_COMPILING)):
+        compiled = pieces.state(t_s)
+        few = [pieces.state(part) for part in np.array_split(t_s, t_s.size // 1000)]
+        assert all(part.position_km.shape[1] < WORTH_COMPILING for part in few)
+        for one, parts in zip(compiled, zip(*few, strict=True), strict=True):
+            assert np.array_equal(one, np.concatenate(parts, axis=1))
 
 
 def test_pieces_are_short_only_where_the_path_is_quick() -> None:

@@ -14,8 +14,9 @@ from dtn.errors import InvalidValue
 from topology import constants as c
 from topology.bodies import BODIES
 from topology.constants import DAY_S
-from topology.dynamics import DEEP_SPACE_BODIES, DeepSpace, Tolerances
+from topology.dynamics import DEEP_SPACE_BODIES, DeepSpace
 from topology.ephemeris import Sky
+from topology.integration import Tolerances
 from topology.mass_driver import WATCHED_D, Muzzle, Sail, launch, muzzle_state, report
 from topology.paths import FloatArray
 from topology.sites import Site, moon_site
@@ -60,7 +61,7 @@ def test_a_year_takes_milliseconds(base: Site, deep_space: DeepSpace) -> None:
         began = time.process_time()
         launch(deep_space, base, WEST, DAY_S, 366 * DAY_S)
         spent_s.append(time.process_time() - began)
-    assert min(spent_s) < 0.1  # 0.016 s measured alone
+    assert min(spent_s) < 0.02  # 0.002 s measured with numba, 0.02 without
 
 
 def test_ten_days_agree_with_an_integration_that_asks_the_ephemeris_itself(
@@ -106,7 +107,7 @@ def test_sunlight_pushes_as_hard_as_the_formula_says(deep_space: DeepSpace, sky:
     """1361 W/m^2 / c = 4.54e-6 N/m^2 at 1 AU; a mirror of 1 m^2/kg gets twice that."""
     sun = sky.body("sun").state(np.array([0.0])).position_km[:, 0]
     state = np.concatenate([sun + np.array([0.0, c.AU_KM, 0.0]), np.zeros(3)])
-    dark, mirror = deep_space.acceleration(0.0), deep_space.acceleration(2.0)
+    dark, mirror = deep_space.pull(0.0), deep_space.pull(2.0)
     push_km_s2 = (mirror(0.0, state) - dark(0.0, state))[3:]
     assert push_km_s2 == pytest.approx([0.0, 2 * 4.5398e-9, 0.0], rel=1e-4, abs=1e-13)
 

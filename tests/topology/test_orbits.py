@@ -16,9 +16,10 @@ from skyfield.api import EarthSatellite, load
 
 from dtn.errors import InvalidValue
 from topology import constants as c
-from topology.dynamics import Tolerances, acceleration_around
+from topology.dynamics import PullAround
 from topology.ephemeris import Sky
 from topology.frozen_orbit import lunar_relay
+from topology.integration import Tolerances
 from topology.orbits import TleOrbit, orbit_from_elements, orbit_from_state, state_from_elements
 from topology.paths import FloatArray
 
@@ -46,7 +47,7 @@ def relay(sky: Sky) -> tuple[list[float], list[float]]:
 
 def test_the_moons_pull_agrees_with_an_independent_formula(sky: Sky) -> None:
     """Cunningham's recursions, ephemeris asked directly."""
-    ours = acceleration_around(sky, "moon", 0.0, 30 * DAY_S)
+    ours = PullAround(sky, "moon", 0.0, 30 * DAY_S)
     theirs = lunar_gravity.acceleration(sky, 8, THIRD_BODIES)
     rng = np.random.default_rng(5)
     for _ in range(20):

@@ -106,21 +106,26 @@ FEWEST = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("compiled", [False, True])
 def test_the_windows_of_a_kind_are_those_that_light_gets_through(
-    network: Network, kind: str
+    network: Network, kind: str, compiled: bool
 ) -> None:
-    assert sum(checked(network, *pair) for pair in KINDS[kind]) >= FEWEST[kind]
+    pairs = KINDS[kind]
+    assert sum(checked(network, *pair, compiled=compiled) for pair in pairs) >= FEWEST[kind]
 
 
-def test_a_day_of_one_pair_is_what_light_gets_through(network: Network) -> None:
-    assert checked(network, "leo", "llo", DAY_S) > 5
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_day_of_one_pair_is_what_light_gets_through(network: Network, compiled: bool) -> None:
+    assert checked(network, "leo", "llo", DAY_S, compiled=compiled) > 5
 
 
-def checked(network: Network, a: str, b: str, end_s: float = SPAN_S) -> int:
+def checked(
+    network: Network, a: str, b: str, end_s: float = SPAN_S, *, compiled: bool = False
+) -> int:
     """The number of windows of a pair, each of them checked, and that there are no others."""
     (sender, from_), (receiver, to) = network.ends[a], network.ends[b]
     first_s = max(0.0, sender.path.span_s[0], receiver.path.span_s[0]) + 1.0
-    ours = windows(sender, receiver, network.around, first_s, end_s)
+    ours = windows(sender, receiver, network.around, first_s, end_s, compiled=compiled)
     edges = np.array([edge for window in ours for edge in window])
     inner = edges[(edges > first_s + 1) & (edges < end_s - 1)]
     starts = np.array([w[0] for w in ours if w[0] > first_s + 1])

@@ -22,6 +22,7 @@ from topology.network import PlannedNode
 from topology.paths import FloatArray, Path
 from topology.planner.links import Link, window_at
 from topology.planner.sessions import GUARD_S, Session
+from topology.scan import is_worth, light_times
 from topology.visibility import End, elevation_rad
 
 OWLT_TOLERANCE_S = 1e-6
@@ -45,6 +46,11 @@ class _Piece(NamedTuple):
     sender: Terminal
     receiver: Terminal
 
+    @property
+    def terminals(self) -> tuple[int, int]:
+        """Which two they are: to hash what they are made of takes longer."""
+        return id(self.sender), id(self.receiver)
+
 
 def contacts(
     nodes: Sequence[PlannedNode], sessions: Iterable[Session], sun: Path | None = None
@@ -65,12 +71,16 @@ def contacts(
             for start_s, end_s in _open(session, way):
                 piece = _Piece(start_s, end_s, sender, receiver)
                 pieces.setdefault((id(session.link), way), []).append(piece)
+    compiled = is_worth(len(pieces))
     for (key, way), of_way in pieces.items():
         link = known[key]
         a, b = link.nodes if way == 0 else link.nodes[::-1]
         ends = link.ends if way == 0 else link.ends[::-1]
-        for piece, owlt_s in zip(of_way, _light_times(ends, of_way), strict=True):
-            rates, losses = _rates_and_losses(piece, owlt_s, ends, sun)
+        light_s = _light_times(ends, of_way, compiled=compiled)
+        steady = _steady(of_way, light_s, ends)
+        for piece, owlt_s in zip(of_way, light_s, strict=True):
+            fades = piece.terminals not in steady and _may_fade(piece, owlt_s, ends)
+            rates, losses = _rates_and_losses(piece, owlt_s, ends, sun, fades=fades)
             yield Contact(
                 source=nodes[a].name,
                 destination=nodes[b].name,
@@ -113,8 +123,15 @@ def _terminals(
     return pair[way], pair[1 - way]
 
 
-def _light_times(ends: tuple[End, End], pieces: Sequence[_Piece]) -> list[FloatArray]:
+def _light_times(
+    ends: tuple[End, End], pieces: Sequence[_Piece], *, compiled: bool
+) -> list[FloatArray]:
     """Evenly spaced light times of each piece, ends included, the fewest that suffice."""
+    if compiled:
+        spans_s = [(piece.start_s, piece.end_s) for piece in pieces]
+        known = light_times(ends, spans_s, _FIRST_STEP_S, _AIM_S)
+        if known is not None:
+            return known
     cells = [max(1, round((piece.end_s - piece.start_s) / _FIRST_STEP_S)) for piece in pieces]
     found: list[FloatArray | None] = [None] * len(pieces)
     waiting = list(range(len(pieces)))
@@ -136,7 +153,7 @@ def _light_times(ends: tuple[End, End], pieces: Sequence[_Piece]) -> list[FloatA
             cells[p] = max(cells[p] + 1, math.ceil(cells[p] * math.sqrt(error_s / _AIM_S)))
             left.append(p)
         waiting = left
-    return [samples for samples in found if samples is not None]
+    return [one for one in found if one is not None]
 
 
 def _plain(samples: FloatArray) -> float | tuple[float, ...]:
@@ -148,11 +165,10 @@ def _plain(samples: FloatArray) -> float | tuple[float, ...]:
 
 
 def _rates_and_losses(
-    piece: _Piece, owlt_s: FloatArray, ends: tuple[End, End], sun: Path | None
+    piece: _Piece, owlt_s: FloatArray, ends: tuple[End, End], sun: Path | None, *, fades: bool
 ) -> tuple[Samples, Samples]:
     """Rates and frame losses of a piece: numbers, or the fewest samples whose straight lines are right to 1 %."""
     sender, receiver = piece.sender, piece.receiver
-    fades = _may_fade(piece, owlt_s, ends)
     minds_air = sender.minds_air or receiver.minds_air or fades
     count = owlt_s.size
     if minds_air:  # elevation changes faster than light time bends
@@ -184,6 +200,25 @@ def _may_fade(piece: _Piece, owlt_s: FloatArray, ends: tuple[End, End]) -> bool:
     range_km = np.array([owlt_s.min(), owlt_s.max()]) * SPEED_OF_LIGHT_KM_S
     worst = frame_loss(piece.sender, piece.receiver, range_km, air)
     return bool(worst.max() >= LEAST_LOSS)
+
+
+def _steady(
+    pieces: Sequence[_Piece], light_s: Sequence[FloatArray], ends: tuple[End, End]
+) -> set[tuple[int, int]]:
+    """Terminals that lose nothing at the least and the greatest range of all their pieces: one look for all."""
+    reach: dict[tuple[int, int], tuple[_Piece, float, float]] = {}
+    for piece, owlt_s in zip(pieces, light_s, strict=True):
+        pair = piece.terminals
+        low_s, high_s = float(owlt_s.min()), float(owlt_s.max())
+        known = reach.get(pair)
+        if known is not None:
+            low_s, high_s = min(low_s, known[1]), max(high_s, known[2])
+        reach[pair] = piece, low_s, high_s
+    return {
+        pair
+        for pair, (piece, low_s, high_s) in reach.items()
+        if not _may_fade(piece, np.array([low_s, high_s]), ends)
+    }
 
 
 def _fewest(place: FloatArray, exact: FloatArray, tolerance: FloatArray) -> Samples:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from topology.network import PlannedNode
 from topology.planner.links import Link
 from topology.planner.options import PlanOptions
-from topology.planner.sessions import Session, make_session
+from topology.planner.sessions import Session
 
 
 def everything(
@@ -27,5 +27,5 @@ def everything(
         for first_s, last_s in link.windows(pairing.leader, pairing.longest_owlt_s):
             least_s = pairing.acquisition_s + 2 * way.owlt_at(first_s) + options.shortest_s
             if last_s - first_s >= least_s:
-                sessions.append(make_session(link, pairing, first_s, last_s))
+                sessions.append(Session(link, pairing, first_s, last_s))
     return sessions

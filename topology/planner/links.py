@@ -14,6 +14,7 @@ import numpy as np
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.laser import OPTICAL, Terminal, rate_bps
 from topology.network import PlannedNode
+from topology.scan import is_worth
 from topology.track import track
 from topology.visibility import End, Surroundings
 from topology.windows import Passage, Window, passage
@@ -93,6 +94,7 @@ def links(
     ]
     found: list[Link] = []
     pairs = [(i, j) for i, j in combinations(range(len(nodes)), 2)]
+    compiled = is_worth(2 * len(pairs))
     for done, (i, j) in enumerate(pairs):
         first, second = tracks[i], tracks[j]
         if progress is not None:
@@ -104,8 +106,8 @@ def links(
                 End(path=first, mask=nodes[i].mask, sun_keep_out_deg=angles[0]),
                 End(path=second, mask=nodes[j].mask, sun_keep_out_deg=angles[1]),
             )
-            out = passage(ends[0], ends[1], around, start_s, end_s)
-            back = passage(ends[1], ends[0], around, start_s, end_s)
+            out = passage(ends[0], ends[1], around, start_s, end_s, compiled=compiled)
+            back = passage(ends[1], ends[0], around, start_s, end_s, compiled=compiled)
             if not (out and back and out.windows and back.windows):
                 continue
             ways = out, back

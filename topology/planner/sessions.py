@@ -13,7 +13,7 @@ the leader's data leave such that they arrive when the follower is ready.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from topology.planner.links import Link, Pairing
 
@@ -21,23 +21,26 @@ GUARD_S = 1e-3
 """Light times are interpolated while planning, right to 50 us: reservations keep this distance."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(NamedTuple):
     """One session over a link.
 
-    Args:
+    Attributes:
         link: the two nodes.
         pairing: their terminals, and who leads.
         start_s: when the leader's beacon is lit, leader's time.
         end_s: when the leader turns away, leader's time.
-        held: the follower's engagement, in its time.
     """
 
     link: Link
     pairing: Pairing
     start_s: float
     end_s: float
-    held: tuple[float, float]
+
+    @property
+    def held_until_s(self) -> float:
+        """When the follower's engagement ends, in its time."""
+        way = self.link.ways[self.pairing.leader]
+        return self.end_s + way.owlt_at(self.end_s) + GUARD_S
 
     @property
     def leader(self) -> tuple[int, int]:
@@ -56,14 +59,4 @@ class Session:
         same = later.link is self.link and later.pairing == self.pairing
         if not same or abs(later.start_s - self.end_s) > 3 * GUARD_S:
             return None
-        return replace(self, end_s=later.end_s, held=(self.held[0], later.held[1]))
-
-
-def make_session(link: Link, pairing: Pairing, start_s: float, end_s: float) -> Session:
-    """A session with the follower's engagement from the light times of its ends."""
-    way = link.ways[pairing.leader]
-    held = (
-        start_s + way.owlt_at(start_s) - GUARD_S,
-        end_s + way.owlt_at(end_s) + GUARD_S,
-    )
-    return Session(link=link, pairing=pairing, start_s=start_s, end_s=end_s, held=held)
+        return self._replace(end_s=later.end_s)

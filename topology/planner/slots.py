@@ -20,7 +20,7 @@ from topology.laser import rate_bps
 from topology.network import PlannedNode
 from topology.planner.links import Link, Pairing
 from topology.planner.options import PlanOptions
-from topology.planner.sessions import GUARD_S, Session, make_session
+from topology.planner.sessions import GUARD_S, Session
 from topology.windows import Window
 
 
@@ -294,7 +294,7 @@ class _Design:
         least_s = choice.pairing.acquisition_s + 2 * owlt_s + options.shortest_s
         if end_s - begin_s < least_s:
             return None
-        return make_session(choice.link, choice.pairing, begin_s, end_s)
+        return Session(choice.link, choice.pairing, begin_s, end_s)
 
     def _suitability(self, one: tuple[int, Session]) -> tuple[float, float]:
         """Of the terminals a link could use: fast enough first, then small."""
@@ -314,7 +314,7 @@ class _Design:
     def book(self, session: Session) -> None:
         """Enter a session; one that goes on becomes part of the one before."""
         self._until_s[self._terminals[session.leader]] = session.end_s
-        self._until_s[self._terminals[session.follower]] = session.held[1]
+        self._until_s[self._terminals[session.follower]] = session.held_until_s
         earlier = self._last.get(session.leader)
         joined = self.sessions[earlier].continued_by(session) if earlier is not None else None
         if joined is not None and earlier == self._last.get(session.follower):

@@ -95,6 +95,8 @@ def _parse(reading: Reading, text: str) -> ContactPlan:
         return csv.read(reading, text)
     if ion.looks_like(text):
         return ion.read(reading, text)
+    if csv.is_table(text):  # of other columns: the reader says which it needs
+        return csv.read(reading, text)
     raise BadInput(
         Fault(reading.file, "", "", "is no contact plan: give json, csv, ion, hdtn or tvg")
     )

@@ -36,6 +36,12 @@ def looks_like(text: str) -> bool:
     return False
 
 
+def is_table(text: str) -> bool:
+    """Whether the first line that is no comment has several cells, whatever is in them."""
+    lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return "," in next(lines, "")
+
+
 def read(reading: Reading, text: str) -> ContactPlan:
     """A plan from the text; faults go to `reading`."""
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)

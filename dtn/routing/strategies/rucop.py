@@ -18,16 +18,19 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from dtn.contact_plan import Contact
-from dtn.routing.index import PlanIndex, index_of
+from dtn.routing.index import Pair, PlanIndex, index_of
+from dtn.routing.query import NOTHING, Knowledge
 from dtn.routing.search import search
 from dtn.routing.strategy import BundleView, Decisions, Hold, Send, View, strategy
 
 EQUAL = 1e-9
 """Probabilities that differ by less are equal."""
+
+GRAIN_S = 2e-6
+"""Arrivals are compared to half of this."""
 
 SIZE_CLASSES = 8
 """Sizes that have a table, between one and its double."""
@@ -92,10 +95,7 @@ def rucop(view: View, bundle: BundleView) -> Decisions:
     values = _values(view, index, target, size)
     # who has had it gets it back only after a failure: without one, two nodes may each trust the other more
     avoided = frozenset[str]() if bundle.failed_with else bundle.visited
-    best: Choice | None = None
-    for choice in _choices(view, bundle, index, values, avoided):
-        if best is None or choice.is_better_than(best):
-            best = choice
+    best = _best(view, bundle, index, values, avoided)
     return Send(best.neighbour) if best else Hold()
 
 
@@ -118,31 +118,55 @@ def largest_of_class(size: float) -> float:
     return math.ceil(size / step) * step
 
 
-def _choices(
+def _best(
     view: View, bundle: BundleView, index: PlanIndex, values: list[Values], avoided: frozenset[str]
-) -> Iterator[Choice]:
-    """The next contact to each neighbour that takes the bundle, if delivery is possible after it."""
+) -> Choice | None:
+    """The best next contact of those to each neighbour, if delivery is possible after it."""
     source, target = index.ids[view.node], index.ids[bundle.destination]
     size = view.evc_bytes(bundle.size_bytes)
+    best: Choice | None = None
     for pair in index.out[source]:
         name = index.names[pair.node]
         if name in avoided or (name == bundle.failed_with and view.is_open(name)):
             continue
-        for place in range(bisect_left(pair.ends_s, view.now_s), len(pair.numbers)):
-            if pair.least_starts_s[place] > bundle.expires_s:
-                break
-            number = pair.numbers[place]
-            contact = index.timed[number]
-            there = contact.arrival_s(max(view.now_s, contact.start_s), size)
-            if there > bundle.expires_s or view.residual_bytes(number, bundle.priority) < size:
+        crossing = _next_contact(view, bundle, index, pair, size)
+        if crossing is None:
+            continue
+        contact, there = crossing
+        p, after = contact.confidence, values[pair.node].at(there)
+        chance = p * after + (1 - p) * values[source].at(contact.end_s)
+        if chance <= EQUAL or (best is not None and chance < best.chance - EQUAL):
+            continue
+        known = NOTHING
+        if best is not None and chance <= best.chance + EQUAL and after > 0:
+            # There is a way on; one that arrives later than the best so far is of no use.
+            known = Knowledge(deadline_s=best.arrival_s + GRAIN_S)
+        onward = None
+        if pair.node != target:
+            onward = search(index, pair.node, target, there, size, known)
+            if onward is None and known is not NOTHING:
                 continue
-            p = contact.confidence
-            chance = p * values[pair.node].at(there) + (1 - p) * values[source].at(contact.end_s)
-            if chance > EQUAL:
-                onward = search(index, pair.node, target, there, size)
-                arrival_s = onward.delivery_s if onward else there
-                yield Choice(chance, arrival_s, 1 + (onward.hops if onward else 0), name)
-            break
+        arrival_s = onward.delivery_s if onward else there
+        choice = Choice(chance, arrival_s, 1 + (onward.hops if onward else 0), name)
+        if best is None or choice.is_better_than(best):
+            best = choice
+    return best
+
+
+def _next_contact(
+    view: View, bundle: BundleView, index: PlanIndex, pair: Pair, size: float
+) -> tuple[Contact, float] | None:
+    """The next contact to a neighbour that takes the bundle, and when it is there; None: there is none in time."""
+    now_s, expires_s = view.now_s, bundle.expires_s
+    for place in range(bisect_left(pair.ends_s, now_s), len(pair.numbers)):
+        if pair.least_starts_s[place] > expires_s:
+            return None
+        number = pair.numbers[place]
+        contact = index.timed[number]
+        there = contact.arrival_s(max(now_s, contact.start_s), size)
+        if there <= expires_s and view.residual_bytes(number, bundle.priority) >= size:
+            return contact, there
+    return None
 
 
 class Departure(NamedTuple):

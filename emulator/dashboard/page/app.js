@@ -12,7 +12,7 @@ const MOST_FEED = 400, SHOWN_FEED = 120, MOST_LISTED = 20, ASK_MS = 1000;
 const $ = (id) => document.getElementById(id);
 const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
 
-const picture = { nodes: [], links: [], flights: [], injections: [], feed: [] };
+const picture = { nodes: [], links: [], flights: [], injections: [], storms: [], feed: [] };
 let run, sky, map, gantt, clock = { now: 0, at: 0, rate: 0 };
 let selected = null, epoch = null, asked = 0, dragging = false, filters = new Set(), feedDirty = true, latencyDirty = true, last = null;
 
@@ -52,11 +52,13 @@ function take(frame) {
     picture.feed = [];
     gantt.clear();
   }
-  clock = { now: frame.now_s, at: performance.now(), rate: frame.paused ? 0 : frame.rate };
+  clock = { now: frame.now_s, at: performance.now(), rate: frame.pace };
   picture.nodes = frame.nodes.map(([up, held, bytes, queued, queuedBytes, reason, charge, incoming, drawn]) => ({ up, held, bytes, queued, queuedBytes, reason, charge, incoming, drawn }));
   picture.links = frame.links.map(([a, b, contact, since, rate, owlt, sent, cut]) => ({ a, b, contact, since, rate, owlt, sent, cut }));
   picture.flights = frame.flights.map(([bundle, a, b, first, last, firstArrives, arrives]) => ({ bundle, a, b, first, last, firstArrives, arrives }));
   picture.injections = frame.injections.map(([a, b, from, until]) => ({ a, b, from, until }));
+  picture.storms = frame.storms.map(([nodes, from, until, factor]) => ({ nodes, from, until: until ?? Infinity, factor }));
+  for (const [i, count] of frame.upsets) picture.nodes[i].upsets = count;
   gantt.add(frame.openings);
   if (frame.feed.length) {
     picture.feed.push(...frame.feed.map(([place, t, kind, category, node, bundle, text]) => ({ place, t, kind, category, node, bundle, text })));
@@ -88,7 +90,8 @@ function set(node, text) {
 function showClock() {
   const t = now();
   set($("clock"), `${momentText(t, gantt.startMs)}${gantt.startMs === null ? "" : " UTC"}`);
-  set($("elapsed"), `day ${(t / 86400).toFixed(2)} of ${(run.duration_s / 86400).toFixed(1)}`);
+  const late = last && last.live && !last.paused && Math.abs(last.pace / last.rate - 1) > 0.01;
+  set($("elapsed"), late ? `${last.pace < last.rate ? "late" : "in a hurry"}: ${Number(last.pace.toPrecision(2)).toLocaleString("en")} ×` : `day ${(t / 86400).toFixed(2)} of ${(run.duration_s / 86400).toFixed(1)}`);
   if (!dragging) $("jump").value = String(t / run.duration_s * 1000);
   $("jump").setAttribute("aria-valuetext", momentText(t, gantt.startMs));
   if (!last) return;
@@ -111,7 +114,8 @@ function showClock() {
   }
   set($("do-why"), !last.live ? "This is a replay: what happened has happened. In a live run you can intervene here." : run.needs_token && !token ? "Open the page with its token to intervene." : "");
   const counts = last.counts;
-  set($("facts"), `${last.strategy}, seed ${run.seed} · ${counts.sourced.toLocaleString("en")} sourced, ${counts.delivered.toLocaleString("en")} delivered, ${counts.deleted.toLocaleString("en")} deleted · ${counts.events.toLocaleString("en")} events`);
+  const told = [last.strategy, `seed ${run.seed}`, ...["sourced", "delivered", "deleted", "events"].map((what) => `${counts[what].toLocaleString("en")} ${what}`)];
+  if ($("facts").textContent !== told.join("")) $("facts").replaceChildren(...told.map((text) => element("span", text)));
   set($("in-flight"), `${last.in_flight} in flight`);
 }
 
@@ -205,7 +209,7 @@ function showLatency() {
   latencyDirty = false;
   drawLatency($("latency"), last.latency_s, last.ideal_s);
   const middle = (values) => values.length ? durationText(values[Math.floor((values.length - 1) / 2)]) : "–";
-  set($("latency-words"), `${last.counts.delivered.toLocaleString("en")} delivered, median ${middle(last.latency_s)}; dotted: ideal over the planned contacts, median ${middle(last.ideal_s)}.`);
+  set($("latency-words"), `${last.counts.delivered.toLocaleString("en")} delivered, median ${middle(last.latency_s)}, of the ideal ${middle(last.ideal_s)}.`);
 }
 
 // -- what is selected
@@ -268,6 +272,7 @@ function nodeParts(node) {
       ["state", node.up ? "up" : `down: ${node.reason}`],
       ["store", `${node.held_count} pieces, ${bytesText(node.held_bytes)}${quota ? ` of ${bytesText(quota)}` : ""}`],
       ...(picture.nodes[i]?.charge === undefined ? [] : [["power", `${(100 * picture.nodes[i].charge).toFixed(1)} % charged, ${picture.nodes[i].incoming} W in, ${picture.nodes[i].drawn} W drawn`]]),
+      ...(run.memories.includes(node.name) ? [["upsets", `${node.upsets}: bundles spoilt in memory, frames hit, resets`]] : []),
       ["sent", `${node.sourced} bundles sourced here`],
       ["came", `${node.delivered} bundles delivered here`],
     ]),
@@ -429,6 +434,11 @@ function listenToForms() {
   const [send, cut, down, cloud, storm, strategy] = ["send", "cut", "down", "cloud", "storm", "strategy"].map($);
   for (const list of [send.elements.from, send.elements.to, cut.elements.a, cut.elements.b, down.elements.node]) options(list, run.nodes);
   options(cloud.elements.node, run.stations);
+  const asleep = run.exposed.length - run.memories.length;
+  $("storm-hits").textContent = [
+    run.memories.length ? `${run.memories.length} with a memory under radiation take upsets` : "",
+    asleep ? `${asleep} off the Earth ${run.memories.length ? "sleep" : "sleep until it is over: no memory of this scenario is under radiation"}` : "",
+  ].filter(Boolean).join(", ") + ".";
   options(strategy.elements.strategy, run.strategies);
   strategy.elements.strategy.value = run.strategy;
   if (run.nodes.length > 1) send.elements.to.selectedIndex = cut.elements.b.selectedIndex = 1;
@@ -453,7 +463,7 @@ function listenToForms() {
   });
   storm.addEventListener("submit", (event) => {
     event.preventDefault();
-    control({ do: "storm", for_s: hours(storm) }, `${run.exposed.length} nodes wait the storm out.`);
+    control({ do: "storm", for_s: hours(storm), factor: Number(storm.elements.factor.value) }, `A storm hits ${run.exposed.length} node${run.exposed.length === 1 ? "" : "s"}.`);
   });
   strategy.addEventListener("submit", (event) => {
     event.preventDefault();

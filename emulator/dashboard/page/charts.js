@@ -3,7 +3,7 @@
 import { durationText, momentText } from "./words.js";
 import { rateColour } from "./map.js";
 
-const ROW_PX = 20, AXIS_PX = 22;
+const WIDE_ROW_PX = 20, NARROW_ROW_PX = 34, NARROW_PX = 520, AXIS_PX = 22;
 const SOFT = "#a3afc4", RULE = "#2a3446", PLANNED = "#35507d", CUT = "#ff8f9f", INK = "#e7ecf5";
 const FONT = "12px system-ui, sans-serif";
 
@@ -43,7 +43,7 @@ export class Gantt {
     this.rows = [...rows.values()].sort((p, q) => p.a - q.a || p.b - q.b);
     this.byPair = rows;
     canvas.addEventListener("click", (event) => {
-      const row = this.shown[Math.floor((event.offsetY - AXIS_PX) / ROW_PX)];
+      const row = this.shown[Math.floor((event.offsetY - AXIS_PX) / this.rowPx)];
       const t = this.from_s + (event.offsetX - this.left) / (this.width - this.left) * this.span_s;
       if (event.offsetY < AXIS_PX || event.offsetX > this.left ? t >= 0 : false) onPick(row ?? null, event.offsetY < AXIS_PX ? t : null);
       else if (row) onPick(row, null);
@@ -77,17 +77,20 @@ export class Gantt {
     const to = this.from_s + span;
     const touches = (bar) => bar.end >= this.from_s && bar.start <= to;
     this.shown = this.rows.filter((row) => row.planned.some(touches) || row.was.some(touches));
-    const [c, width, height] = prepared(this.canvas, AXIS_PX + ROW_PX * Math.max(this.shown.length, 1));
+    const isNarrow = this.canvas.getBoundingClientRect().width < NARROW_PX; // names stand above their bars there
+    this.rowPx = isNarrow ? NARROW_ROW_PX : WIDE_ROW_PX;
+    const lower = this.rowPx - WIDE_ROW_PX;
+    const [c, width, height] = prepared(this.canvas, AXIS_PX + this.rowPx * Math.max(this.shown.length, 1));
     this.width = width;
-    this.left = Math.min(230, width * 0.38);
+    this.left = isNarrow ? 0 : Math.min(230, width * 0.38);
     const x = (s) => this.left + (Math.min(Math.max(s, this.from_s), to) - this.from_s) / span * (width - this.left);
     this.#axis(c, width, height, x, to);
     const open = new Map(picture.links.map((link) => [`${link.a} ${link.b}`, link]));
     this.shown.forEach((row, i) => {
-      const y = AXIS_PX + i * ROW_PX;
+      const y = AXIS_PX + i * this.rowPx + lower;
       c.fillStyle = INK;
       c.textAlign = "left";
-      c.fillText(fitted(c, `${this.run.nodes[row.a]} – ${this.run.nodes[row.b]}`, this.left - 8), 0, y + 14);
+      c.fillText(fitted(c, `${this.run.nodes[row.a]} – ${this.run.nodes[row.b]}`, (this.left || width) - 8), 0, y + 14 - lower);
       const bar = (start, end, colour, top, tall) => {
         c.fillStyle = colour;
         c.fillRect(x(start), y + top, Math.max(x(end) - x(start), 1), tall);
@@ -139,11 +142,15 @@ export class Gantt {
       c.moveTo(x(s), AXIS_PX - 4);
       c.lineTo(x(s), height);
       c.stroke();
-      const text = momentText(s, this.startMs);
-      if (x(s) > this.left + 20 && x(s) < width - 40) c.fillText(this.startMs === null ? text : step >= 86400 ? text.slice(5, 10) : text.slice(5, 16), x(s), 12);
+      const text = this.startMs === null ? durationText(s) : momentText(s, this.startMs);
+      const middle = Math.min(Math.max(x(s), this.left + 38), width - 38);
+      if (Math.abs(middle - x(s)) < 39) c.fillText(this.startMs === null ? text : step >= 86400 ? text.slice(5, 10) : text.slice(5, 16), middle, 12);
     }
   }
 }
+
+const TICKS_S = [1e-3, 1e-2, 0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000, 8_640_000];
+const TICK_NAMES = ["1 ms", "10 ms", "0.1 s", "1 s", "10 s", "1 min", "10 min", "1 h", "10 h", "1 d", "10 d", "100 d"];
 
 export function drawLatency(canvas, latency, ideal) {
   const [c, width, height] = prepared(canvas, null);
@@ -163,19 +170,24 @@ export function drawLatency(canvas, latency, ideal) {
     c.fillText("nothing delivered yet", (width + left) / 2, height / 2);
     return;
   }
-  const low = Math.floor(Math.log10(Math.max(Math.min(...all), 1e-3)));
-  const high = Math.max(Math.ceil(Math.log10(Math.max(...all))), low + 1);
+  const low = Math.log10(Math.max(Math.min(...all), 1e-3) / 1.3);
+  const high = Math.max(Math.log10(Math.max(...all) * 1.3), low + 1);
   const x = (s) => left + (Math.min(Math.max(Math.log10(Math.max(s, 1e-9)), low), high) - low) / (high - low) * (width - left - 6);
   c.textAlign = "center";
-  const every = Math.ceil((high - low) / Math.max((width - left) / 64, 1));
-  for (let power = low; power <= high; power += every) {
-    c.fillText(durationText(10 ** power), Math.min(x(10 ** power), width - 24), height - 6);
-    c.beginPath(); c.moveTo(x(10 ** power), 8); c.lineTo(x(10 ** power), bottom); c.stroke();
-  }
-  for (const [values, colour, dash] of [[ideal, SOFT, [3, 3]], [latency, "#8ab4ff", []]]) {
+  let free = left - 20;
+  TICKS_S.forEach((tick, i) => {
+    if (Math.log10(tick) < low || Math.log10(tick) > high) return;
+    c.beginPath(); c.moveTo(x(tick), 8); c.lineTo(x(tick), bottom); c.stroke();
+    const half = c.measureText(TICK_NAMES[i]).width / 2;
+    const middle = Math.min(x(tick), width - half);
+    if (middle - half < free + 6) return;
+    c.fillText(TICK_NAMES[i], middle, height - 6);
+    free = middle + half;
+  });
+  for (const [values, colour, dash, wide] of [[latency, "#8ab4ff", [], 3.5], [ideal, "#ffd75e", [4, 4], 1.5]]) {
     if (!values.length) continue;
     c.strokeStyle = colour;
-    c.lineWidth = 2;
+    c.lineWidth = wide;
     c.setLineDash(dash);
     c.beginPath();
     values.forEach((s, i) => {

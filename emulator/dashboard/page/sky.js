@@ -59,6 +59,15 @@ export class Sky {
     return add(here, this.km(track.parent, t));
   }
 
+  // The orbit of a body, as a view shows it: planets about the Sun, the Moon about the Earth.
+  orbit(view, name, t, focus) {
+    const parent = this.tracks.get(name).parent;
+    if (view === "ring" || (view === "solar") !== (parent !== "earth")) return [];
+    const about = parent ? this.km(parent, t) : [0, 0, 0];
+    const centre = focus ? this.#raw(view, focus, t) ?? [0, 0, 0] : [0, 0, 0];
+    return orbit(this, name, t).map((point) => minus(this.#shown(view, add(about, point), t), centre));
+  }
+
   // A place in the unit ball of a view, centred as `focus` says.
   place(view, name, t, focus) {
     if (view === "ring") {
@@ -75,9 +84,16 @@ export class Sky {
   #raw(view, name, t) {
     if (view === "log") return this.#log(name, t);
     const here = this.km(name, t);
-    if (here === null) return null;
-    if (view === "solar") return times(here, 1 / 2.6e8);
-    return times(minus(here, this.km("earth", t)), 1 / 4.6e5);
+    return here && this.#shown(view, here, t);
+  }
+
+  // Kilometres about the Sun as a view has them.
+  #shown(view, km, t) {
+    if (view === "solar") return times(km, 1 / 2.6e8);
+    const from = minus(km, this.km("earth", t));
+    if (view === "earth-moon") return times(from, 1 / 4.6e5);
+    const d = size(from);
+    return d === 0 ? from : times(from, Math.log1p(2 * d / EARTH_RADIUS_KM) / LOG_SPAN / d);
   }
 
   #log(name, t) {
@@ -91,10 +107,7 @@ export class Sky {
       return add(this.#log(parent, t), times(here, shown / d));
     }
     const here = this.km(name, t);
-    if (here === null) return null;
-    const from = minus(here, this.km("earth", t));
-    const d = size(from);
-    return d === 0 ? from : times(from, Math.log1p(2 * d / EARTH_RADIUS_KM) / LOG_SPAN / d);
+    return here && this.#shown("log", here, t);
   }
 
   // Radius of a body's disc in a view's units.
@@ -104,6 +117,34 @@ export class Sky {
     if (view === "earth-moon") return km / 4.6e5;
     return name === "earth" ? Math.log(3) / LOG_SPAN : ["moon", "mars"].includes(name) ? LOCAL : 0.03;
   }
+}
+
+// Ellipses: the orbit that a body's place and velocity now would keep it on.
+const GM_KM3_S2 = { "": 1.32712e11, sun: 1.32712e11, earth: 4.0350e5 };
+const HALF_INTERVAL_S = 21600, ORBIT_POINTS = 120;
+const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+
+// Points of a body's orbit about its parent, km; [] where its track is too short to tell.
+export function orbit(sky, name, t) {
+  const track = sky.tracks.get(name);
+  const last = track.start_s + track.step_s * (track.km.length / 3 - 1);
+  const [from, to] = [Math.max(t - HALF_INTERVAL_S, track.start_s), Math.min(t + HALF_INTERVAL_S, last)];
+  const mu = GM_KM3_S2[track.parent];
+  if (!mu || to - from < 600) return [];
+  const r = sky.local(name, (from + to) / 2);
+  const v = times(minus(sky.local(name, to), sky.local(name, from)), 1 / (to - from));
+  const h = cross(r, v);
+  const e = minus(times(cross(v, h), 1 / mu), times(r, 1 / size(r)));
+  const [eccentricity, a] = [size(e), 1 / (2 / size(r) - dot(v, v) / mu)];
+  if (!(a > 0) || eccentricity >= 0.95) return [];
+  const p = eccentricity > 1e-6 ? times(e, 1 / eccentricity) : times(r, 1 / size(r));
+  const q = cross(times(h, 1 / size(h)), p);
+  const b = a * Math.sqrt(1 - eccentricity ** 2);
+  return Array.from({ length: ORBIT_POINTS + 1 }, (_, i) => {
+    const angle = 2 * Math.PI * i / ORBIT_POINTS;
+    return add(times(p, a * (Math.cos(angle) - eccentricity)), times(q, b * Math.sin(angle)));
+  });
 }
 
 // Where a flight is: parts of the way from its source (0) to its destination (1).

@@ -1,0 +1,73 @@
+"""The setup of a contact plan and a bundle list of the user's, or of a plan and one bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dtn.contact_plan import ContactPlan
+from emulator.files import digest_of
+from emulator.setup.setup import Demand, Member, Setup
+
+
+def from_files(plan_file: Path, traffic_file: Path, nodes_file: Path | None = None) -> Setup:
+    """A contact plan and a bundle list of the user's: no ephemerides, every node there from 0.
+
+    The run lasts until the last contact has ended and its light has arrived.
+
+    Args:
+        plan_file: the contact plan, in any format.
+        traffic_file: the bundle list.
+        nodes_file: names and numbers of nodes, where the plan has only the one or the other.
+
+    Raises:
+        BadInput: every fault of a file.
+    """
+    from emulator import bundle_list, node_map
+
+    read = ContactPlan.load(plan_file)
+    if nodes_file is not None:
+        read = node_map.named(read, node_map.load(nodes_file))
+    members = tuple(_numbered(read))
+    plan = ContactPlan(read.contacts, read.start_utc, {m.name: m.ipn for m in members})
+    demands = bundle_list.load(traffic_file, plan.nodes)
+    ends_s = [contact.end_s + contact.owlt_at(contact.end_s) for contact in plan.contacts]
+    ends_s += [demand.created_s + demand.lifetime_s for demand in demands]
+    files = [("--plan", plan_file), ("--traffic", traffic_file)]
+    files += [] if nodes_file is None else [("--nodes", nodes_file)]
+    return Setup(
+        name=plan_file.stem,
+        sha256=digest_of(*(file for _, file in files)),
+        start=plan.start_utc,
+        duration_s=max(ends_s),
+        seed=1,
+        strategy="sabr",
+        plan=plan,
+        members=members,
+        demands=demands,
+        source="\n".join(word for option, file in files for word in (option, str(file))),
+    )
+
+
+def alone(plan: ContactPlan, strategy: str, demand: Demand, duration_s: float) -> Setup:
+    """One bundle alone in the network of a plan."""
+    return Setup(
+        name="alone",
+        sha256="",
+        start=plan.start_utc,
+        duration_s=duration_s,
+        seed=1,
+        strategy=strategy,
+        plan=plan,
+        members=tuple(_numbered(plan)),
+        demands=(demand,),
+    )
+
+
+def _numbered(plan: ContactPlan) -> Iterator[Member]:
+    """The nodes of a plan; those without a number get the next free one, in order of name."""
+    taken = set(plan.ipn_numbers.values())
+    free = (number for number in range(1, 2**32) if number not in taken)
+    for name in plan.nodes:
+        number = plan.ipn_numbers.get(name)
+        yield Member(name=name, ipn=next(free) if number is None else number)
