@@ -3,7 +3,9 @@
 A thread looks on, at the processor time of the one that asks and at the clock on the wall: who only waits for a busy
 machine's processor is left alone, who sleeps is not, though for longer. Nothing of what it sees enters the events, so a
 run that ends well is the same with and without it. In a process's main thread a signal breaks in, which ends sleeps and
-waits as well; elsewhere Python code is met at its next step, and a strategy that sleeps when it wakes.
+waits as well; elsewhere Python code is met at its next step, and a strategy that sleeps when it wakes. One that
+catches whatever breaks in is broken in upon again and again, until it is met outside of its `try`; one that holds out
+takes the process with it, after last words and with exit code 2: a sweep goes on without that cell.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import functools
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +40,12 @@ LEAST_SHARE = 0.01
 LOOKS = 4
 """Looks in that time."""
 
+BREAK_INS = 100
+"""How often a call that catches what breaks in is broken in upon, before its process is ended."""
+
+BETWEEN_BREAK_INS_S = 0.02
+"""Wall time that it is given to come to its end."""
+
 
 class _TooLong(BaseException):
     """Raised inside the strategy; no `except Exception` of its own keeps it going."""
@@ -45,7 +54,8 @@ class _TooLong(BaseException):
 class _Guard:
     """What is being asked, seen by the thread that looks on."""
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, strategy: str, limit_s: float) -> None:
+        self.strategy = strategy
         self.limit_s = limit_s
         self.calls = 0
         self.asked = ("-", "-")
@@ -84,11 +94,9 @@ class _Guard:
             if not self.is_asked or calls != seen or is_loading():
                 seen, since_s, since_cpu_s = calls, now_s, now_cpu_s
             elif used_s >= self.limit_s:
-                self._break_in(f"{self.limit_s:g} s of processor time")
-                return
+                return self._end(f"{self.limit_s:g} s of processor time")
             elif passed_s >= ASLEEP * self.limit_s and used_s < LEAST_SHARE * passed_s:
-                self._break_in(f"{ASLEEP * self.limit_s:g} s")
-                return
+                return self._end(f"{ASLEEP * self.limit_s:g} s")
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -107,8 +115,23 @@ class _Guard:
         finally:
             signal.signal(signal.SIGUSR2, before)
 
-    def _break_in(self, limit: str) -> None:
+    def _end(self, limit: str) -> None:
+        """End the call that goes on; its process, if nothing else helps."""
         self.rule = f"did not come back within {limit}"
+        ended = self.calls
+        for _ in range(BREAK_INS):
+            if not self.is_asked or self.calls != ended:
+                return
+            self._break_in()
+            if self._over.wait(BETWEEN_BREAK_INS_S):
+                return
+        fault = StrategyFault(
+            self.strategy, *self.asked, f"{self.rule}, and catches all that would end it"
+        )
+        print(fault, file=sys.stderr, flush=True)
+        os._exit(2)
+
+    def _break_in(self) -> None:
         if self._by_signal:
             signal.pthread_kill(self._thread_id, signal.SIGUSR2)
         else:
@@ -142,7 +165,7 @@ def watched(strategy: Strategy, limit_s: float = DECISION_LIMIT_S) -> Iterator[S
     if limit_s == math.inf:
         yield strategy
         return
-    guard = _Guard(limit_s)
+    guard = _Guard(strategy.name, limit_s)
     traits = {
         name: guard.around(trait) if callable(trait) else trait
         for name, trait in strategy.traits.items()

@@ -2,8 +2,10 @@
 
 import json
 import math
+import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +119,47 @@ def test_a_strategy_is_named_in_other_threads_too():
     thread.start()
     thread.join(30)
     assert faults == ["did not come back within 0.2 s of processor time"]
+
+
+def test_a_strategy_that_catches_what_would_end_it_is_met_outside_of_its_try():
+    def catches(view, bundle):
+        while True:
+            try:
+                len(bundle.id)
+            except BaseException:
+                continue
+
+    with pytest.raises(StrategyFault, match="did not come back"):
+        fly(one_bundle(), Strategy("catches", catches, {}), lambda e: None, decision_limit_s=0.2)
+
+
+def test_a_strategy_that_holds_out_takes_its_process_with_it(tmp_path):
+    path = tmp_path / "deaf.py"
+    path.write_text(
+        "import threading\n\n"
+        "def deaf(view, bundle):\n"
+        "    while True:\n"
+        "        try:\n"
+        "            while True:\n"
+        "                try:\n"
+        "                    threading.Event().wait(3600)\n"
+        "                except BaseException:\n"
+        "                    continue\n"
+        "        except BaseException:\n"
+        "            continue\n"
+    )
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from emulator import watch\n"
+        "watch.BREAK_INS = 5\n"
+        "from test_check_strategy import fly, load_strategy, one_bundle\n"
+        f"fly(one_bundle(), load_strategy({f'{path}:deaf'!r}), print, decision_limit_s=0.02)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert "deaf" in ended.stderr
+    assert "catches all that would end it" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize("end_s", [5.0, 200.0])
