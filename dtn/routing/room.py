@@ -22,7 +22,7 @@ SMALLEST_BYTES = 256
 
 
 STEPS = 6
-"""Halvings in the search for the size: to a 64th of the most that the contacts take."""
+"""Halvings in the search for the size: to a 64th of the most that the contacts take, or of the bundle."""
 
 
 class _Sized(NamedTuple):
@@ -39,6 +39,8 @@ def room_bytes(
 ) -> float:
     """The encoded size up to which a piece of a bundle, just asked about, can go; inf if it can go whole.
 
+    0 if no more than a 64th of it would be in time: it is not worth a cut, of which there would be no end.
+
     Args:
         engine: the node's.
         record: the bundle.
@@ -51,15 +53,16 @@ def room_bytes(
         return math.inf
     low = float(SMALLEST_BYTES)
     high = _without_margin(engine, _volume_limit(engine, record, low, now_s))
-    if high <= low or _volume_limit(engine, record, high, now_s):
+    if high <= low or (high < record.size_bytes and _volume_limit(engine, record, high, now_s)):
         return high
+    high = min(high, record.size_bytes)
     for _ in range(STEPS):  # so much reaches a later contact too late: less of it may be in time
         middle = (low + high) / 2
         if _volume_limit(engine, record, middle, now_s):
             low = middle
         else:
             high = middle
-    return low
+    return low if low > SMALLEST_BYTES else 0.0
 
 
 def _volume_limit(

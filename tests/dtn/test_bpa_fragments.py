@@ -96,6 +96,16 @@ def test_a_piece_goes_no_larger_than_it_arrives_in_time_for_the_next_contact():
     assert all(agent.held() == [] for agent in network.agents.values())
 
 
+def test_what_a_long_contact_takes_only_in_part_before_its_lifetime_ends_goes_in_few_pieces():
+    network = network_of([Contact("a", "b", 0.0, 100_000.0, 8000.0, 0.0)])
+    network.send("a", "b", size=25_000, lifetime_s=10.0)
+    network.run()
+    cuts = network.happened(BundleFragmented)
+    assert (
+        1 <= len(cuts) <= 6
+    )  # each leaves less than half of the time; it used to be 256 octets at a time
+
+
 def test_the_room_that_other_bundles_have_booked_is_not_counted_twice():
     network = network_of(SHORT)
     for _ in range(3):
