@@ -21,6 +21,7 @@ from itertools import pairwise
 
 from dtn.contact_plan import ContactPlan
 from dtn.events import (
+    BlockSent,
     BundleDuplicate,
     BundleHeld,
     BundleInFlight,
@@ -76,6 +77,37 @@ def merged(
     log = [event for _, event in whole]
     put_in_order(log, list(logs))
     return log
+
+
+def add_unheard(log: list[Event], plan: ContactPlan, ends_s: float) -> None:
+    """What becomes of LTP's green blocks that did not arrive, which nobody in one process can say either.
+
+    Their sender is through with them when they are out, and their segments carry no name: one that noise took, whose
+    receiver was down or that the end of the run overtook left no trace.
+
+    Args:
+        log: of a run in one process, in the order of times; completed in place.
+        plan: of the run.
+        ends_s: where it ended.
+    """
+    blocks = {
+        (event.t_s, event.node, bundle)
+        for event in log
+        if isinstance(event, BlockSent)
+        for bundle in event.bundles
+    }
+    logs: dict[str, list[Event]] = {event.node: [] for event in log}
+    for event in log:  # red blocks are finished by a report, later than they are sent
+        is_red = (
+            isinstance(event, TransferFinished)
+            and (event.t_s, event.node, event.bundle) not in blocks
+        )
+        if not is_red:
+            logs[event.node].append(event)
+    unheard = list(_lost(logs, {}, plan, ends_s, True))
+    if unheard:
+        log += unheard
+        log.sort(key=lambda event: event.t_s)  # stable
 
 
 def put_in_order(log: list[Event], nodes: Sequence[str]) -> None:

@@ -27,7 +27,7 @@ from emulator.capture import Capture
 from emulator.clock import EmulatedLoop
 from emulator.log import LogHeader
 from emulator.memory import return_freed_memory
-from emulator.merging import put_in_order
+from emulator.merging import add_unheard, put_in_order
 from emulator.result import Result
 from emulator.setup import Setup, changed
 from emulator.setup.apart import with_geometry_apart
@@ -117,6 +117,8 @@ def run(
     log: list[Event] = []
     with _capturing(capture, setup) as tap:
         fly(setup, chosen, log.append, speed, tell, tap, attached=attached)
+    if setup.ltp is not None:
+        add_unheard(log, setup.plan, setup.duration_s)
     put_in_order(log, [member.name for member in setup.members])
     return_freed_memory()  # nodes, links and loop hold one another: the reports need their room
     header = LogHeader(

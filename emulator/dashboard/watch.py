@@ -24,7 +24,7 @@ from emulator.dashboard.source import Replay, Subject, is_finite_rate
 from emulator.geometry import FILE_NAME as GEOMETRY
 from emulator.geometry import Geometry, read_geometry
 from emulator.log import FILE_NAME, LogHeader, read_log
-from emulator.merging import put_in_order
+from emulator.merging import add_unheard, put_in_order
 from emulator.one_process import without_collections
 from emulator.result import PLAN, Result
 from emulator.setup import Setup, changed
@@ -129,6 +129,8 @@ def watch_run(
             setup, chosen, rate, apart, lambda: said(apart.url, apart.token)
         )
         if out is not None:
+            if setup.ltp is not None:
+                add_unheard(log, setup.plan, log[-1].t_s if is_broken_off else setup.duration_s)
             put_in_order(log, [member.name for member in setup.members])
             wall_s = time.perf_counter() - began_s
             result = Result.of(header, log, setup.plan, wall_s=wall_s, geometry=geometry)

@@ -131,6 +131,32 @@ def small_setup(ltp=None, seed=1):
     )
 
 
+@pytest.mark.parametrize(
+    ("loss", "until_s", "fate", "cause"),
+    [
+        (0.0, 5900.0, "in_network", "between two nodes"),
+        (0.9, 9000.0, "dropped", "frame lost: not received"),
+    ],
+)
+def test_what_is_sent_too_late_to_be_acknowledged_has_a_fate_like_any_other(
+    loss, until_s, fate, cause
+):
+    setup = small_setup(LtpOptions(frame_loss=loss))
+    contacts = [Contact(a, b, 0.0, 6000.0, 1e6, 240.0) for a, b in ("ab", "ba")]
+    late = replace(setup.demands[0], source="a", destination="b", created_s=5780.0)
+    members = (Member(name="a", ipn=1), Member(name="b", ipn=2))
+    result = emulator.run(
+        replace(
+            setup,
+            plan=ContactPlan(contacts),
+            demands=(late,),
+            members=members,
+            duration_s=until_s,
+        )
+    )
+    assert result.summary["losses"] == [{"fate": fate, "cause": cause, "bundles": 1}]
+
+
 def test_a_run_over_lossy_links_delivers_what_a_run_over_good_ones_does():
     lossy = emulator.run(small_setup(LtpOptions(frame_loss=0.05)))
     good = emulator.run(small_setup())
