@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dtn.errors import BadInput, Fault
 from emulator.scenario.faults import did_you_mean
+from emulator.scenario.traffic import GREATEST_PAYLOAD_BYTES
 from emulator.setup import Demand
 
 REQUIRED = ("created_s", "from", "to", "size_bytes", "lifetime_s")
@@ -86,8 +87,9 @@ def _row_faults(row: Mapping[str, str], nodes: frozenset[str]) -> Iterator[tuple
         yield "to", row["to"], "a bundle goes to another node"
     if not 0 <= _number(row["created_s"]) < math.inf:
         yield "created_s", row["created_s"], "write seconds from the start, 0 or more"
-    if not (row["size_bytes"].isdecimal() and int(row["size_bytes"]) > 0):
-        yield "size_bytes", row["size_bytes"], "write a whole number of bytes, more than 0"
+    size = row["size_bytes"]
+    if not (size.isdecimal() and 0 < int(size) <= GREATEST_PAYLOAD_BYTES):
+        yield "size_bytes", size, "write a whole number of bytes, more than 0, 4 GB at most"
     if not 0 < _number(row["lifetime_s"]) < math.inf:
         yield "lifetime_s", row["lifetime_s"], "write seconds, more than 0"
     if row.get("priority", "") not in ("", "0", "1", "2"):

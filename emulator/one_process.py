@@ -83,6 +83,12 @@ def run(
     began_s = time.perf_counter()
     tell = progress or (lambda what, part: None)
     speed = rate_of(rate, processes=processes)
+    if strict and not processes:
+        mend = "goes with --processes: in one process no frame comes too late"
+        raise BadInput(Fault("", "--strict", "", mend))
+    if capture is not None and processes:
+        mend = "goes without --processes, whose frames no single process sees"
+        raise BadInput(Fault("", "--capture", str(capture), mend))
     until_s = until_seconds(until)
     if isinstance(scenario, str | Path):
         from emulator.scenario import load

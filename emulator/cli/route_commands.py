@@ -82,6 +82,10 @@ def route(
         if name not in contacts.nodes:
             mend = f"no such node: {did_you_mean(name, contacts.nodes)}"
             raise BadInput(Fault(str(plan), "", f'"{name}"', mend))
+    if a == b:
+        raise BadInput(Fault("", "B", f'"{b}"', "the bundle is there: name another node"))
+    if not math.isfinite(at):
+        raise BadInput(Fault("", "--at", str(at), "write seconds from the plan's start"))
     size_bytes = _size(size)
     if strategy is None:
         found = earliest_arrival(contacts, a, b, at, size_bytes)

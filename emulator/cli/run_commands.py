@@ -90,6 +90,9 @@ def run(
         if scenario is not None or plan is None or traffic is None:
             mend = "give a SCENARIO, or --plan FILE and --traffic FILE together"
             raise BadInput(Fault("", "arguments", "", mend))
+        if sky_at is not None:
+            mend = "goes with a SCENARIO: a contact plan has its sky already"
+            raise BadInput(Fault("", "--sky-at", sky_at, mend))
         setup = from_files(plan, traffic, nodes)
         start, duration_s = setup.start, setup.duration_s
     elif scenario is not None:

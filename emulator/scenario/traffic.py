@@ -13,6 +13,9 @@ from emulator.scenario.table import Name, Table, mend
 Priority = Literal["bulk", "normal", "expedited"]
 Report = Literal["received", "forwarded", "delivered", "deleted"]
 
+GREATEST_PAYLOAD_BYTES = 4 * 10**9
+"""Payloads are real octets, in memory."""
+
 
 class Traffic(Table):
     """Bundles that an application sources. Names may be patterns ("ai-*"); every pair is served.
@@ -55,12 +58,17 @@ class Traffic(Table):
             )
         if self.process != "on-off" and spells != (None, None):
             raise mend('on and off are for process = "on-off": add it, or leave them out')
+        if self.application != "file" and "chunk_bytes" in self.model_fields_set:
+            raise mend('chunk is for application = "file": leave it out')
         if self.application == "request" and self.response_bytes is None:
             raise mend('a request needs response, the size of what comes back: response = "1 MB"')
         if self.application != "request" and (self.response_bytes is not None or self.think_s):
             raise mend('response and think are for application = "request": leave them out')
         if (self.application == "inference") != (self.job is not None):
             raise mend("an inference has a table [traffic.job], and nothing else has one")
+        payload_bytes = self.chunk_bytes if self.application == "file" else self.size_bytes
+        if max(payload_bytes, self.response_bytes or 0) > GREATEST_PAYLOAD_BYTES:
+            raise mend('a payload has 4 GB at most: application = "file" with a chunk cuts a file')
         return self
 
 

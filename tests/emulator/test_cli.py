@@ -357,6 +357,17 @@ BAD: list[tuple[str, Callable[[Path], str], tuple[str, ...]]] = [
         ("--at", "tomorrow", "UTC"),
     ),
     ("run {bad} --until 3x", lambda folder: EARTH_MOON, ("--until", "3x", "unit")),
+    ("run {bad} --strict", lambda folder: EARTH_MOON, ("--strict", "--processes")),
+    (
+        "run {bad} --processes --rate 60 --capture links.pcap",
+        lambda folder: EARTH_MOON,
+        ("--capture", "links.pcap", "without --processes"),
+    ),
+    (
+        "run --plan {plan} --traffic {bad} --sky-at 2027-01-01T00:00:00Z",
+        lambda folder: str(folder / "traffic.csv"),
+        ("--sky-at", "2027", "SCENARIO"),
+    ),
     ("run {bad} --rate fast", lambda folder: EARTH_MOON, ("--rate", "fast", "max")),
     ("run {bad} --strategy nothing.py:f", lambda folder: EARTH_MOON, ("strategy", "nothing.py")),
     ("plan {bad} --format xml", lambda folder: EARTH_MOON, ("--format", "xml", "json")),
@@ -364,6 +375,8 @@ BAD: list[tuple[str, Callable[[Path], str], tuple[str, ...]]] = [
     ("run --plan {plan} --traffic {bad}", bad_traffic, ("line 2, to", "x", "no such node")),
     ("route {bad} a c", backwards_contact, ("end_s", "-5", "after")),
     ("route {bad} a c", half_a_plan, ("cut off",)),
+    ("route {bad} a a", lambda folder: str(folder / "plan.json"), ('B = "a"', "another node")),
+    ("route {bad} a c --at nan", lambda folder: str(folder / "plan.json"), ("--at", "nan")),
     ("route {bad} a z", lambda folder: str(folder / "plan.json"), ('"z"', "a, b, c")),
     (
         "route {bad} a c --size 0",
