@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from random import Random
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from topology.geometry import light_time
 from topology.laser import PRESETS, Terminal, rate_bps
 from topology.network import PlannedNode
 from topology.paths import Path
-from topology.planner import PlanOptions, plan_contacts
+from topology.planner import PlanOptions, links, plan_contacts
+from topology.planner.design import Design
 from topology.visibility import End, Occluder, Surroundings
 from topology.windows import windows
 
@@ -94,6 +96,22 @@ def test_no_terminal_serves_two_partners_at_once_in_its_own_time(
             if contact.source == one.name:
                 assert contact.start_s >= one.path.span_s[0]
                 assert contact.end_s <= SPAN[1]
+
+
+@given(networks(), st.randoms(use_true_random=False))
+@settings(max_examples=12, phases=(Phase.explicit, Phase.generate))
+def test_the_bounds_by_which_choices_are_judged_let_through_those_with_a_session_and_no_others(
+    nodes: list[PlannedNode], random: Random
+) -> None:
+    open_links = links(nodes, AROUND, *SPAN, 1e3, {})
+    design = Design(nodes, open_links, PlanOptions())
+    for now_s in range(0, int(SPAN[1]), 300):
+        orders = design.fitting(now_s)
+        while orders.size:
+            assert sorted(orders) == [candidate.order for candidate in design.possible(now_s)]
+            taken, session = design.best([random.choice(orders.tolist())], now_s)
+            design.book(session)
+            orders = design.still_fitting(orders, taken, now_s)
 
 
 @given(networks())

@@ -8,10 +8,11 @@ could see each other, by its weight.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from topology.network import PlannedNode
+from topology.planner.design import IntArray
 from topology.planner.links import Link
 from topology.planner.options import PlanOptions
 from topology.planner.sessions import Session
@@ -52,7 +53,7 @@ class _LeastServed:
         for pair in joined:
             self._groups.join(*pair)
 
-    def first(self, places: Collection[int]) -> int:
+    def first(self, places: IntArray) -> int:
         return least(self._order, places)
 
     def _order(self, place: int) -> tuple[float, ...]:

@@ -11,11 +11,13 @@ traffic begins or ends there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from topology.network import PlannedNode
+from topology.paths import FloatArray
+from topology.planner.design import IntArray
 from topology.planner.links import Link
 from topology.planner.options import PlanOptions
 from topology.planner.sessions import Session
@@ -53,8 +55,8 @@ class _News:
         gateways = [place for place, node in enumerate(nodes) if node.gateway]
         one = [gateways[0] if node.gateway else place for place, node in enumerate(nodes)]
         self._one = one
-        self._pairs = [(one[link.nodes[0]], one[link.nodes[1]]) for link in links]
-        self._firsts, self._seconds = np.array(self._pairs, dtype=np.intp).reshape(-1, 2).T
+        pairs = [(one[link.nodes[0]], one[link.nodes[1]]) for link in links]
+        self._firsts, self._seconds = np.array(pairs, dtype=np.intp).reshape(-1, 2).T.copy()
         self._weights = np.array(
             [options.weight(*(nodes[n].name for n in link.nodes)) for link in links]
         )
@@ -65,65 +67,73 @@ class _News:
         self._born_s = np.array([max(start_s, node.path.span_s[0]) for node in nodes])
         self._known_s = np.tile(self._born_s, (len(nodes), 1))  # who knows, of whom: how new
         self._served_s = np.zeros(len(links))
-        self._joined: list[tuple[int, int]] = []
-        self._group: list[int] = []
-        self._members: dict[int, list[int]] = {}
+        self._group = np.arange(len(nodes))
+        self._members: list[list[int]] = []
+        self._worth = self._value  # of a group: who learns, of whom
         self._gains = np.full((len(nodes), len(nodes)), np.nan)
 
     def begin(self, now_s: float, joined: Sequence[tuple[int, int]]) -> None:
-        """All nodes have fresh news of themselves; sessions since the last slot have shared theirs."""
-        self._share(self._joined)
+        """All nodes have fresh news of themselves, which those in session share; groups anew."""
         np.fill_diagonal(self._known_s, np.maximum(now_s, self._born_s))
-        self._joined = [(self._one[a], self._one[b]) for a, b in joined]
-        self._share(self._joined)
+        group = list(range(len(self._one)))
+        members = [[node] for node in group]
+        for a, b in joined:
+            first, second = group[self._one[a]], group[self._one[b]]
+            if first != second:
+                for node in members[second]:
+                    group[node] = first
+                members[first] += members[second]
+                members[second] = []
+        self._group, self._members = np.array(group), members
+        self._worth = self._value.copy()
+        self._gains[:] = np.nan
+        for number, those in enumerate(members):
+            if len(those) > 1:
+                self._share(number, those)
 
-    def first(self, places: Collection[int]) -> int:
+    def first(self, places: IntArray) -> int:
         """Pairs that join two groups, by what they would learn; then the others, least served first."""
-        there = np.fromiter(places, dtype=np.intp, count=len(places))
-        there.sort()  # of equals the first
-        group = np.array(self._group)
-        a, b = group[self._firsts[there]], group[self._seconds[there]]
+        a, b = self._group[self._firsts[places]], self._group[self._seconds[places]]
         apart = np.flatnonzero(a != b)
         if not apart.size:
-            return int(there[np.argmin(self._served_s[there])])
+            return int(places[np.argmin(self._served_s[places])])
         a, b = np.minimum(a[apart], b[apart]), np.maximum(a[apart], b[apart])
         unknown = np.flatnonzero(np.isnan(self._gains[a, b]))
-        for pair in set(zip(a[unknown].tolist(), b[unknown].tolist(), strict=True)):
-            self._gains[pair] = self._gain(*pair)
-        worth = self._gains[a, b] * self._weights[there[apart]]
-        return int(there[apart[np.argmin(-worth)]])
+        if unknown.size:
+            pairs = np.unique(a[unknown] * len(self._one) + b[unknown])
+            ours, theirs = np.divmod(pairs, len(self._one))
+            self._gains[ours, theirs] = self._gain(ours, theirs)
+        worth = self._gains[a, b] * self._weights[places[apart]]
+        return int(places[apart[np.argmin(-worth)]])
 
     def chosen(self, place: int, length_s: float) -> None:
         """The pair shares its news from now on."""
         self._served_s[place] += length_s
-        self._joined.append(self._pairs[place])
-        self._join(*self._pairs[place])
-
-    def _gain(self, a: int, b: int) -> float:
-        """What two groups would teach each other: seconds by value, over all who would learn."""
-        ours, theirs = self._members[a], self._members[b]
-        change = self._known_s[ours[0]] - self._known_s[theirs[0]]
-        taught = self._value[theirs].sum(axis=0) @ np.maximum(change, 0.0)
-        learnt = self._value[ours].sum(axis=0) @ np.maximum(-change, 0.0)
-        return float(taught + learnt)
-
-    def _share(self, joined: Sequence[tuple[int, int]]) -> None:
-        """Groups anew, from who is in session with whom."""
-        self._group = list(range(len(self._one)))
-        self._members = {node: [node] for node in self._group}
-        self._gains[:] = np.nan
-        for a, b in joined:
-            self._join(a, b)
-
-    def _join(self, a: int, b: int) -> None:
-        """Make the groups of two nodes one, which knows what either knew."""
-        first, second = self._group[a], self._group[b]
+        first, second = self._group[[self._firsts[place], self._seconds[place]]].tolist()
         if first == second:
             return
-        members = self._members[first] + self._members.pop(second)
-        self._members[first] = members
-        self._known_s[members] = self._known_s[members].max(axis=0)
-        for node in members:
-            self._group[node] = first
+        members = self._members[first] + self._members[second]
+        self._members[first], self._members[second] = members, []
+        self._group[members] = first
+        self._share(first, members)
         for group in (first, second):
             self._gains[group, :] = self._gains[:, group] = np.nan
+
+    def _gain(self, ours: IntArray, theirs: IntArray) -> FloatArray:
+        """What pairs of groups would teach each other: seconds by value, over all who would learn, shape (N,)."""
+        # of a group all know the same, and its number is that of one of them
+        change = self._known_s[ours] - self._known_s[theirs]
+        taught = _dot(self._worth[theirs], np.maximum(change, 0.0))
+        learnt = _dot(self._worth[ours], np.maximum(-change, 0.0))
+        return taught + learnt
+
+    def _share(self, group: int, members: list[int]) -> None:
+        """All of a group know what any of them knows."""
+        self._known_s[members] = self._known_s[members].max(axis=0)
+        self._worth[group] = self._value[members].sum(axis=0)
+
+
+def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Scalar products row by row."""
+    products: FloatArray = np.matmul(a[:, np.newaxis, :], b[:, :, np.newaxis])[:, 0, 0]
+    return products

@@ -5,13 +5,14 @@ What many tools do: nothing is fair about it, a fast link near home starves a sl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.laser import rate_bps
 from topology.network import PlannedNode
+from topology.planner.design import IntArray
 from topology.planner.links import Link
 from topology.planner.options import PlanOptions
 from topology.planner.sessions import Session
@@ -50,7 +51,7 @@ class _Fastest:
     def begin(self, now_s: float, joined: Sequence[tuple[int, int]]) -> None:
         self._now_s = now_s
 
-    def first(self, places: Collection[int]) -> int:
+    def first(self, places: IntArray) -> int:
         return least(self._order, places)
 
     def _order(self, place: int) -> tuple[float, ...]:

@@ -125,16 +125,16 @@ def _alike(
     classes: dict[tuple[float, float, bool], list[Pairing]] = {}
     for i, ours in enumerate(a.terminals):
         for j, theirs in enumerate(b.terminals):
-            reach_km = min(
-                _reach_km(ours, theirs, least_rate_bps), _reach_km(theirs, ours, least_rate_bps)
+            both_km = min(
+                reach_km(ours, theirs, least_rate_bps), reach_km(theirs, ours, least_rate_bps)
             )
-            if reach_km <= 0:
+            if both_km <= 0:
                 continue
             pairing = Pairing(
                 (i, j),
                 0 if ours.beam_strength >= theirs.beam_strength else 1,
                 max(ours.acquisition_s, theirs.acquisition_s),
-                reach_km / SPEED_OF_LIGHT_KM_S,
+                both_km / SPEED_OF_LIGHT_KM_S,
                 ours.aperture_m + theirs.aperture_m,
             )
             kind = ours.sun_keep_out_deg, theirs.sun_keep_out_deg, ours.band == OPTICAL
@@ -144,7 +144,7 @@ def _alike(
 
 
 @lru_cache(maxsize=1024)
-def _reach_km(sender: Terminal, receiver: Terminal, least_rate_bps: float) -> float:
+def reach_km(sender: Terminal, receiver: Terminal, least_rate_bps: float) -> float:
     """How far a link keeps the least rate; 0 if nowhere. The rate falls with range, never rises."""
     ranges_km = np.geomspace(1.0, 1e11, 2201)  # steps of 1.2 %
     fast = rate_bps(sender, receiver, ranges_km) >= least_rate_bps

@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 import networkx as nx
 
 from topology.network import PlannedNode
+from topology.planner.design import Candidate
 from topology.planner.links import Link
 from topology.planner.options import PlanOptions
 from topology.planner.sessions import Session
-from topology.planner.slots import Candidate, give_out_sets
+from topology.planner.slots import give_out_sets
 
 
 def matching(
