@@ -46,6 +46,7 @@ from emulator.control import Clock, LinkOrder, NodeOrder, State, Status, utc_now
 from emulator.journal import Journal
 from emulator.lockstep.follower import Follower
 from emulator.lockstep.synchroniser import Grant, Report
+from emulator.memory import resident_mb
 from emulator.neighbourhood import speaking_links
 from emulator.orders import Orders
 from emulator.setup_file import SetupFile
@@ -386,20 +387,12 @@ class NodeProcess:
             refused_frames=self._channel.refused + self._channel.malformed,
             error_p50_s=lateness.quantile_s(0.5),
             error_p99_s=lateness.quantile_s(0.99),
-            memory_mb=_resident_mb(),
+            memory_mb=resident_mb(),
         )
         self._post(Message(self._topics.status(self._name), status.octets(), retain=True))
         if self._is_connected:
             with contextlib.suppress(OSError):  # a disk that is full
                 (self._folder / "alive").touch()
-
-
-def _resident_mb() -> float:
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0.0
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
