@@ -20,7 +20,7 @@ def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
     Every fault is reported, one a line, with file, key, value and mend; the exit code is then 2.
     """
     from emulator.build import find_strategy
-    from emulator.reports.readable import counted
+    from emulator.reports.readable import counted, duration_text
 
     loaded = load_scenario(scenario)
     find_strategy(loaded, None)
@@ -37,9 +37,11 @@ def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
             }
         )
         return
+    days = loaded.duration_s / 86400
+    lasts = counted(int(days), "day") if days.is_integer() else duration_text(loaded.duration_s)
     typer.echo(
         f"{scenario} is good: {counted(len(loaded.nodes), 'node')}, {counted(launches, 'satellite')} to launch, "
-        f"{counted(len(loaded.traffic), 'flow')} of traffic, {loaded.duration_s / 86400:g} days from "
+        f"{counted(len(loaded.traffic), 'flow')} of traffic, {lasts} from "
         f"{loaded.start:%Y-%m-%d %H:%M} UTC"
     )
 

@@ -14,10 +14,14 @@ from emulator.scenario.computing import faults_of_computing
 from emulator.scenario.faults import did_you_mean, shown
 from emulator.scenario.scenario import Scenario
 from emulator.scenario.spacecraft import found_between_tables
+from emulator.scenario.traffic import Traffic
 from topology.mass_driver import Muzzle
 
 Found = tuple[str, object, str]
 """Key path, value, mend."""
+
+MOST_MOMENTS = 10**8
+"""Bundles of a flow beyond which no machine has the memory for its run."""
 
 
 def faults_between_tables(scenario: Scenario, file: str) -> tuple[Fault, ...]:
@@ -147,6 +151,23 @@ def _links(scenario: Scenario) -> Iterator[Found]:
     names = [node.name for node in scenario.nodes]
     for place, link in enumerate(scenario.links):
         yield from _ends(f"links[{place}].between", link.between, names)
+    yield from _twice(
+        (
+            (tuple(sorted(link.between)), f"links[{place}]")
+            for place, link in enumerate(scenario.links)
+        ),
+        lambda first: f"{first} joins the same two: give one the rate of both",
+        key="between",
+    )
+
+
+def _meeting(path: str, ends: tuple[str, str], scenario: Scenario) -> Iterator[Found]:
+    """The ends of a link that must be somewhere: a node without a place has fibre only."""
+    yield from _ends(path, ends, list(scenario.ipn_numbers()))
+    fibre = [frozenset(link.between) for link in scenario.links]
+    nowhere = {node.name for node in scenario.nodes if not (node.site or node.orbit)}
+    if nowhere & set(ends) and ends[0] != ends[1] and frozenset(ends) not in fibre:
+        yield path, ends, "these two never meet: no [[links]] joins them"
 
 
 def _reports(scenario: Scenario) -> Iterator[Found]:
@@ -215,6 +236,7 @@ def _traffic(scenario: Scenario) -> Iterator[Found]:
             for pattern in (given,) if isinstance(given, str) else given:
                 if not any(fnmatchcase(name, pattern) for name in names):
                     yield f"{path}.{key}", pattern, f"no such node: {did_you_mean(pattern, names)}"
+        yield from _pairs(path, flow, names, scenario)
         if not 0 <= scenario.seconds(flow.first) <= scenario.duration_s:
             yield f"{path}.first", flow.first, "begin within the scenario's duration"
         if flow.until is not None and scenario.seconds(flow.until) < scenario.seconds(flow.first):
@@ -227,6 +249,19 @@ def _traffic(scenario: Scenario) -> Iterator[Found]:
     yield from _twice(flows, lambda first: f"this name is taken by {first}: choose another")
 
 
+def _pairs(path: str, flow: Traffic, names: list[str], scenario: Scenario) -> Iterator[Found]:
+    """Somebody must send to somebody else, and not more than a run can hold."""
+    sources, destinations = matching(flow.source, names), matching(flow.destination, names)
+    pairs = len(sources) * len(destinations) - len(set(sources) & set(destinations))
+    if sources and destinations and not pairs:
+        yield f"{path}.to", flow.destination, "a bundle goes to another node"
+    until_s = scenario.duration_s if flow.until is None else scenario.seconds(flow.until)
+    moments = (min(until_s, scenario.duration_s) - scenario.seconds(flow.first)) / flow.period_s
+    if pairs * moments > MOST_MOMENTS:
+        mend = f"gives {pairs * moments:.2g} bundles: {MOST_MOMENTS:.0e} are the most of a flow"
+        yield f"{path}.period", f"{flow.period_s:g}s", mend
+
+
 def _outages(scenario: Scenario) -> Iterator[Found]:
     names = list(scenario.ipn_numbers())
     for place, outage in enumerate(scenario.faults):
@@ -234,7 +269,7 @@ def _outages(scenario: Scenario) -> Iterator[Found]:
         if outage.node is not None and outage.node not in names:
             yield f"{path}.node", outage.node, f"no such node: {did_you_mean(outage.node, names)}"
         if outage.link is not None:
-            yield from _ends(f"{path}.link", outage.link, names)
+            yield from _meeting(f"{path}.link", outage.link, scenario)
         if outage.storm is not None and not matching(outage.storm, names):
             mend = f"no such node: {did_you_mean(outage.storm, names)}"
             yield f"{path}.storm", outage.storm, mend
@@ -253,7 +288,7 @@ def _plan_updates(scenario: Scenario) -> Iterator[Found]:
             yield f"{path}.at", update.at, "must be within the scenario's duration"
         for key, changes in (("cancelled", update.cancelled), ("added", update.added)):
             for number, change in enumerate(changes):
-                yield from _ends(f"{path}.{key}[{number}].link", change.link, names)
+                yield from _meeting(f"{path}.{key}[{number}].link", change.link, scenario)
 
 
 def _security(scenario: Scenario) -> Iterator[Found]:
@@ -268,6 +303,8 @@ def _weather(scenario: Scenario) -> Iterator[Found]:
     if scenario.weather is None:
         return
     stations = [node.name for node in scenario.nodes if node.site and node.site.body == "earth"]
+    if not stations:
+        yield "weather", "", "no node stands on the Earth, where the clouds are: leave it out"
     for name in scenario.weather.sites:
         if name not in stations:
             mend = f"no such station on the Earth: {did_you_mean(name, stations)}"

@@ -136,17 +136,23 @@ def _mend(detail: ErrorDetails, model: type[BaseModel] | None) -> str:
         case "model_type" | "model_attributes_type" | "dict_type":
             return "write a table, such as { key = value } or [section]"
         case "greater_than_equal":
-            return f"give {context['ge']:g} or more{_in_units(key)}"
+            return f"give {_limit(context['ge'])} or more{_in_units(key)}"
         case "less_than_equal":
-            return f"give {context['le']:g} or less{_in_units(key)}"
+            return f"give {_limit(context['le'])} or less{_in_units(key)}"
         case "greater_than":
-            return f"give more than {context['gt']:g}{_in_units(key)}"
+            return f"give more than {_limit(context['gt'])}{_in_units(key)}"
         case "less_than":
-            return f"give less than {context['lt']:g}{_in_units(key)}"
+            return f"give less than {_limit(context['lt'])}{_in_units(key)}"
+        case "finite_number":
+            return f"give a finite number{_in_units(key)}"
         case "string_pattern_mismatch":
             return "use small letters, digits and hyphens only"
         case _:
             return detail["msg"]
+
+
+def _limit(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"
 
 
 def _meant(detail: ErrorDetails, model: type[BaseModel] | None) -> Location:

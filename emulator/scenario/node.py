@@ -46,6 +46,8 @@ class Node(Table):
 
     @model_validator(mode="after")
     def _one_place(self) -> Node:
+        if self.site is None and (self.horizon_mask or (self.mask_deg and not self._brings_mask())):
+            raise mend("mask_deg and horizon_mask are for a site: leave them out")
         if self.role == "gateway" and not self.terminals:
             return self
         if (self.site is None) == (self.orbit is None):
@@ -53,6 +55,9 @@ class Node(Table):
                 "say where it is: either site = { body, latitude_deg, ... } or orbit = { ... }"
             )
         return self
+
+    def _brings_mask(self) -> bool:
+        return "mask_deg" in presets.ROLES.get(self.role, {})
 
 
 class Link(Table):

@@ -70,6 +70,7 @@ satellites = { name = "ai", ipn = 401 }
 """
 
 # what replaces what, then: key path, part of the value, part of the mend
+GATEWAY = '[[nodes]]\nname = "office"\nipn = 3\nrole = "gateway"\n'
 BAD = [
     ("format = 1", "format = 2", "format", "2", "use one of: 1"),
     ('"small"', '"Small Net"', "name", "Small Net", "small letters"),
@@ -136,6 +137,38 @@ BAD = [
         "base",
         "two different nodes",
     ),
+    (
+        "[[traffic]]",
+        2 * ('[[links]]\nbetween = ["teide", "base"]\nrate_bps = 1e6\nowlt_s = 2\n')
+        + "[[traffic]]",
+        "links[1].between",
+        "base",
+        "links[0] joins the same two",
+    ),
+    (
+        "[[traffic]]",
+        '[[links]]\nbetween = ["teide", "base"]\nrate_bps = inf\nowlt_s = 2\n[[traffic]]',
+        "links[0].rate_bps",
+        "inf",
+        "a finite number, in bit/s",
+    ),
+    (
+        "[[traffic]]",
+        GATEWAY + '[[faults]]\nlink = ["teide", "office"]\nat = "1h"\nfor = "1h"\n[[traffic]]',
+        "faults[0].link",
+        "office",
+        "never meet",
+    ),
+    (
+        "[[traffic]]",
+        GATEWAY.replace('"gateway"', '"gateway"\nmask_deg = 5') + "[[traffic]]",
+        'nodes[2] "office"',
+        "",
+        "for a site",
+    ),
+    ("ipn = 2", "ipn = 4294967296", 'nodes[1] "base".ipn', "4294967296", "4294967295 or less"),
+    ('to = "teide"', 'to = "base"', 'traffic[0] "telemetry".to', "base", "to another node"),
+    ('"5min"', '"0.0001ms"', 'traffic[0] "telemetry".period', "1e-07s", "8.6e+11 bundles"),
     (
         "[[traffic]]",
         DRIVER.replace('"6h"', '"9d"') + "[[traffic]]",
