@@ -66,7 +66,6 @@ def test_the_stack_runs_to_its_end(swarm: None, tmp_path: Path) -> None:
     finally:
         run(["docker", "stack", "rm", NAME])
         remove_what_is_left()
-        run(["docker", "image", "rm", NAME])
 
 
 def wait_until_all_are_done(port: int) -> None:
@@ -85,13 +84,17 @@ def wait_until_all_are_done(port: int) -> None:
 
 
 def remove_what_is_left() -> None:
-    """Volumes and networks are the stack's as long as its containers are going."""
-    names = [f"{NAME}_{name}" for name in ("collector", "ground", "relay", "probe")]
-    ours = ["docker", "network", "ls", "-q", "--filter", f"label=com.docker.stack.namespace={NAME}"]
+    """Volumes, networks and the image are the stack's as long as its containers are going."""
+    volumes = [f"{NAME}_{name}" for name in ("collector", "ground", "relay", "probe")]
+    label = f"label=com.docker.stack.namespace={NAME}"
     deadline = time.monotonic() + 60.0
     while time.monotonic() < deadline:
-        words = ["docker", "volume", "rm", "-f", *names]
-        gone = not subprocess.run(words, capture_output=True, check=False).returncode
-        if gone and not run(ours):
+        for words in (["volume", "rm", "-f", *volumes], ["image", "rm", NAME]):
+            subprocess.run(["docker", *words], capture_output=True, check=False)
+        left = [
+            ["network", "ls", "-q", "--filter", label],
+            ["volume", "ls", "-q", "--filter", label],
+        ]
+        if not any(run(["docker", *words]) for words in [*left, ["image", "ls", "-q", NAME]]):
             return
         time.sleep(1.0)
