@@ -9,17 +9,16 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from invariants import check
 
 import emulator
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from emulator import bundle_list
-from emulator.reports.bundles import PART_COLUMNS
 from emulator.scenario import load
 from emulator.setup import from_files
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
-TOLERANCE_S_PER_HOP = 1e-6
 
 
 @pytest.fixture(scope="module")
@@ -30,23 +29,11 @@ def three_days() -> emulator.Result:
     return emulator.run(short)
 
 
-def check_bundles(bundles: pl.DataFrame, counts: dict[str, int]) -> None:
-    """The invariants of a run, over its bundle table and its counts of fates."""
-    assert counts["sourced"] == len(bundles) > 0
-    assert counts["sourced"] == sum(n for fate, n in counts.items() if fate != "sourced")
-    delivered = bundles.filter(pl.col("fate") == "delivered")
-    assert len(delivered) == counts["delivered"] > 0
-    slack = delivered["hops"] * TOLERANCE_S_PER_HOP
-    parts = delivered.select(pl.sum_horizontal(*PART_COLUMNS).alias("sum"))["sum"]
-    assert ((parts - delivered["latency_s"]).abs() <= slack).all()
-    assert (delivered["latency_s"] >= delivered["ideal_latency_s"] - slack).all()
-    assert (delivered.select(pl.min_horizontal(*PART_COLUMNS).alias("least"))["least"] >= 0).all()
-
-
 def test_on_the_default_scenario_fates_and_breakdowns_add_up_and_no_latency_beats_the_ideal(
     three_days: emulator.Result,
 ) -> None:
-    check_bundles(three_days.bundles, three_days.summary["bundles"])
+    check(three_days)
+    assert three_days.summary["bundles"]["delivered"] > 1000
 
 
 @pytest.mark.slow
@@ -54,7 +41,7 @@ def test_the_same_holds_for_the_whole_default_scenario() -> None:
     result = emulator.run(SCENARIOS / "moonbase-alpha.toml")
     assert result.summary["bundles"]["sourced"] >= 20_000
     assert len(result.plan.nodes) >= 12
-    check_bundles(result.bundles, result.summary["bundles"])
+    check(result)
 
 
 def test_on_the_default_scenario_a_satellite_joins_when_it_is_launched(
@@ -77,10 +64,8 @@ def test_every_flow_of_the_default_scenario_delivers(three_days: emulator.Result
 @pytest.mark.parametrize("strategy", ["direct", "epidemic"])
 def test_the_invariants_hold_under_other_strategies(strategy: str) -> None:
     result = emulator.run(SCENARIOS / "earth-moon.toml", strategy=strategy, until="2d")
-    counts = result.summary["bundles"]
-    assert counts["sourced"] == sum(n for fate, n in counts.items() if fate != "sourced")
-    if strategy == "epidemic":
-        check_bundles(result.bundles, counts)
+    check(result)
+    assert (result.summary["bundles"]["delivered"] > 0) == (strategy == "epidemic")
 
 
 RUN_AND_WRITE = """
@@ -144,8 +129,9 @@ def test_a_scenario_whose_launch_falls_back_names_the_launch(tmp_path: Path) -> 
     text = (SCENARIOS / "moonbase-alpha.toml").read_text()
     path = tmp_path / "slow.toml"
     path.write_text(text.replace("muzzle_speed_m_s = 2450", "muzzle_speed_m_s = 1700"))
+    short = load(path).model_copy(update={"duration_s": 3 * 86400.0, "faults": ()})
     with (
         pytest.warns(UserWarning, match="hits the Moon"),
         pytest.raises(BadInput, match="ai-1 hits the Moon"),
     ):
-        emulator.run(path)
+        emulator.run(short)
