@@ -25,7 +25,7 @@ from dtn.bundle import Bundle
 from dtn.codec import encode
 from dtn.errors import BadInput, Fault
 from dtn.ltp.segment import read_segment
-from dtn.tcpcl import message
+from dtn.tcpcl import codec, message
 from nodes.channel.channel import Channel, Receive
 from nodes.channel.frame import Frame
 
@@ -124,13 +124,13 @@ class Capture:
         if session is None:
             session = self._sessions[ends] = _Session()
             for end in ends:
-                self._say(frame, session, end, message.encode(message.ContactHeader()))
+                self._say(frame, session, end, codec.encode(message.ContactHeader()))
             for end in ends:
                 node_id = f"ipn:{self._numbers[end]}.0"
                 init = message.SessionInit(0, 2**63, 2**63, node_id)
-                self._say(frame, session, end, message.encode(init))
+                self._say(frame, session, end, codec.encode(init))
         flags = message.SEGMENT_START | message.SEGMENT_END
-        head = message.segment_head(flags, session.transfers, len(octets))
+        head = codec.segment_head(flags, session.transfers, len(octets))
         session.transfers += 1
         self._say(frame, session, frame.source, head + octets)
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from dtn.tcpcl.extension import TRANSFER_LENGTH, read_extensions, transfer_length
 from dtn.tcpcl.message import (
     SEGMENT_END,
     SEGMENT_START,
-    TRANSFER_LENGTH,
     MessageReject,
     MessageType,
     RefuseReason,
@@ -23,8 +23,6 @@ from dtn.tcpcl.message import (
     TransferAck,
     TransferRefuse,
     TransferSegment,
-    read_extensions,
-    transfer_length,
 )
 
 Answer = TransferAck | TransferRefuse

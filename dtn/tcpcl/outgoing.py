@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from dtn.tcpcl.codec import segment_head
+from dtn.tcpcl.extension import encode_extensions, transfer_length_item
 from dtn.tcpcl.message import (
     MAX_TRANSFER_ID,
     SEGMENT_END,
@@ -22,9 +24,6 @@ from dtn.tcpcl.message import (
     RejectReason,
     TransferAck,
     TransferRefuse,
-    encode_extensions,
-    segment_head,
-    transfer_length_item,
 )
 from dtn.tcpcl.outputs import Failed, Finished, Send, Sent
 

@@ -18,19 +18,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from dtn.eid import parse_eid
-from dtn.errors import InvalidValue
+from dtn.tcpcl.codec import Flaw, MalformedMessage, MessageReader, encode
 from dtn.tcpcl.incoming import Incoming
 from dtn.tcpcl.message import (
     CAN_TLS,
     TERM_REPLY,
     VERSION,
     ContactHeader,
-    Flaw,
     Keepalive,
-    MalformedMessage,
     Message,
-    MessageReader,
     MessageReject,
     MessageType,
     RefuseReason,
@@ -41,9 +37,8 @@ from dtn.tcpcl.message import (
     TransferAck,
     TransferRefuse,
     TransferSegment,
-    encode,
-    read_extensions,
 )
+from dtn.tcpcl.negotiation import objection, offer
 from dtn.tcpcl.options import SessionOptions
 from dtn.tcpcl.outgoing import Outgoing
 from dtn.tcpcl.outputs import (
@@ -233,16 +228,7 @@ class Session:
         return [self._say_init(now_s)] if self.is_active else []
 
     def _session_init(self, init: SessionInit, now_s: float) -> list[Output]:
-        items = read_extensions(init.extensions)
-        reason = ""
-        if items is None:
-            reason = "session extensions cannot be read"
-        elif any(item.is_critical for item in items):
-            reason = "critical session extension"  # none is known (§4.8)
-        elif init.segment_mru_bytes == 0:
-            reason = "peer takes no segments"
-        elif not self._is_whom_we_want(init.node_id):
-            reason = f"peer is {init.node_id!r}"
+        reason = objection(init, self.options.expected_node_id)
         if reason:
             return self._break_off(TermReason.CONTACT_FAILURE, reason, now_s)
         out: list[Output] = [] if self.is_active else [self._say_init(now_s)]
@@ -259,18 +245,6 @@ class Session:
             )
         )
         return out
-
-    def _is_whom_we_want(self, node_id: str) -> bool:
-        """Whether the peer may be who it says (an identifier of "this node" says nobody)."""
-        try:
-            peer = parse_eid(node_id)
-        except InvalidValue:
-            return not self.options.expected_node_id
-        if peer.is_local_node:
-            return False
-        if not self.options.expected_node_id:
-            return True
-        return peer.node == parse_eid(self.options.expected_node_id).node
 
     # --- messages (§5, §6) ----------------------------------------------------------------------
 
@@ -361,14 +335,7 @@ class Session:
         return self._say(ContactHeader(CAN_TLS if self.options.can_tls else 0), now_s)
 
     def _say_init(self, now_s: float) -> Output:
-        options = self.options
-        init = SessionInit(
-            options.keepalive_s,
-            options.segment_mru_bytes,
-            options.transfer_mru_bytes,
-            options.node_id,
-        )
-        return self._say(init, now_s)
+        return self._say(offer(self.options), now_s)
 
     def _say_term(self, reason: TermReason, flags: int, now_s: float) -> list[Output]:
         """Say SESS_TERM and begin nothing more."""

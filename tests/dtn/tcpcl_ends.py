@@ -7,14 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from dtn.tcpcl import Session, SessionOptions, State
-from dtn.tcpcl.message import (
-    ContactHeader,
-    Message,
-    MessageReader,
-    SessionInit,
-    TransferSegment,
-    encode,
-)
+from dtn.tcpcl.codec import MessageReader, encode
+from dtn.tcpcl.message import ContactHeader, Message, SessionInit, TransferSegment
 from dtn.tcpcl.outputs import Ended, Established, Output, Received, Send
 
 VECTORS: dict[str, Any] = json.loads(

@@ -5,14 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tcpcl_ends import VECTORS, messages
 
-from dtn.tcpcl.message import (
+from dtn.tcpcl.codec import Flaw, MalformedMessage, MessageReader, encode
+from dtn.tcpcl.extension import (
     CRITICAL,
-    ContactHeader,
     ExtensionItem,
-    Flaw,
+    encode_extensions,
+    read_extensions,
+    transfer_length,
+    transfer_length_item,
+)
+from dtn.tcpcl.message import (
+    ContactHeader,
     Keepalive,
-    MalformedMessage,
-    MessageReader,
     MessageReject,
     RefuseReason,
     RejectReason,
@@ -22,11 +26,6 @@ from dtn.tcpcl.message import (
     TransferAck,
     TransferRefuse,
     TransferSegment,
-    encode,
-    encode_extensions,
-    read_extensions,
-    transfer_length,
-    transfer_length_item,
 )
 
 KNOWN = {vector["id"]: bytes.fromhex(vector["hex"]) for vector in VECTORS["tcpcl_messages"]}

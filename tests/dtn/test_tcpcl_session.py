@@ -19,11 +19,17 @@ from tcpcl_ends import (
 
 from dtn.errors import InvalidValue
 from dtn.tcpcl import RefuseReason, Session, SessionOptions, State, TermReason
-from dtn.tcpcl.message import (
+from dtn.tcpcl.codec import encode
+from dtn.tcpcl.extension import (
     CRITICAL,
+    ExtensionItem,
+    encode_extensions,
+    read_extensions,
+    transfer_length_item,
+)
+from dtn.tcpcl.message import (
     MAX_TRANSFER_ID,
     ContactHeader,
-    ExtensionItem,
     Keepalive,
     MessageReject,
     MessageType,
@@ -33,10 +39,6 @@ from dtn.tcpcl.message import (
     TransferAck,
     TransferRefuse,
     TransferSegment,
-    encode,
-    encode_extensions,
-    read_extensions,
-    transfer_length_item,
 )
 from dtn.tcpcl.outputs import (
     Ended,

@@ -27,6 +27,7 @@ from dtn.events import (
     TransferFinished,
     TransferStarted,
 )
+from dtn.tcpcl.codec import encode
 from dtn.tcpcl.message import (
     ContactHeader,
     RefuseReason,
@@ -34,7 +35,6 @@ from dtn.tcpcl.message import (
     TransferAck,
     TransferRefuse,
     TransferSegment,
-    encode,
 )
 from nodes.applications import Echo, Flow, Ping
 from nodes.convergence.carrier import retry_delays
