@@ -14,6 +14,7 @@ from dtn.tcpcl.outputs import Ended, Established, Output, Received, Send
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parent.parent / "data" / "vectors_tcpcl_ltp.json").read_text()
 )
+KNOWN = {vector["id"]: bytes.fromhex(vector["hex"]) for vector in VECTORS["tcpcl_messages"]}
 HELLO = encode(ContactHeader())
 INIT = encode(SessionInit(20, 2**20, 2**28, "ipn:2.0"))
 WHOLE = 3  # START and END
@@ -146,3 +147,7 @@ class Pair:
             self.join()
         for end in ends:
             end.now_s = until_s
+
+
+def joined(piece_bytes=2**30, active=(), passive=()):
+    return Pair(End(active=True, **dict(active)), End(active=False, **dict(passive)), piece_bytes)

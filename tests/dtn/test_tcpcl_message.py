@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tcpcl_ends import VECTORS, messages
+from tcpcl_ends import KNOWN, messages
 
 from dtn.tcpcl.codec import Flaw, MalformedMessage, MessageReader, encode
 from dtn.tcpcl.extension import (
@@ -28,7 +28,6 @@ from dtn.tcpcl.message import (
     TransferSegment,
 )
 
-KNOWN = {vector["id"]: bytes.fromhex(vector["hex"]) for vector in VECTORS["tcpcl_messages"]}
 UNKNOWN_ITEM = ExtensionItem(0xFFFE, b"exthi")
 LENGTH_3 = encode_extensions([transfer_length_item(3)])
 
