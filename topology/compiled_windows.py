@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Vector = tuple[float, float, float]
-_compiled = njit(cache=True, error_model="numpy")
+_compiled = njit(cache=True, error_model="numpy", nogil=True)  # pairs are looked at side by side
 _inlined = njit(cache=True, error_model="numpy", forceinline=True)
 Six = tuple[float, float, float, float, float, float]
 

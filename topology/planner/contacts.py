@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from topology.network import PlannedNode
 from topology.paths import FloatArray, Path
 from topology.planner.links import Link, window_at
 from topology.planner.sessions import GUARD_S, Session
-from topology.scan import is_worth, light_times
+from topology.scan import is_worth, light_times, side_by_side
 from topology.visibility import End, elevation_rad
 
 OWLT_TOLERANCE_S = 1e-6
@@ -72,16 +73,19 @@ def contacts(
                 piece = _Piece(start_s, end_s, sender, receiver)
                 pieces.setdefault((id(session.link), way), []).append(piece)
     compiled = is_worth(len(pieces))
-    for (key, way), of_way in pieces.items():
+
+    def of_way(one: tuple[tuple[int, int], list[_Piece]]) -> list[Contact]:
+        (key, way), those = one
         link = known[key]
         a, b = link.nodes if way == 0 else link.nodes[::-1]
         ends = link.ends if way == 0 else link.ends[::-1]
-        light_s = _light_times(ends, of_way, compiled=compiled)
-        steady = _steady(of_way, light_s, ends)
-        for piece, owlt_s in zip(of_way, light_s, strict=True):
+        light_s = _light_times(ends, those, compiled=compiled)
+        steady = _steady(those, light_s, ends)
+        found = []
+        for piece, owlt_s in zip(those, light_s, strict=True):
             fades = piece.terminals not in steady and _may_fade(piece, owlt_s, ends)
             rates, losses = _rates_and_losses(piece, owlt_s, ends, sun, fades=fades)
-            yield Contact(
+            contact = Contact(
                 source=nodes[a].name,
                 destination=nodes[b].name,
                 start_s=piece.start_s,
@@ -90,6 +94,11 @@ def contacts(
                 owlt_s=_plain(owlt_s),
                 frame_loss=losses,
             )
+            found.append(contact)
+        return found
+
+    for of_one in side_by_side(of_way, pieces.items(), compiled=compiled):
+        yield from of_one
 
 
 def _open(session: Session, way: int) -> Iterator[tuple[float, float]]:
@@ -173,8 +182,8 @@ def _rates_and_losses(
     count = owlt_s.size
     if minds_air:  # elevation changes faster than light time bends
         count = max(count, 1 + math.ceil((piece.end_s - piece.start_s) / _AIR_STEP_S))
-    place = np.linspace(0.0, 1.0, count)
-    light_s = np.interp(place, np.linspace(0.0, 1.0, owlt_s.size), owlt_s)
+    place = _evenly(count)
+    light_s = owlt_s if count == owlt_s.size else np.interp(place, _evenly(owlt_s.size), owlt_s)
     range_km = light_s * SPEED_OF_LIGHT_KM_S
     air = None
     if minds_air:
@@ -234,12 +243,18 @@ def _fewest(place: FloatArray, exact: FloatArray, tolerance: FloatArray) -> Samp
         return (high + low) / 2 if high > low else low
     cells = 1
     while cells < place.size - 1:
-        at = np.linspace(0.0, 1.0, cells + 1)
+        at = _evenly(cells + 1)
         samples = np.interp(at, place, exact)
         if (np.abs(np.interp(place, at, samples) - exact) <= tolerance).all():
             return tuple(samples.tolist())
         cells += 1 if cells < 4 else cells // 2
     return tuple(exact.tolist())
+
+
+@lru_cache(maxsize=256)
+def _evenly(count: int) -> FloatArray:
+    """So many places from 0 to 1, not to be written to."""
+    return np.linspace(0.0, 1.0, count)
 
 
 def air_around(ends: tuple[End, End], at_s: FloatArray, sun: Path | None) -> Air:

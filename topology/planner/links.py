@@ -14,7 +14,7 @@ import numpy as np
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.laser import OPTICAL, Terminal, rate_bps
 from topology.network import PlannedNode
-from topology.scan import is_worth
+from topology.scan import is_worth, side_by_side
 from topology.track import track
 from topology.visibility import End, Surroundings
 from topology.windows import Passage, Window, passage
@@ -92,19 +92,20 @@ def links(
         track(node.path, start_s, end_s + LIGHT_MARGIN_S) if node.terminals else None
         for node in nodes
     ]
-    found: list[Link] = []
-    pairs = [(i, j) for i, j in combinations(range(len(nodes)), 2)]
+    pairs = list(combinations(range(len(nodes)), 2))
     compiled = is_worth(2 * len(pairs))
-    for done, (i, j) in enumerate(pairs):
-        first, second = tracks[i], tracks[j]
-        if progress is not None:
-            progress(done, len(pairs))
+
+    def of_pair(pair: tuple[int, int]) -> list[Link]:
+        first, second = (tracks[n] for n in pair)
         if first is None or second is None:
-            continue
-        for (*angles, is_optical), pairings in _alike(nodes[i], nodes[j], least_rate_bps):
+            return []
+        a, b = (nodes[n] for n in pair)
+        clouds = outages.get(a.name, ()), outages.get(b.name, ())
+        found = []
+        for (*angles, is_optical), pairings in _alike(a, b, least_rate_bps):
             ends = (
-                End(path=first, mask=nodes[i].mask, sun_keep_out_deg=angles[0]),
-                End(path=second, mask=nodes[j].mask, sun_keep_out_deg=angles[1]),
+                End(path=first, mask=a.mask, sun_keep_out_deg=angles[0]),
+                End(path=second, mask=b.mask, sun_keep_out_deg=angles[1]),
             )
             out = passage(ends[0], ends[1], around, start_s, end_s, compiled=compiled)
             back = passage(ends[1], ends[0], around, start_s, end_s, compiled=compiled)
@@ -112,9 +113,15 @@ def links(
                 continue
             ways = out, back
             if is_optical:
-                clouds = outages.get(nodes[i].name, ()), outages.get(nodes[j].name, ())
                 ways = _clear(out, *clouds), _clear(back, *clouds[::-1])
-            found.append(Link((i, j), ends, ways, pairings))
+            found.append(Link(pair, ends, ways, pairings))
+        return found
+
+    found: list[Link] = []
+    for done, of_one in enumerate(side_by_side(of_pair, pairs, compiled=compiled)):
+        if progress is not None:
+            progress(done, len(pairs))
+        found += of_one
     return found
 
 
