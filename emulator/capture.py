@@ -14,8 +14,10 @@ The file appears under its name when it is whole.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from errno import EISDIR
 from pathlib import Path
 from struct import Struct
 from types import TracebackType
@@ -67,13 +69,15 @@ class Capture:
 
     def __init__(self, path: Path, start: datetime, numbers: Mapping[str, int]) -> None:
         self._path = path
-        self._part = path.with_name(path.name + ".part")
+        self._part = path.parent / f"{path.name}.part"
         self._start_ns = (start - _EPOCH) // (datetime.resolution) * 1000
         self._addresses = {name: _address(number) for name, number in numbers.items()}
         self._numbers = numbers
         self._sessions: dict[tuple[str, str], _Session] = {}
         self._packets = 0
         try:
+            if path.is_dir():
+                raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
             self._file: IO[bytes] = self._part.open("wb")
         except OSError as fault:
             mend = f"cannot be written ({fault.strerror}): name a file in a folder that is there"

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from dtn.errors import BadInput, Fault
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What goes wrong meanwhile is told of this file.
+
+    Raises:
+        BadInput: it cannot be written there.
+    """
+    try:
+        yield
+    except OSError as fault:
+        mend = f"cannot be written: {fault.strerror}"
+        raise BadInput(Fault(str(path), "", "", mend)) from None
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a text file as UTF-8 with plain line ends; a reader never sees half of it."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Write a text file as UTF-8 with plain line ends; a reader never sees half of it.
+
+    Raises:
+        BadInput: it cannot be written there.
+    """
+    part = path.parent / f"{path.name}.part"
+    with writing(path):
+        try:
+            part.write_text(text, encoding="utf-8", newline="\n")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def beside(file: Path, spec: str) -> str:

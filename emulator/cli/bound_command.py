@@ -51,13 +51,14 @@ def bound(
     for title in ("delivered", "at most", "mean delay", "at least", "ideal", "gap"):
         table.add_column(title, justify="right")
     for name, said in found.items():
-        count = max(said["delivered"], 1)
-        means = (said[key] / count for key in ("delay_s", "least_delay_s", "ideal_delay_s"))
+        count = said["delivered"]
+        delays = [said["delay_s"], said["least_delay_s"], said["ideal_delay_s"]]
+        means = [duration_text(delay / count) if count else "–" for delay in delays]
         table.add_row(
             Text(f"{name} ({said['strategy']})"),
             f"{said['delivered']:,}",
             f"{said['most_delivered']:,.1f}",
-            *(duration_text(mean) for mean in means),
+            *means,
             gap_text(said["gap"]),
         )
     stdout().print(table)

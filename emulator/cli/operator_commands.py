@@ -13,6 +13,7 @@ from dtn.errors import BadInput, Fault, InvalidValue
 from emulator.cli.constellation_commands import BrokerOption, CaOption, PasswordOption, UserOption
 from emulator.cli.options import JsonOption
 from emulator.cli.output import Json, print_json
+from emulator.files import writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,7 +179,8 @@ def recv(
         ):
             payload = bytes.fromhex(next(arrivals).payload)
     if output is not None:
-        output.write_bytes(payload)
+        with writing(output):
+            output.write_bytes(payload)
     if json:
         print_json({"service": service, "bytes": len(payload), "payload": payload.hex()})
     elif output is None:

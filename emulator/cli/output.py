@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dtn.errors import BadInput
+from emulator.files import writing
 
 WIDE = 110
 """Columns of what goes to a file or a pipe."""
@@ -57,6 +58,7 @@ def print_faults(bad: BadInput) -> None:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that nobody but its owner can read."""
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
+    with writing(path):
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")

@@ -27,6 +27,7 @@ def windows(scenario: ScenarioFile, a: NodeA, b: NodeB, json: JsonOption = False
     from emulator.reports.readable import counted
     from emulator.sky import ScenarioSky
 
+    _two(a, b)
     loaded = load_scenario(scenario)
     with ScenarioSky(loaded) as sky:
         found = sky.windows(a, b)
@@ -66,10 +67,11 @@ def light_time(
     """One-way light time, range and data rate between two nodes or bodies at given dates.
 
     transmit_s: of what A sends then. receive_s: of what A receives then. geometric_s: the distance
-    then over the speed of light. rate_bps: from A to B, if they see each other.
+    then over the speed of light. rate_bps: from A to B, when nothing is in the way.
     """
     from emulator.sky import ScenarioSky
 
+    _two(a, b)
     dates = [_utc(text) for text in at]
     with ScenarioSky(load_scenario(scenario)) as sky:
         rows = sky.light_times(a, b, dates, shapiro=shapiro)
@@ -128,6 +130,11 @@ def _in_short(seen: LaunchReport) -> str:
     if seen.impact is not None and seen.impact_s is not None:
         return f"hits {seen.impact} in {(seen.impact_s - seen.at_s) / 86_400:.1f} d"
     return "escapes" if seen.escapes else "stays bound"
+
+
+def _two(a: str, b: str) -> None:
+    if a == b:
+        raise BadInput(Fault("", "B", f'"{b}"', "light goes from one place to another: name two"))
 
 
 def _utc(text: str) -> datetime:

@@ -350,6 +350,12 @@ BAD: list[tuple[str, Callable[[Path], str], tuple[str, ...]]] = [
         bad_scenario('duration = "7d"', 'duration = "7d"\nrouting = { strategy = "sabre" }'),
         ("strategy", "sabre", "choose one of"),
     ),
+    ("windows {bad} teide teide", lambda folder: EARTH_MOON, ('B = "teide"', "name two")),
+    (
+        "light-time {bad} base base --at 2026-12-05T00:00:00Z",
+        lambda folder: EARTH_MOON,
+        ('B = "base"', "name two"),
+    ),
     ("windows {bad} teide bsae", lambda folder: EARTH_MOON, ("bsae", "base")),
     (
         "light-time {bad} teide base --at tomorrow",
@@ -382,6 +388,16 @@ BAD: list[tuple[str, Callable[[Path], str], tuple[str, ...]]] = [
         "route {bad} a c --size 0",
         lambda folder: str(folder / "plan.json"),
         ("--size", "more than 0"),
+    ),
+    *(
+        (f"{command} {place}", lambda folder: EARTH_MOON, (place, "cannot be written"))
+        for command in (
+            "plan {bad} --format access -o",
+            "plan {bad} --format csv -o",
+            "run {bad} --until 1h --capture",
+            "setup {bad} -o",
+        )
+        for place in ("nowhere/at/all", "/")
     ),
     ("compare {bad}", lambda folder: str(folder), ("summary.json", "lightlag run")),
     ("report {bad}", lambda folder: str(folder), ("events.jsonl", "lightlag run")),

@@ -70,7 +70,7 @@ def save(plan: ContactPlan, path: Path, format: str = "json") -> tuple[str, ...]
         text, notes = WRITERS[format](plan)
     except BadInput as fault:
         raise BadInput(*[replace(one, file=str(path)) for one in fault.faults]) from fault
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.parent / f".{path.name}.{os.getpid()}"
     try:
         with beside.open("w", encoding="utf-8", newline="") as file:
             file.write(text)
