@@ -12,7 +12,7 @@ from dtn.events import BundleDelivered, TransferStarted
 from dtn.routing import Hold, Send
 from dtn.routing.strategy import STRATEGIES, Strategy
 from tests.dtn.agents import Network
-from tests.dtn.test_bpa_rows import bundle
+from tests.dtn.one_agent import bundle
 
 STAR = [
     Contact("a", "b", 0.0, 100.0, 8000.0, 1.0),

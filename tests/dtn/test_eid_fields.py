@@ -17,6 +17,7 @@ from dtn.bpa.outputs import Output, Store, Transmit
 from dtn.bundle import BundleFlag
 from dtn.codec import decode, encode
 from dtn.events import BundleDeleted, BundleMalformed, BundleReceived, StatusReported
+from tests.dtn.agents import START_DTN_MS
 from tests.dtn.bundles import (
     VECTORS,
     Raw,
@@ -25,7 +26,7 @@ from tests.dtn.bundles import (
     canonical_octets,
     primary_octets,
 )
-from tests.dtn.test_bpa_rows import START_DTN_MS, an_agent, bundle, only, receive
+from tests.dtn.one_agent import an_agent, bundle, only, receive
 
 WELL_FORMED = {
     **{vector["uri"]: vector["hex"] for vector in VECTORS["eid_cbor"]},

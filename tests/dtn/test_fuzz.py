@@ -25,9 +25,9 @@ from dtn.ltp.outputs import Transmit as SegmentOut
 from dtn.ltp.segment import decode_segment, encode_segment
 from tests.dtn.ltp_pair import drained, engine, of
 from tests.dtn.mutations import flips, mutations
+from tests.dtn.one_agent import an_agent, bundle, only, pieces_of, receive
 from tests.dtn.tcpcl_ends import HELLO, INIT, End, established, messages
 from tests.dtn.tcpcl_ends import VECTORS as LINK_VECTORS
-from tests.dtn.test_bpa_rows import an_agent, bundle, only, pieces_of, receive
 from tests.dtn.test_codec_fuzz import BLOCKS, CORPUS
 from tests.dtn.test_eid_fields import FIELDS, octets_with
 
