@@ -5,16 +5,19 @@ launches and weather, its dates and seed; the contents of the files it names; th
 that plans, so that a mended planner never serves an old plan. What a plan does not depend on (traffic, routing,
 faults, stores) is left out: to change it costs no planning.
 
-Plans lie in `$XDG_CACHE_HOME/lightlag/plans` (`~/.cache` by default), JSON that reads back exactly under a
-checksum, the newest `KEPT` of them. A file is written beside its name and moved onto it: nobody reads half
-of one, and what cannot be read is planned anew. A cache that cannot be written is none.
+Plans lie in `$XDG_CACHE_HOME/lightlag/plans` (`~/.cache` by default) as Python keeps its compiled modules (marshal: a
+plan of seven million light times takes seconds as JSON), under a checksum, the newest `KEPT` of them. A file is
+written beside its name and moved onto it: nobody reads half of one, and what cannot be read is planned anew. A cache
+that cannot be written is none.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -57,6 +60,7 @@ def key_of(scenario: Scenario) -> str:
         for key in _SKIPPED_KEYS:
             table.pop(key, None)
     digest = hashlib.sha256(json.dumps(tables, sort_keys=True).encode())
+    digest.update(f"{sys.implementation.cache_tag} {marshal.version}".encode())
     for path in _files(scenario):
         digest.update(path.read_bytes() if path.is_file() else b"none")
         digest.update(b"\0")
@@ -96,27 +100,22 @@ def _files(scenario: Scenario) -> Iterator[Path]:
 
 def find(key: str) -> ContactPlan | None:
     """The plan kept under a key; None if there is none that can be read."""
-    path = folder() / f"{key}.json"
+    path = folder() / f"{key}.plan"
     try:
-        digest, _, text = path.read_bytes().partition(b"\n")
-        if hashlib.sha256(text).hexdigest().encode() != digest:
+        digest, _, octets = path.read_bytes().partition(b"\n")
+        if hashlib.sha256(octets).hexdigest().encode() != digest:
             return None  # half a file, or a changed one
         path.touch()
     except OSError:
         return None
-    head, rows = json.loads(text)
-    contacts = (
-        Contact(a, b, start_s, end_s, _values(rate), _values(owlt), confidence, _values(loss))
-        for a, b, start_s, end_s, rate, owlt, confidence, loss in rows
-    )
-    start = head["start"]
-    return ContactPlan(contacts, start and datetime.fromisoformat(start), head["ipn"])
+    start, ipn_numbers, rows = marshal.loads(octets)
+    contacts = (Contact(*row) for row in rows)
+    return ContactPlan(contacts, start and datetime.fromisoformat(start), ipn_numbers)
 
 
 def keep(key: str, plan: ContactPlan) -> None:
     """Keep a plan under a key, and no more than the newest `KEPT`."""
     start = plan.start_utc and plan.start_utc.isoformat()
-    head = {"start": start, "ipn": dict(plan.ipn_numbers)}
     rows = [
         (
             *(c.source, c.destination, c.start_s, c.end_s, c.rate_bps, c.owlt_s),
@@ -124,20 +123,18 @@ def keep(key: str, plan: ContactPlan) -> None:
         )
         for c in plan.contacts
     ]
-    text = json.dumps([head, rows], separators=(",", ":")).encode()
+    octets = marshal.dumps((start, dict(plan.ipn_numbers), rows))
     place = folder()
     part = place / f".{key}.{os.getpid()}"  # two processes may plan the same
     try:
         place.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
-        part.replace(place / f"{key}.json")
-        plans = sorted(place.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        with part.open("wb") as file:
+            file.write(hashlib.sha256(octets).hexdigest().encode() + b"\n")
+            file.write(octets)
+        part.replace(place / f"{key}.plan")
+        plans = sorted(place.glob("[!.]*"), key=lambda path: path.stat().st_mtime)
         for old in plans[:-KEPT]:
             old.unlink(missing_ok=True)
     except OSError:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def _values(of: float | list[float]) -> float | tuple[float, ...]:
-    return tuple(of) if isinstance(of, list) else of

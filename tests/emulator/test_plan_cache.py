@@ -86,7 +86,7 @@ def test_the_content_of_a_file_beside_the_scenario_changes_the_key(tmp_path: Pat
 def test_half_a_file_is_planned_anew(cache: Path) -> None:
     plan_cache.keep("k", PLAN)
     (file,) = (cache / "lightlag" / "plans").iterdir()
-    file.write_text(file.read_text()[:-30])
+    file.write_bytes(file.read_bytes()[:-30])
     assert plan_cache.find("k") is None
 
 
