@@ -20,7 +20,7 @@ from topology.track import Cubics, Track
 from topology.visibility import End, HorizonMask, Surroundings
 
 if TYPE_CHECKING:
-    from topology.compiled_windows import Bodies, Place
+    from topology.compiled_visibility import Bodies, Place
 
 WORTH_COMPILING = 1000
 """Pairs and directions that are scanned on arrays, in 5 ms each, before numba is loaded, which takes 0.3 s, or 20 s
@@ -101,7 +101,7 @@ def _place(end: End, *, has_sun: bool) -> Place | None:
     path = end.path
     if not isinstance(path, Track) or isinstance(end.mask, HorizonMask):
         return None
-    from topology.compiled_windows import Place
+    from topology.compiled_visibility import Place
 
     first_s, last_s = path.span_s
     return Place(
@@ -137,7 +137,7 @@ def _stacked(around: Surroundings) -> Bodies | None:
         for one in tracks
     ):
         return None
-    from topology.compiled_windows import Bodies
+    from topology.compiled_visibility import Bodies
 
     return Bodies(
         first.start_s,

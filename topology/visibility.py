@@ -30,7 +30,7 @@ from topology.geometry import Sightline, arriving, departing, dot, norm, sightli
 from topology.paths import FloatArray, Path, State
 
 if TYPE_CHECKING:
-    from topology.compiled_windows import Bodies
+    from topology.compiled_visibility import Bodies
 
 
 @dataclass(frozen=True, slots=True)
