@@ -88,7 +88,7 @@ def _row_faults(row: Mapping[str, str], nodes: frozenset[str]) -> Iterator[tuple
     if not 0 <= _number(row["created_s"]) < math.inf:
         yield "created_s", row["created_s"], "write seconds from the start, 0 or more"
     size = row["size_bytes"]
-    if not (size.isdecimal() and 0 < int(size) <= GREATEST_PAYLOAD_BYTES):
+    if not (size.isdecimal() and 0 < _number(size) <= GREATEST_PAYLOAD_BYTES):
         yield "size_bytes", size, "write a whole number of bytes, more than 0, 4 GB at most"
     if not 0 < _number(row["lifetime_s"]) < math.inf:
         yield "lifetime_s", row["lifetime_s"], "write seconds, more than 0"

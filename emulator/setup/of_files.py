@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dtn.contact_plan import ContactPlan
+from dtn.contact_plan import Contact, ContactPlan
+from dtn.contact_plan.contact import TIME_TOLERANCE_S
+from emulator.doubts import doubt
 from emulator.files import digest_of
 from emulator.setup.setup import Demand, Member, Setup
 
@@ -13,7 +15,8 @@ from emulator.setup.setup import Demand, Member, Setup
 def from_files(plan_file: Path, traffic_file: Path, nodes_file: Path | None = None) -> Setup:
     """A contact plan and a bundle list of the user's: no ephemerides, every node there from 0.
 
-    The run lasts until the last contact has ended and its light has arrived.
+    The run lasts until the last contact has ended, its light has arrived and the last lifetime is over. Contacts of
+    one pair that overlap are a doubt (SABR, CCSDS 734.3-B, has none): a link is in one of them at a time.
 
     Args:
         plan_file: the contact plan, in any format.
@@ -28,6 +31,11 @@ def from_files(plan_file: Path, traffic_file: Path, nodes_file: Path | None = No
     read = ContactPlan.load(plan_file)
     if nodes_file is not None:
         read = node_map.named(read, node_map.load(nodes_file))
+    for first, second in _overlapping(read):
+        doubt(
+            f"{plan_file}: contacts of {first.source} to {first.destination} overlap from {second.start_s:g} s on:"
+            " a link carries one at a time, though routing and bounds count the volume of both"
+        )
     members = tuple(_numbered(read))
     plan = ContactPlan(read.contacts, read.start_utc, {m.name: m.ipn for m in members})
     demands = bundle_list.load(traffic_file, plan.nodes)
@@ -47,6 +55,21 @@ def from_files(plan_file: Path, traffic_file: Path, nodes_file: Path | None = No
         demands=demands,
         source="\n".join(word for option, file in files for word in (option, str(file))),
     )
+
+
+def _overlapping(plan: ContactPlan) -> Iterator[tuple[Contact, Contact]]:
+    """The first two contacts of each pair of nodes that are open at once."""
+    latest: dict[tuple[str, str], Contact] = {}
+    told = set()
+    for contact in plan.contacts:
+        pair = (contact.source, contact.destination)
+        before = latest.setdefault(pair, contact)
+        if contact.end_s > before.end_s:
+            latest[pair] = contact
+        is_apart = before is contact or contact.start_s >= before.end_s - TIME_TOLERANCE_S
+        if not is_apart and pair not in told:
+            told.add(pair)
+            yield before, contact
 
 
 def alone(plan: ContactPlan, strategy: str, demand: Demand, duration_s: float) -> Setup:

@@ -107,6 +107,25 @@ def test_nodes_without_numbers_get_free_ones_and_keep_their_names(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("sender,relay,50,60,8000,2\n", []),
+        ("sender,relay,0,50,8000,2\n", ["sender to relay overlap from 0 s on"]),
+        ("sender,relay,10,20,8000,2\nsender,relay,30,40,8000,2\n", ["overlap from 10 s on"]),
+    ],
+)
+def test_contacts_of_one_pair_that_overlap_are_a_doubt_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, says: list[str]
+) -> None:
+    words = write(tmp_path, CSV + more, nodes=None)
+    with pytest.raises(SystemExit):
+        main(["run", *words])
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == len(says)
+    assert all(said in line for said, line in zip(says, lines, strict=True))
+
+
+@pytest.mark.parametrize(
     ("text", "key", "mend"),
     [
         ("ipn,name\n", "line 1", "columns are name,ipn"),

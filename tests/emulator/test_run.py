@@ -110,7 +110,7 @@ def test_a_bundle_list_tells_all_its_faults_at_once(tmp_path: Path) -> None:
         "-1,a,b,1000,60,1\n"
         "0,a,a,1.5,60,1\n"
         "0,a,q,1000,0,9\n"
-        "0,a,b,100000000000000,60,1\n"
+        f"0,a,b,{'9' * 5000},60,1\n"
     )
     with pytest.raises(BadInput) as caught:
         bundle_list.load(path, ("a", "b"))
