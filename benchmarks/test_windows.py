@@ -29,7 +29,6 @@ from topology.bodies import BODIES
 from topology.constants import AU_KM, DAY_S
 from topology.dynamics import DeepSpace
 from topology.ephemeris import KERNELS, Sky
-from topology.laser import PRESETS
 from topology.mass_driver import Muzzle, launch
 from topology.network import PlannedNode, surroundings
 from topology.orbits import orbit_from_elements, orbit_from_state
@@ -37,6 +36,7 @@ from topology.paths import FloatArray, Path
 from topology.planner import plan_contacts
 from topology.scan import is_worth
 from topology.sites import earth_site, mars_site, moon_site
+from topology.terminal import PRESETS
 from topology.track import track
 from topology.visibility import End
 from topology.windows import windows

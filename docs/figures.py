@@ -31,7 +31,8 @@ from emulator.scenario import Scenario, load
 from emulator.sky import ScenarioSky
 from topology.ephemeris import Sky
 from topology.geometry import light_time
-from topology.laser import PRESETS, rate_bps
+from topology.laser import rate_bps
+from topology.terminal import PRESETS
 
 ROOT = Path(__file__).parents[1]
 SCENARIO = ROOT / "scenarios" / "moonbase-alpha.toml"

@@ -37,7 +37,7 @@ from topology.geometry import (
 )
 from topology.illumination import Illumination, Place
 from topology.lagrange import LagrangePoint
-from topology.laser import Terminal, rate_bps
+from topology.laser import rate_bps
 from topology.mass_driver import report as launch_report
 from topology.network import PlannedNode, surroundings
 from topology.oem import oem_path
@@ -46,6 +46,7 @@ from topology.paths import FloatArray, Path
 from topology.planner import PlanOptions, plan_contacts
 from topology.sites import dip_deg, site
 from topology.spk import SpkPath
+from topology.terminal import Terminal
 from topology.track import track
 from topology.visibility import End, HorizonMask, Surroundings
 from topology.windows import Window, windows

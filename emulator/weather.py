@@ -18,7 +18,7 @@ from emulator.scenario import Node, Scenario
 from emulator.scenario.faults import did_you_mean
 from nodes.faults import LinkOutage
 from topology.bodies import body_named
-from topology.laser import OPTICAL
+from topology.terminal import OPTICAL
 from topology.weather import Climate, Outage, outages_over
 
 HEADER = ["site", "from", "to"]

@@ -33,11 +33,12 @@ from topology.ephemeris import KERNELS, Sky
 from topology.frozen_orbit import lunar_relay, mars_relay
 from topology.geometry import light_time, light_time_received
 from topology.integration import Tolerances
-from topology.laser import PRESETS, rate_bps
+from topology.laser import rate_bps
 from topology.mass_driver import Muzzle, launch
 from topology.orbits import orbit_from_state, state_from_elements
 from topology.paths import FloatArray
 from topology.sites import earth_site, moon_site
+from topology.terminal import PRESETS
 from topology.track import track
 from topology.windows import windows
 

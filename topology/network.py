@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from dtn.errors import InvalidValue
 from topology.bodies import body_named
 from topology.ephemeris import Sky
-from topology.laser import Terminal
 from topology.paths import Path
+from topology.terminal import Terminal
 from topology.track import track
 from topology.visibility import HorizonMask, Occluder, Surroundings
 

@@ -1,7 +1,7 @@
 """Presets: what a role brings along, and the terminals that need no table. Data, all overridable.
 
 A node's own keys win over its role's. A `[terminals.NAME]` table wins, key by key, over the preset
-of that name; which presets there are, and after what designs, is in `topology.laser`.
+of that name; which presets there are, and after what designs, is in `topology.terminal`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from types import MappingProxyType
 
-from topology import laser
+from topology.terminal import PRESETS
 
 _NOT_WRITTEN = ("name", "rate_grid")  # a file says the latter
 
@@ -30,7 +30,7 @@ ROLES: Mapping[str, Preset] = MappingProxyType(
 TERMINALS: Mapping[str, Preset] = MappingProxyType(
     {
         name: {key: value for key, value in asdict(terminal).items() if key not in _NOT_WRITTEN}
-        for name, terminal in laser.PRESETS.items()
+        for name, terminal in PRESETS.items()
     }
 )
-"""Laser terminals by type, those of `topology.laser`."""
+"""Laser terminals by type, those of `topology.terminal`."""

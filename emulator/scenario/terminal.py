@@ -8,11 +8,11 @@ from pydantic import ConfigDict, Field
 
 from emulator.scenario.quantities import Positive
 from emulator.scenario.table import Table
-from topology import laser
+from topology import terminal
 
 
 class Terminal(Table):
-    """A laser or radio terminal (see `topology.laser.Terminal`); both ends of a link count in its budget.
+    """A laser or radio terminal (see `topology.terminal.Terminal`); both ends of a link count in its budget.
 
     `rate_file`: rates of the user's instead of the formula, CSV: range_km,elevation_deg,rate_bps.
     """
@@ -44,7 +44,7 @@ class Terminal(Table):
 
     def laser(
         self, name: str, rate_grid: tuple[tuple[float, float, float], ...] = ()
-    ) -> laser.Terminal:
+    ) -> terminal.Terminal:
         """The terminal as the link budget knows it.
 
         Args:
@@ -57,4 +57,4 @@ class Terminal(Table):
         values = self.model_dump(exclude={"rate_file"})
         if self.rate_file is not None and not rate_grid:  # its file is read later
             rate_grid = ((1.0, 0.0, 1.0),)
-        return laser.Terminal(name=name, rate_grid=rate_grid, **values)
+        return terminal.Terminal(name=name, rate_grid=rate_grid, **values)

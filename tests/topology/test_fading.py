@@ -20,10 +20,11 @@ from topology.fading import (
     scintillation,
     turbulence_moment,
 )
-from topology.laser import PRESETS, Air, frame_loss, margin_db, rate_bps
+from topology.laser import Air, frame_loss, margin_db, rate_bps
 from topology.network import PlannedNode
 from topology.planner import PlanOptions, plan_contacts
 from topology.planner.contacts import air_around
+from topology.terminal import PRESETS
 from topology.visibility import End, Surroundings
 
 DSOC, HALE = PRESETS["deep-space"], PRESETS["hale"]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtn.errors import InvalidValue
-from topology.laser import PRESETS, Air, Terminal, rate_bps, received_w
+from topology.laser import Air, rate_bps, received_w
+from topology.terminal import PRESETS, Terminal
 
 DSOC, HALE = PRESETS["deep-space"], PRESETS["hale"]
 STATION = PRESETS["optical-ground"]

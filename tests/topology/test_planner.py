@@ -16,11 +16,12 @@ from dtn.errors import InvalidValue
 from tests.topology.simple_paths import Circle, Straight
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.geometry import light_time
-from topology.laser import PRESETS, Terminal, rate_bps
+from topology.laser import rate_bps
 from topology.network import PlannedNode
 from topology.paths import Path
 from topology.planner import PlanOptions, links, plan_contacts
 from topology.planner.design import Design
+from topology.terminal import PRESETS, Terminal
 from topology.visibility import End, Occluder, Surroundings
 from topology.windows import windows
 

@@ -18,12 +18,13 @@ from dtn.contact_plan import Contact
 from dtn.contact_plan.contact import Samples
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.geometry import arriving, departing, dot, light_time, sightline
-from topology.laser import Air, Terminal, frame_loss, rate_bps
+from topology.laser import Air, frame_loss, rate_bps
 from topology.network import PlannedNode
 from topology.paths import FloatArray, Path
 from topology.planner.links import Link, window_at
 from topology.planner.sessions import GUARD_S, Session
 from topology.scan import is_worth, light_times, side_by_side
+from topology.terminal import Terminal
 from topology.visibility import End, elevation_rad
 
 OWLT_TOLERANCE_S = 1e-6

@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from topology.constants import SPEED_OF_LIGHT_KM_S
-from topology.laser import Terminal, rate_bps
+from topology.laser import rate_bps
 from topology.network import PlannedNode
 from topology.paths import FloatArray
 from topology.planner.links import Link, Pairing, reach_km
 from topology.planner.options import PlanOptions
 from topology.planner.sessions import GUARD_S, Session
+from topology.terminal import Terminal
 from topology.windows import Window
 
 IntArray = npt.NDArray[np.intp]

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from topology.constants import SPEED_OF_LIGHT_KM_S
-from topology.laser import OPTICAL, Terminal, rate_bps
+from topology.laser import rate_bps
 from topology.network import PlannedNode
 from topology.scan import is_worth, side_by_side
+from topology.terminal import OPTICAL, Terminal
 from topology.track import track
 from topology.visibility import End, Surroundings
 from topology.windows import Passage, Window, passage
