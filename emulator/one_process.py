@@ -101,10 +101,14 @@ def run(
         setup = scenario
     else:
         setup, geometry = with_geometry_apart(scenario, tell)
+        if scenario.sky_at:
+            setup = replace(setup, source=f"{setup.source}\n--sky-at\n{scenario.sky_at}")
     setup = changed(setup, seed=seed, strategy=strategy, until_s=until_s)
     attached = _attached(attach, setup, speed, processes=processes)
     setup = replace(setup, real_dates=attached is not None)
-    command = command_of(setup, speed, seed, until, strategy, out, processes=processes)
+    command = command_of(
+        setup, speed, seed, until, strategy, out, processes=processes, attach=attach
+    )
     if processes:
         from emulator.processes import run_processes
 
@@ -339,6 +343,7 @@ def command_of(
     out: str | Path | None,
     *,
     processes: bool = False,
+    attach: str | Path | None = None,
 ) -> str:
     """The command that does the same again."""
     words = ["lightlag", "run", *setup.source.split("\n")]
@@ -354,4 +359,6 @@ def command_of(
         words += ["--out", str(out)]
     if processes:
         words.append("--processes")
+    if attach is not None:
+        words += ["--attach", str(attach)]
     return shlex.join(words)

@@ -139,4 +139,6 @@ def _under(file: Path, sky_at: str) -> Scenario:
     if start is None or start.tzinfo is None:
         mend = "write a UTC date such as 2027-03-01T12:00:00Z"
         raise BadInput(Fault("", "--sky-at", sky_at, mend))
-    return from_tables({**read_tables(file), "start": start.astimezone(UTC)}, file)
+    scenario = from_tables({**read_tables(file), "start": start.astimezone(UTC)}, file)
+    scenario._sky_at = sky_at
+    return scenario

@@ -73,6 +73,7 @@ class Scenario(Table):
     kernels: Kernels | None = None
 
     _file: Path = PrivateAttr(default=Path())
+    _sky_at: str = PrivateAttr(default="")
 
     @model_validator(mode="before")
     @classmethod
@@ -93,6 +94,11 @@ class Scenario(Table):
     def file(self) -> Path:
         """The file it was read from; files that it names are looked for beside it."""
         return self._file
+
+    @property
+    def sky_at(self) -> str:
+        """The date under whose sky it begins, as it was given, where that is not the file's own; else empty."""
+        return self._sky_at
 
     def kernel_set(self) -> KernelSet:
         """The ephemeris: the one that ships, or the user's."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -117,6 +118,29 @@ def test_run_twice_gives_the_same_octets_and_another_seed_differs(
     )
     assert one == two
     assert one != three
+
+
+def test_the_command_that_a_run_names_runs_it_again(lightlag: Run, tmp_path: Path) -> None:
+    said = (
+        "--seed",
+        3,
+        "--until",
+        "6h",
+        "--strategy",
+        "direct",
+        "--sky-at",
+        "2027-03-01T12:00:00Z",
+    )
+    logs = []
+    words: list[object] = ["run", EARTH_MOON, *said, "--out", tmp_path / "run", "--json"]
+    for _ in range(2):
+        code, out, _ = lightlag(*words)
+        assert code == 0
+        logs.append((tmp_path / "run" / "events.jsonl").read_bytes())
+        (tmp_path / "run" / "events.jsonl").unlink()
+        words = [*shlex.split(json.loads(out)["command"])[1:], "--json"]
+    assert b"2027-03-01T12:00:00" in logs[0]
+    assert logs[0] == logs[1]
 
 
 def test_every_sourced_bundle_has_exactly_one_fate(lightlag: Run) -> None:
