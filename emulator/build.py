@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from itertools import count, dropwhile
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 import dtn.routing.strategies  # noqa: F401  # registers those that come with Lightlag
-from dtn.bpa import Agent, AgentOptions, TransmissionRequest
+from dtn.bpa import Agent, AgentOptions
 from dtn.bpsec.policy import NodeSecurity
 from dtn.eid import IpnEid, NodeKey
 from dtn.events import Event
@@ -19,24 +19,11 @@ from dtn.routing import load_strategy
 from dtn.routing.engine import RoutingEngine
 from dtn.routing.strategy import Strategy
 from dtn.store import MemoryStore, Store
+from emulator.applications import Applications, told_until_s
 from emulator.capture import TappedChannel
 from emulator.clock import EmulatedLoop
-from emulator.inference import Inferences
-from emulator.setup import Demand, Member, Setup, Stream, strategy_beside
-from nodes.applications import (
-    Echo,
-    File,
-    Flow,
-    Ping,
-    Receiver,
-    Responder,
-    Telemetry,
-    on_off,
-    periodic,
-    poisson,
-)
-from nodes.applications.ping import ECHO_SERVICE
-from nodes.applications.plan_news import PlanNews, unknown_at
+from emulator.setup import Setup, strategy_beside
+from nodes.applications.plan_news import unknown_at
 from nodes.channel.channel import Channel
 from nodes.channel.frame import Frame
 from nodes.channel.local import LocalChannel
@@ -49,7 +36,7 @@ from nodes.faults import LinkOutage, NodeOutage, schedule_outages
 from nodes.links import Links
 from nodes.node import Node
 from nodes.past import NOTHING, Past
-from nodes.seeding import generator, synthetic_octets
+from nodes.seeding import generator
 from nodes.spacecraft.craft import Spacecraft
 from nodes.spacecraft.exposed import ExposedChannel, ExposedNode, Resets, counted
 from nodes.spacecraft.launching import MassDriver
@@ -65,14 +52,10 @@ if TYPE_CHECKING:
 DTN_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 UNDATED_START = datetime(2026, 1, 1, tzinfo=UTC)
 """When a plan without a date starts, for creation timestamps: zero would mean no clock (§4.2.7)."""
-DEMAND_SERVICE = "1"
-"""Where the bundles of a bundle list come from and go to."""
 ENERGY_SAMPLES = 400
 """How often a run says how a node's energy stands."""
 DARK, LIT = "dark", "lit"
 """Signs: a node has switched its terminals off, or on again."""
-RESPONDER_SERVICES = 10_000
-"""Requests go to their flow's own service number and so much."""
 
 
 def find_strategy(of: Scenario | Setup, instead: str | None) -> Strategy:
@@ -146,9 +129,6 @@ class Network:
         has_spacecraft = any(member.spacecraft for member in setup.members)
         self._record = self._heard if has_spacecraft else record
         self._numbers = {member.name: member.ipn for member in setup.members}
-        self._demanded = {
-            name: IpnEid(0, number, int(DEMAND_SERVICE)) for name, number in self._numbers.items()
-        }
         self._process = process
         self._begins_s = loop.time()
         self._channel = LocalChannel(loop, record) if process is None else process.channel
@@ -193,7 +173,7 @@ class Network:
         for driver in drivers:
             supply = self._spacecraft[driver.node]
             MassDriver(driver, supply, self.links, loop, self._record).start()
-        self._start_applications()
+        Applications(setup, self.nodes, self._spacecraft, loop, self._record).start(self._begins_s)
 
     def _let_see_afar(
         self, source: str, destination: str, is_dark: bool, reason: str, at_s: float
@@ -299,7 +279,7 @@ class Network:
                 route_record=not setup.real_dates,  # pyd3tn refuses blocks that it does not know
             )
             rng = generator(setup.seed, "routing", member.name)
-            unknown = unknown_at(setup.news, _told_until_s(member))
+            unknown = unknown_at(setup.news, told_until_s(member))
             routing = RoutingEngine(
                 member.name, setup.plan, self._strategy, rng, world=world, unknown=unknown
             )
@@ -369,128 +349,3 @@ class Network:
             is_here = isinstance(outage, LinkOutage) or outage.node in here
             if is_here and outage.at_s + outage.for_s > self._begins_s:
                 yield outage
-
-    def _start_applications(self) -> None:
-        for node in self.nodes.values():
-            node.register(Echo(node))
-        receivers: dict[tuple[str, str], None] = {}
-        for stream in self._setup.streams:
-            if stream.application == "inference":
-                continue
-            if stream.application == "request":
-                if stream.destination in self.nodes:
-                    self._register_responder(stream)
-                receivers[stream.source, stream.service] = None
-            elif stream.application != "ping":
-                receivers[stream.destination, stream.service] = None
-        receivers |= dict.fromkeys((d.destination, DEMAND_SERVICE) for d in self._setup.demands)
-        for name, service in receivers:
-            if name in self.nodes:
-                self.nodes[name].register(Receiver(service))
-        for stream in self._setup.streams:
-            if stream.source in self.nodes and stream.job is None:
-                self._application(stream).start()
-        inferences = Inferences(self._setup, self.nodes, self._spacecraft, self._record)
-        inferences.start(self._all_moments, self._begins_s)
-        if self._setup.news:
-            self._start_news()
-        self._loop.schedule_all(
-            self._meet,
-            [
-                (demand.created_s, demand)
-                for demand in self._setup.demands
-                if demand.source in self.nodes and demand.created_s >= self._begins_s
-            ],
-        )
-
-    def _application(self, stream: Stream) -> Telemetry | File | Ping:
-        node = self.nodes[stream.source]
-        match stream.application:
-            case "ping":
-                service = ECHO_SERVICE
-            case "request":
-                service = _responder_service(stream)
-            case _:
-                service = stream.service
-        flow = Flow(
-            name=stream.flow,
-            service=stream.service,
-            destination=IpnEid(0, self._numbers[stream.destination], int(service)),
-            lifetime_s=stream.lifetime_s,
-            priority=stream.priority,
-            report_flags=stream.report_flags,
-        )
-        moments = self._moments(stream)
-        match stream.application:
-            case "file":
-                return File(node, flow, stream.size_bytes, moments, stream.chunk_bytes)
-            case "ping":
-                return Ping(node, flow, stream.size_bytes, moments)
-            case _:
-                return Telemetry(node, flow, stream.size_bytes, moments)
-
-    def _moments(self, stream: Stream) -> Iterator[float]:
-        """When the application acts, from now on."""
-        return dropwhile(lambda moment_s: moment_s < self._begins_s, self._all_moments(stream))
-
-    def _all_moments(self, stream: Stream) -> Iterator[float]:
-        until_s = min(stream.until_s, self._setup.duration_s)
-        first_s, period_s = stream.first_s, stream.period_s
-        names = (stream.flow, stream.source, stream.destination)
-        rng = generator(self._setup.seed, "traffic", *names)
-        match stream.process:
-            case "periodic":
-                return periodic(first_s, period_s, until_s)
-            case "poisson":
-                return poisson(first_s, period_s, rng, until_s)
-            case "on-off":
-                return on_off(first_s, period_s, stream.on_s, stream.off_s, rng, until_s)
-
-    def _start_news(self) -> None:
-        """Every node hears of changes of the contact plan; satellites are told at launch what is known then."""
-        news = self._setup.news
-        heard = {member.name: _told_until_s(member) for member in self._setup.members}
-        for name, node in self.nodes.items():
-            others = (other for other in heard if other != name and heard[other] < 0)
-            plan = self._setup.plan
-            told = PlanNews(node, plan, self._numbers, news, heard[name])
-            node.register(told)
-            told.start(self._begins_s, others)
-
-    def _register_responder(self, stream: Stream) -> None:
-        node = self.nodes[stream.destination]
-        node.register(
-            Responder(
-                node,
-                _responder_service(stream),
-                f"{stream.flow}-response",
-                size_bytes=stream.response_bytes,
-                think_s=stream.think_s,
-                lifetime_s=stream.lifetime_s,
-                priority=stream.priority,
-            )
-        )
-
-    def _meet(self, demand: Demand) -> None:
-        """Source one bundle of a bundle list."""
-        flow = demand.flow
-        self.nodes[demand.source].send(
-            TransmissionRequest(
-                DEMAND_SERVICE,
-                self._demanded[demand.destination],
-                synthetic_octets(demand.size_bytes, flow),
-                demand.lifetime_s,
-                demand.priority,
-                False,
-                flow,
-            )
-        )
-
-
-def _told_until_s(member: Member) -> float:
-    """Up to when a node has been told all news as it begins: up to its launch, if it is launched."""
-    return member.joins_s if member.joins_s > 0 else -1.0
-
-
-def _responder_service(stream: Stream) -> str:
-    return str(int(stream.service) + RESPONDER_SERVICES)
