@@ -100,7 +100,7 @@ def _bar() -> Iterator[Tell]:
 
 def _table(result: StudyResult) -> Table:
     from emulator.reports.readable import NOTHING, duration_text
-    from emulator.sweep.report import number_text, share_text
+    from emulator.sweep.columns import number_text, share_text
     from emulator.sweep.statistics import estimate
 
     study = result.study

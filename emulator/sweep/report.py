@@ -9,14 +9,15 @@ import math
 from collections.abc import Callable, Sequence
 from html import escape
 from importlib.metadata import version
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emulator.reports.figures import Figure, log_axis
 from emulator.reports.page import card_list, chart, page, section, table
-from emulator.reports.readable import NOTHING, bytes_text, duration_text, energy_text
+from emulator.reports.readable import NOTHING, bytes_text, duration_text
 from emulator.sweep.cell import mean_decision_us
+from emulator.sweep.columns import TABLES, Column
 from emulator.sweep.measure import Measured
 from emulator.sweep.statistics import (
     METRICS,
@@ -31,80 +32,11 @@ from emulator.sweep.statistics import (
 
 if TYPE_CHECKING:
     from emulator.sweep.results import StudyResult
+    from emulator.sweep.study import Variant
 
 COLOURS = ("#3d7dd8", "#e08a1e", "#2a9d8f", "#d1495b", "#8a6bbf", "#c2569b", "#5a8f29", "#8a6d3b",
            "#5f7285", "#b3a125", "#1f9ec4", "#a34a28", "#6b6bd1", "#3f8f6b")  # fmt: skip
 CURVE_POINTS = 150
-
-
-class Column(NamedTuple):
-    """A metric as a table shows it."""
-
-    metric: str
-    title: str
-    text: Callable[[float], str]
-
-
-def share_text(value: float) -> str:
-    """A share in per cent."""
-    return f"{100 * value:.2f} %"
-
-
-def number_text(value: float) -> str:
-    """A count's mean."""
-    return f"{value:.2f}"
-
-
-TABLES: tuple[tuple[str, str, tuple[Column, ...]], ...] = (
-    (
-        "delivery",
-        "Delivery and delay",
-        (
-            Column("delivery_ratio", "delivered", share_text),
-            Column("restricted_delay_s", "restricted mean delay", duration_text),
-            Column("common_delay_s", "mean delay, same bundles", duration_text),
-            Column("delay_s", "mean delay, its own", duration_text),
-            Column("delay_p50_s", "median", duration_text),
-            Column("delay_p95_s", "95 %", duration_text),
-            Column("delay_p99_s", "99 %", duration_text),
-        ),
-    ),
-    (
-        "cost",
-        "What it costs",
-        (
-            Column("overhead", "transmissions a delivery", number_text),
-            Column("hops", "hops", number_text),
-            Column("contact_use", "contact use", share_text),
-            Column("mean_stored_bytes", "stored, mean", bytes_text),
-            Column("peak_stored_bytes", "stored, peak of a node", bytes_text),
-        ),
-    ),
-    (
-        "service",
-        "What the user sees",
-        (
-            Column("age_s", "age of information", duration_text),
-            Column("largest_gap_s", "largest gap", duration_text),
-            Column("volume_bytes_per_day", "volume a day", bytes_text),
-            Column("promise_error_s", "real less promised arrival", duration_text),
-            Column("promises_kept", "promises kept", share_text),
-        ),
-    ),
-    (
-        "autonomy",
-        "Decisions",
-        (
-            Column("decision_p50_s", "decision latency, median", duration_text),
-            Column("decision_p95_s", "95 %", duration_text),
-            Column("decision_s", "mean", duration_text),
-            Column("missed_ratio", "events missed", share_text),
-            Column("decision_energy_j", "energy an event", energy_text),
-            Column("onboard_energy_j", "of it on board", energy_text),
-            Column("home_bytes", "sent home an event", bytes_text),
-        ),
-    ),
-)
 
 
 def study_page(result: StudyResult) -> str:
@@ -113,33 +45,7 @@ def study_page(result: StudyResult) -> str:
     drawn: dict[str, Figure] = {}
     body = [_cards(result)]
     for variant in study.variants:
-        number, label = variant.number, variant.label
-        runs = _Runs(result, number)
-        if not any(runs.finished(strategy) for strategy in study.strategies):
-            continue
-        suffix = f": {escape(label)}" if label else ""
-        drawn[f"ratio-{number}"] = _bars(
-            runs, "delivery_ratio", "delivered of what was sourced", "~%"
-        )
-        drawn[f"later-{number}"] = _later_curves(runs)
-        drawn[f"restricted-{number}"] = _bars(
-            runs, "restricted_delay_s", "restricted mean delay, hours", "", 3600.0
-        )
-        drawn[f"overhead-{number}"] = _bars(runs, "overhead", "transmissions a delivery", "")
-        body += [
-            chart(drawn, f"ratio-{number}", f"Delivered{suffix}", _RATIO_LEAD),
-            chart(drawn, f"restricted-{number}", f"Delay{suffix}", _DELAY_LEAD),
-            chart(drawn, f"later-{number}", f"Still under way{suffix}", _LATER_LEAD),
-            chart(drawn, f"overhead-{number}", f"Overhead{suffix}", ""),
-        ]
-        for key, title, columns in TABLES:
-            if all(_is_empty(runs, column.metric) for column in columns):
-                continue
-            body.append(section(f"{key}-{number}", f"{title}{suffix}", _table(runs, columns)))
-        body.append(
-            section(f"paired-{number}", f"Pair by pair{suffix}", _paired(runs), _PAIRED_LEAD)
-        )
-        body.append(section(f"peaks-{number}", f"Peak storage by node{suffix}", _peaks(runs)))
+        body += _variant(result, variant, drawn)
     body.append(section("decisions", "Decision time", _decisions(result), _DECISION_LEAD))
     body.append(section("failures", "What failed", _failures(result)))
     body.append(section("meaning", "What the numbers mean", _meanings()))
@@ -171,6 +77,34 @@ def study_page(result: StudyResult) -> str:
         f"Made by Lightlag {escape(version('lightlag'))}. Numbers are also in results.parquet and "
         "statistics.json.",
     )
+
+
+def _variant(result: StudyResult, variant: Variant, drawn: dict[str, Figure]) -> list[str]:
+    """Figures and tables of one combination of parameters; what it draws goes into drawn."""
+    number, label = variant.number, variant.label
+    runs = _Runs(result, number)
+    if not any(runs.finished(strategy) for strategy in result.study.strategies):
+        return []
+    suffix = f": {escape(label)}" if label else ""
+    drawn[f"ratio-{number}"] = _bars(runs, "delivery_ratio", "delivered of what was sourced", "~%")
+    drawn[f"later-{number}"] = _later_curves(runs)
+    drawn[f"restricted-{number}"] = _bars(
+        runs, "restricted_delay_s", "restricted mean delay, hours", "", 3600.0
+    )
+    drawn[f"overhead-{number}"] = _bars(runs, "overhead", "transmissions a delivery", "")
+    body = [
+        chart(drawn, f"ratio-{number}", f"Delivered{suffix}", _RATIO_LEAD),
+        chart(drawn, f"restricted-{number}", f"Delay{suffix}", _DELAY_LEAD),
+        chart(drawn, f"later-{number}", f"Still under way{suffix}", _LATER_LEAD),
+        chart(drawn, f"overhead-{number}", f"Overhead{suffix}", ""),
+    ]
+    for key, title, columns in TABLES:
+        if all(_is_empty(runs, column.metric) for column in columns):
+            continue
+        body.append(section(f"{key}-{number}", f"{title}{suffix}", _table(runs, columns)))
+    body.append(section(f"paired-{number}", f"Pair by pair{suffix}", _paired(runs), _PAIRED_LEAD))
+    body.append(section(f"peaks-{number}", f"Peak storage by node{suffix}", _peaks(runs)))
+    return body
 
 
 _RATIO_LEAD = "Of the bundles that count. Whiskers: 95 % confidence interval over seeds."
