@@ -123,7 +123,7 @@ def keep(key: str, plan: ContactPlan) -> None:
         )
         for c in plan.contacts
     ]
-    octets = marshal.dumps((start, dict(plan.ipn_numbers), rows))
+    octets = marshal.dumps([start, dict(plan.ipn_numbers), rows])
     place = folder()
     part = place / f".{key}.{os.getpid()}"  # two processes may plan the same
     try:

@@ -10,15 +10,21 @@ searches.
 from __future__ import annotations
 
 import math
+import sys
 from bisect import bisect_right
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from dtn.contact_plan import ContactPlan
 from dtn.routing import Route, earliest_arrival
+from dtn.routing.index import index_of
+from dtn.routing.kernel import WORTH_COMPILING
 from emulator.reports.actual_plan import plan_as_it_was
 from emulator.reports.breakdown import Journey
 from emulator.reports.history import History
+
+MANY = 10_000
+"""Bundles for which the plan is laid out for the compiled search, if a run has brought that: it takes a second."""
 
 
 def ideal_latencies(
@@ -27,7 +33,12 @@ def ideal_latencies(
     journeys: Mapping[str, Journey],
 ) -> dict[str, float]:
     """Seconds for each delivered bundle; inf where the contacts as they were allow no route."""
-    network = EmptyNetwork(plan_as_it_was(plan, history))
+    actual = plan_as_it_was(plan, history)
+    if len(journeys) >= MANY and "numba" in sys.modules:
+        index_of(
+            actual
+        ).searches = WORTH_COMPILING  # as after so many: the run has loaded what takes time to load
+    network = EmptyNetwork(actual)
     ideals = {}
     for bundle, journey in journeys.items():
         sourced = history.sourced[bundle]

@@ -19,6 +19,7 @@ from nodes.spacecraft.options import SpacecraftOptions
 if TYPE_CHECKING:
     from emulator.geometry import Geometry
     from emulator.scenario import Scenario
+    from emulator.sky import ScenarioSky
 
 
 def from_scenario(
@@ -32,23 +33,43 @@ def from_scenario(
     return with_geometry(scenario, progress)[0]
 
 
+Places = tuple["Geometry", Mapping[str, SpacecraftOptions]]
+"""Where everything is, and what its spacecraft have there."""
+
+
+def places_in(sky: ScenarioSky) -> Places:
+    """Where the nodes and bodies of a scenario are, and what its spacecraft have there.
+
+    Raises:
+        BadInput: a node that cannot be where it is said to be.
+    """
+    from emulator.geometry import geometry_of
+    from emulator.spacecraft import spacecraft_of
+
+    return geometry_of(sky), spacecraft_of(sky.scenario, sky)
+
+
 def with_geometry(
-    scenario: Scenario, progress: Callable[[str, float], object] | None = None
+    scenario: Scenario,
+    progress: Callable[[str, float], object] | None = None,
+    places: Callable[[ScenarioSky], Places] = places_in,
 ) -> tuple[Setup, Geometry]:
     """The same, with where its nodes and bodies are: the sky is looked at once.
+
+    Args:
+        scenario: the scenario.
+        progress: told what is being done, and which part of it is done, 0 to 1.
+        places: who looks where everything is, once the contacts are planned.
 
     Raises:
         BadInput: a path or a link that cannot be.
     """
-    from emulator.geometry import geometry_of
     from emulator.sky import ScenarioSky
-    from emulator.spacecraft import spacecraft_of
 
     _replayed(scenario)  # its faults before the minutes that a plan may take
     with ScenarioSky(scenario) as sky:
         plan = sky.plan(progress)
-        geometry = geometry_of(sky)
-        spacecraft = spacecraft_of(scenario, sky)
+        geometry, spacecraft = places(sky)
     return_freed_memory()
     return over(scenario, plan, spacecraft), geometry
 

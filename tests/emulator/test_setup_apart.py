@@ -33,7 +33,7 @@ def test_another_process_makes_the_same_setup_and_tells_how_far_it_is() -> None:
     told: list[tuple[str, float]] = []
     made = apart.with_geometry_apart(scenario, lambda what, part: told.append((what, part)))
     here = with_geometry(scenario)
-    assert made[0] == here[0]
+    assert made == here
     assert {what for what, _ in told} == {"windows", "sessions"}
     with pytest.raises(ChildProcessError):  # none is left behind
         os.waitpid(-1, os.WNOHANG)
