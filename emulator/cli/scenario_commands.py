@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,9 +15,12 @@ from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
 from emulator.cli.output import print_json
 from emulator.files import replace_text
 
+if TYPE_CHECKING:
+    from emulator.scenario import Scenario
+
 
 def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
-    """Check a scenario file and say what is in it.
+    """Check a scenario file and the files it names, and say what is in it.
 
     Every fault is reported, one a line, with file, key, value and mend; the exit code is then 2.
     """
@@ -24,6 +29,9 @@ def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
 
     loaded = load_scenario(scenario)
     find_strategy(loaded, None)
+    faults = list(_faults_beyond(loaded))
+    if faults:
+        raise BadInput(*faults)
     launches = len(loaded.launches())
     if json:
         print_json(
@@ -44,6 +52,30 @@ def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
         f"{counted(len(loaded.traffic), 'flow')} of traffic, {lasts} from "
         f"{loaded.start:%Y-%m-%d %H:%M} UTC"
     )
+
+
+def _faults_beyond(scenario: Scenario) -> Iterator[Fault]:
+    """Of orbits, and of the files that it names: what a run would find."""
+    from emulator import bundle_list
+    from emulator.sky import ScenarioSky
+    from emulator.weather import clouds
+
+    folder, names = scenario.file.parent, tuple(scenario.ipn_numbers())
+    with ScenarioSky(scenario) as sky:
+        looks: list[Callable[[], object]] = [
+            partial(sky.keep_out_deg, node.name)
+            for node in scenario.nodes
+            if node.site or node.orbit
+        ]
+        looks += [
+            partial(bundle_list.load, folder / replay.file, names) for replay in scenario.replay
+        ]
+        looks.append(partial(clouds, scenario))
+        for look in looks:
+            try:
+                look()
+            except BadInput as bad:
+                yield from bad.faults
 
 
 def new(

@@ -264,6 +264,7 @@ def _pairs(path: str, flow: Traffic, names: list[str], scenario: Scenario) -> It
 
 def _outages(scenario: Scenario) -> Iterator[Found]:
     names = list(scenario.ipn_numbers())
+    exposed = list(_exposed(scenario))
     for place, outage in enumerate(scenario.faults):
         path = f"faults[{place}]"
         if outage.node is not None and outage.node not in names:
@@ -273,8 +274,21 @@ def _outages(scenario: Scenario) -> Iterator[Found]:
         if outage.storm is not None and not matching(outage.storm, names):
             mend = f"no such node: {did_you_mean(outage.storm, names)}"
             yield f"{path}.storm", outage.storm, mend
+        elif outage.storm is not None and not matching(outage.storm, exposed):
+            mend = "hits nobody: no node of these has a [spacecraft] table with radiation"
+            yield f"{path}.storm", outage.storm, mend
         if not 0 <= scenario.seconds(outage.at) <= scenario.duration_s:
             yield f"{path}.at", outage.at, "must be within the scenario's duration"
+
+
+def _exposed(scenario: Scenario) -> Iterator[str]:
+    """Nodes that particles can hit."""
+    types = [(node.name, node.spacecraft) for node in scenario.nodes]
+    types += [(launch.name, launch.driver.satellites.spacecraft) for launch in scenario.launches()]
+    for name, spacecraft in types:
+        table = scenario.spacecraft.get(spacecraft or "")
+        if table is not None and table.radiation is not None:
+            yield name
 
 
 def _plan_updates(scenario: Scenario) -> Iterator[Found]:

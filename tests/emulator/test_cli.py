@@ -347,6 +347,29 @@ def bad_traffic(folder: Path) -> str:
 BAD: list[tuple[str, Callable[[Path], str], tuple[str, ...]]] = [
     ("validate {bad}", bad_scenario('"7d"', '"7 days"'), ("duration", "7 days", "d, such as")),
     (
+        "validate {bad}",
+        bad_scenario("height_m = 2390 }", 'height_m = 2390 }\nhorizon_mask = "no.csv"'),
+        ("no.csv", "no such file"),
+    ),
+    (
+        "validate {bad}",
+        bad_scenario("[753.226, 92.739, 2336.889]", "[75.0, 9.0, 233.0]"),
+        ('"relay".orbit.position_km', "below the surface"),
+    ),
+    (
+        "validate {bad}",
+        bad_scenario("[[traffic]]", '[[replay]]\nname = "r"\nfile = "no.csv"\n[[traffic]]'),
+        ("no.csv", "no such file"),
+    ),
+    (
+        "validate {bad}",
+        bad_scenario(
+            "[[traffic]]",
+            '[[faults]]\nstorm = "relay"\nfactor = 9\nat = "1h"\nfor = "1h"\n[[traffic]]',
+        ),
+        ("faults[0].storm", "relay", "hits nobody"),
+    ),
+    (
         "run {bad}",
         bad_scenario("height_m", "height_km"),
         ("site.height_km", "2390", "write height_m"),
