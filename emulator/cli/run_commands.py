@@ -26,6 +26,7 @@ RateOption = Annotated[
 
 
 def run(
+    context: typer.Context,
     scenario: Annotated[
         Path | None, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")
     ] = None,
@@ -115,6 +116,8 @@ def run(
             strict=strict,
             attach=attach,
         )
+    if isinstance(context.obj, list):
+        context.obj.append(result)  # the end of the process frees it, see `emulator.cli.main`
     if json:
         print_json(result.summary)
         return
