@@ -35,7 +35,7 @@ from dtn.routing import load_strategy
 from dtn.routing.strategy import STRATEGIES
 from emulator.files import beside
 from emulator.scenario import Scenario
-from emulator.scenario.faults import did_you_mean, faults_of
+from emulator.scenario.faults import did_you_mean, faults_of, shown
 from emulator.scenario.quantities import PositiveSeconds, Seconds
 from emulator.scenario.reading import from_tables
 from emulator.scenario.table import Name, Table
@@ -70,14 +70,18 @@ class StudyFile(Table):
             raise _mend("parameters change a scenario: name one, or leave them out")
         names = self.names
         if len(set(names)) < len(names):
-            raise _mend("a strategy is named twice: name each once")
+            twice = next(name for name in names if names.count(name) > 1)
+            raise _mend(f'strategies: "{twice}" is named twice: name each once')
         if self.baseline is not None and self.baseline not in names:
-            raise _mend("the baseline is one of the strategies: choose one of them")
+            mend = f"the baseline is one of the strategies: {did_you_mean(self.baseline, names)}"
+            raise _mend(f'baseline = "{self.baseline}": {mend}')
         seeds = self.seeds if isinstance(self.seeds, tuple) else (self.seeds,)
         if not seeds or min(seeds) < (0 if isinstance(self.seeds, tuple) else 1):
-            raise _mend("give the number of seeds, or a list of them, 0 or more each")
+            mend = "give the number of seeds, or a list of them, 0 or more each"
+            raise _mend(f"seeds = {shown(self.seeds)}: {mend}")
         if len(set(seeds)) < len(seeds):
-            raise _mend("a seed is named twice: equal seeds give equal runs")
+            mend = "a seed is named twice: equal seeds give equal runs"
+            raise _mend(f"seeds = {shown(self.seeds)}: {mend}")
         if any(not values for values in self.parameters.values()):
             raise _mend("a parameter without a value leaves nothing to run: give a list of values")
         return self
