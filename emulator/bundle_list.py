@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from dtn.errors import BadInput, Fault
+from emulator.csv_file import reading
 from emulator.scenario.faults import did_you_mean
 from emulator.scenario.traffic import GREATEST_PAYLOAD_BYTES
 from emulator.setup import Demand
@@ -37,14 +38,9 @@ def load(
     Raises:
         BadInput: every fault of the file, with its line.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, restkey="(more)", restval=""))
-            header = rows[0].keys() if rows else ()
-    except FileNotFoundError:
-        raise BadInput(Fault(str(path), "", "", "there is no such file: check its name")) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        raise BadInput(Fault(str(path), "", "", f"cannot be read as CSV: {fault}")) from None
+    with reading(path) as file:
+        rows = list(csv.DictReader(file, restkey="(more)", restval=""))
+    header = rows[0].keys() if rows else ()
     faults = list(_header_faults(str(path), list(header)))
     if faults:
         raise BadInput(*faults)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from dtn.errors import BadInput, Fault, InvalidValue
+from emulator.csv_file import rows_below
 from topology.visibility import HorizonMask
 
 HEADER = ["azimuth_deg", "elevation_deg"]
@@ -17,15 +17,7 @@ def load(path: Path) -> HorizonMask:
     Raises:
         BadInput: the file is no horizon mask; every line that is none.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
-    except FileNotFoundError:
-        raise BadInput(Fault(str(path), "", "", "there is no such file: check its name")) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        raise BadInput(Fault(str(path), "", "", f"cannot be read as CSV: {fault}")) from None
-    if header != HEADER:
-        raise BadInput(Fault(str(path), "line 1", ",".join(header), f"write {','.join(HEADER)}"))
+    rows = rows_below(HEADER, path)
     points: list[tuple[float, float]] = []
     faults: list[Fault] = []
     for number, row in enumerate(rows, start=2):

@@ -10,13 +10,13 @@ numbers. A map names both; bundle lists then use the names.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from dtn.contact_plan import ContactPlan
 from dtn.errors import BadInput, Fault
+from emulator.csv_file import rows_below
 
 COLUMNS = ("name", "ipn")
 GREATEST = 2**32 - 1
@@ -28,19 +28,10 @@ def load(path: Path) -> dict[str, int]:
     Raises:
         BadInput: every fault of the file, with its line.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file))
-    except OSError as fault:
-        raise BadInput(Fault(str(path), "", "", f"cannot be read: {fault.strerror}")) from None
-    except (UnicodeDecodeError, csv.Error) as fault:
-        raise BadInput(Fault(str(path), "", "", f"cannot be read as CSV: {fault}")) from None
-    if not rows or tuple(rows[0]) != COLUMNS:
-        said = ",".join(rows[0]) if rows else ""
-        raise BadInput(Fault(str(path), "line 1", said, "the columns are name,ipn"))
+    rows = rows_below(COLUMNS, path)
     numbers: dict[str, int] = {}
     faults: list[Fault] = []
-    for line, row in enumerate(rows[1:], start=2):
+    for line, row in enumerate(rows, start=2):
         found = [Fault(str(path), f"line {line}", ",".join(row), m) for m in _mends(row, numbers)]
         faults += found
         if row and not found:

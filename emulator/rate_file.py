@@ -5,10 +5,10 @@ Each line: the rate up to that range, from that elevation on. The best line that
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from dtn.errors import BadInput, Fault
+from emulator.csv_file import rows_below
 
 HEADER = ["range_km", "elevation_deg", "rate_bps"]
 
@@ -21,15 +21,7 @@ def load(path: Path) -> tuple[Row, ...]:
     Raises:
         BadInput: every line that is none; a rate of zero.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header, *lines = list(csv.reader(file)) or [[]]
-    except FileNotFoundError:
-        raise BadInput(Fault(str(path), "", "", "there is no such file: check its name")) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        raise BadInput(Fault(str(path), "", "", f"cannot be read as CSV: {fault}")) from None
-    if header != HEADER:
-        raise BadInput(Fault(str(path), "line 1", ",".join(header), f"write {','.join(HEADER)}"))
+    lines = rows_below(HEADER, path)
     rows: list[Row] = []
     faults = []
     for number, line in enumerate(lines, start=2):

@@ -6,7 +6,6 @@ is earlier by the light time at the sender, so what is under way when a cloud co
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, Fault
+from emulator.csv_file import rows_below
 from emulator.scenario import Node, Scenario
 from emulator.scenario.faults import did_you_mean
 from nodes.faults import LinkOutage
@@ -106,15 +106,7 @@ def load(path: Path, scenario: Scenario) -> dict[str, list[Outage]]:
     Raises:
         BadInput: every line that is none.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
-    except FileNotFoundError:
-        raise BadInput(Fault(str(path), "", "", "there is no such file: check its name")) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        raise BadInput(Fault(str(path), "", "", f"cannot be read as CSV: {fault}")) from None
-    if header != HEADER:
-        raise BadInput(Fault(str(path), "line 1", ",".join(header), f"write {','.join(HEADER)}"))
+    rows = rows_below(HEADER, path)
     names = [node.name for node in scenario.nodes]
     spells: dict[str, list[Outage]] = {}
     faults: list[Fault] = []

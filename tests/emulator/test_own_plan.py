@@ -128,7 +128,7 @@ def test_contacts_of_one_pair_that_overlap_are_a_doubt_told_once(
 @pytest.mark.parametrize(
     ("text", "key", "mend"),
     [
-        ("ipn,name\n", "line 1", "columns are name,ipn"),
+        ("ipn,name\n", "line 1", "write name,ipn"),
         ("name,ipn\na,0\n", "line 2", "from 1 to"),
         ("name,ipn\na,1\na,2\n", "line 3", "there already"),
         ("name,ipn\na,1\nb,1\n", "line 3", "another node"),
