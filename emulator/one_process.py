@@ -89,6 +89,8 @@ def run(
     if capture is not None and processes:
         mend = "goes without --processes, whose frames no single process sees"
         raise BadInput(Fault("", "--capture", str(capture), mend))
+    if seed is not None and not str(seed).isdecimal():
+        raise BadInput(Fault("", "--seed", str(seed), "write a whole number, 0 or more"))
     until_s = until_seconds(until)
     if isinstance(scenario, str | Path):
         from emulator.scenario import load

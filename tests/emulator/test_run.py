@@ -102,6 +102,18 @@ def test_a_bundle_of_a_bundle_list_arrives_when_light_and_rate_say(tmp_path: Pat
     assert row["flow"] == "bulk"
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("seed", -3), ("seed", "a"), ("seed", 1.5), ("until", 0), ("until", "soon"), ("rate", -1)],
+)
+def test_what_a_run_is_told_from_python_is_held_to_what_the_command_line_takes(
+    key: str, value: object
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        emulator.run(SCENARIOS / "earth-moon.toml", **{key: value})  # type: ignore[arg-type]
+    assert caught.value.faults[0].key == f"--{key}"
+
+
 def test_a_bundle_list_tells_all_its_faults_at_once(tmp_path: Path) -> None:
     path = tmp_path / "traffic.csv"
     path.write_text(
