@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from dtn.bpa.outputs import Transmit
 from dtn.contact_plan import Contact
@@ -36,6 +35,7 @@ from dtn.ltp.segment import CancelReason, SessionId
 from nodes.channel.channel import Channel
 from nodes.channel.frame import Frame
 from nodes.convergence.blocks import Aggregation, block_of, bundles_in
+from nodes.convergence.burst import Burst
 from nodes.convergence.convergence_layer import ConvergenceUser
 from nodes.convergence.ltp_options import LtpOptions
 from nodes.convergence.noise import Noise
@@ -52,16 +52,6 @@ REASONS = {
     CancelReason.SYS_CNCLD: "no contact left to end it",
     CancelReason.RXMTCYCEXC: "too many rounds of retransmission",
 }
-
-
-class Burst(NamedTuple):
-    """Segments on the air, one behind the other."""
-
-    contact: int
-    segments: tuple[bytes, ...]
-    starts_s: float
-    ends_s: float
-    notices: list[Output]
 
 
 class Span:
@@ -109,7 +99,6 @@ class Span:
         self._engine = make_engine(self._one_way_s)
         self._out_ends_s = out_ends_s
         self._back = WayBack(back)
-        self._next_cue = 0
         self._number: int | None = None
         self._last_contact = 0
         self._on_air: Burst | None = None
@@ -340,14 +329,7 @@ class Span:
             self._emit(burst.segments, burst.contact, burst.ends_s)
             self._carry(burst.notices, now_s)
             return []
-        contact = self._contacts[burst.contact]
-        size_bytes = 0
-        whole = 0
-        for segment in burst.segments:
-            size_bytes += len(segment)
-            if contact.last_bit_s(burst.starts_s, size_bytes) > now_s:
-                break
-            whole += 1
+        whole = burst.whole_by(now_s, self._contacts[burst.contact])
         self._emit(burst.segments[:whole], burst.contact, now_s)
         for _ in burst.segments[whole:]:
             self._record(SegmentLost(now_s, self._node, self._neighbour, CONTACT_CUT))
@@ -384,17 +366,14 @@ class Span:
 
     def _follow(self, now_s: float) -> None:
         """Tell the engine what the plan says of the neighbour up to now (RFC 5326 §6.5, 6.6)."""
-        cues = self._back.cues
-        while self._next_cue < len(cues) and cues[self._next_cue][0] <= now_s:
-            when_s, up = cues[self._next_cue]
-            self._engine.remote(up, when_s)
-            self._next_cue += 1
+        for cue in self._back.passed(now_s):
+            self._engine.remote(cue.up, cue.at_s)
 
     def _next_s(self) -> float:
         """When something is due: an answer, a cue that moves one, a block, or the end of all hope."""
         due_s = min(self._engine.next_timer(), self._gathering.due_s)
-        if self._engine.countdowns and self._next_cue < len(self._back.cues):
-            due_s = min(due_s, self._back.cues[self._next_cue][0])
+        if self._engine.countdowns:
+            due_s = min(due_s, self._back.next_cue_s)
         if self._red:
             due_s = min(due_s, self._hopeless_s())
         return due_s

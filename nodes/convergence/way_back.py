@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from dtn.contact_plan import Contact
+
+
+class Cue(NamedTuple):
+    """When the neighbour begins to transmit (up) or stops, in its own time."""
+
+    at_s: float
+    up: bool
 
 
 class WayBack:
@@ -18,10 +27,20 @@ class WayBack:
     def __init__(self, contacts: Sequence[Contact]) -> None:
         self._last = max(contacts, key=lambda contact: contact.end_s, default=None)
         self.least_rate_bps = min((_least_rate_bps(contact) for contact in contacts), default=1.0)
-        self.cues: list[tuple[float, bool]] = [(-math.inf, False)]
-        """When the neighbour begins to transmit (True) and when it stops, in its own time."""
+        cues = [Cue(-math.inf, False)]
         for start_s, end_s in _merged((contact.start_s, contact.end_s) for contact in contacts):
-            self.cues += ((start_s, True), (end_s, False))
+            cues += (Cue(start_s, True), Cue(end_s, False))
+        self._ahead = deque(cues)
+
+    def passed(self, now_s: float) -> Iterator[Cue]:
+        """The cues up to now that it has not told of yet."""
+        while self._ahead and self._ahead[0].at_s <= now_s:
+            yield self._ahead.popleft()
+
+    @property
+    def next_cue_s(self) -> float:
+        """When the next one comes; inf if none does."""
+        return self._ahead[0].at_s if self._ahead else math.inf
 
     @property
     def ends_s(self) -> float:
