@@ -39,9 +39,10 @@ def load(
         BadInput: every fault of the file, with its line.
     """
     with reading(path) as file:
-        rows = list(csv.DictReader(file, restkey="(more)", restval=""))
-    header = rows[0].keys() if rows else ()
-    faults = list(_header_faults(str(path), list(header)))
+        lines = csv.DictReader(file, restkey="(more)", restval="")
+        rows = list(lines)
+    header = lines.fieldnames if rows else None
+    faults = list(_header_faults(str(path), list(header or ())))
     if faults:
         raise BadInput(*faults)
     demands = []
@@ -60,8 +61,10 @@ def _header_faults(file: str, header: list[str]) -> Iterator[Fault]:
     if not header:
         yield Fault(file, "line 1", "", f"no bundles: the columns are {', '.join(REQUIRED)}")
         return
-    for column in header:
-        if column not in (*REQUIRED, *OPTIONAL, "(more)"):
+    for column in dict.fromkeys(header):
+        if header.count(column) > 1:
+            yield Fault(file, "line 1", column, "this column is there twice: leave one out")
+        if column not in (*REQUIRED, *OPTIONAL):
             mend = f"unknown column: {did_you_mean(column, (*REQUIRED, *OPTIONAL))}"
             yield Fault(file, "line 1", column, mend)
     for column in REQUIRED:

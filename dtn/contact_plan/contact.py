@@ -216,6 +216,9 @@ def _cumulative_bits(rates: tuple[float, ...], duration_s: float) -> tuple[float
 def _check(contact: Contact) -> None:
     if not contact.source or not contact.destination:
         raise InvalidValue("source", contact.source, "name both ends of the contact")
+    for key, name in (("source", contact.source), ("destination", contact.destination)):
+        if ">" in name or not name.isprintable():  # paths are written as A > B > C, one to a line
+            raise InvalidValue(key, name, "a name has no > and no line breaks in it")
     if contact.source == contact.destination:
         raise InvalidValue(
             "destination", contact.destination, "a contact joins two different nodes"

@@ -32,6 +32,8 @@ def contact(rate_bps=8, owlt_s=1, start_s=100, end_s=200):
         ({"owlt_s": -1}, "owlt_s"),
         ({"owlt_s": (1, math.inf)}, "owlt_s"),
         ({"owlt_s": (30, 1)}, "owlt_s"),
+        ({"source": "a > c"}, "source"),
+        ({"destination": "b\n"}, "destination"),
         ({"confidence": 0}, "confidence"),
         ({"confidence": 1.1}, "confidence"),
     ],

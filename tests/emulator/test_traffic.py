@@ -10,6 +10,7 @@ import pytest
 import emulator
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
+from emulator import bundle_list
 from emulator.scenario import load
 from emulator.setup import over
 
@@ -150,6 +151,13 @@ def test_a_bundle_list_with_a_node_that_is_not_there_names_its_line(tmp_path: Pa
     file.write_text(NODES + '\n[[replay]]\nname = "recorded"\nfile = "bundles.csv"\n')
     with pytest.raises(BadInput, match=r'line 2, from = grond.*did you mean "ground"'):
         over(load(file), PLAN)
+
+
+def test_a_bundle_list_with_a_column_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "bundles.csv"
+    file.write_text("created_s,from,to,size_bytes,lifetime_s,from\n5,ground,craft,700,60,craft\n")
+    with pytest.raises(BadInput, match=r"line 1 = from: .*twice"):
+        bundle_list.load(file, ["ground", "craft"])
 
 
 def test_flows_and_replays_have_names_of_their_own(tmp_path: Path) -> None:
