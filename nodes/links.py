@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Protocol
+from typing import Final, Protocol
 
 from dtn.contact_plan import ContactPlan
 from nodes.timers import Timers
@@ -24,7 +24,8 @@ NOT_YET_LAUNCHED = "not yet launched"
 SEEN_BEFORE_S = 1.0
 """Whoever has no contact to a node sees so long before the next whether it is dark; what changes before is nobody's."""
 
-_END, _START = 0, 1
+_END: Final = 0
+_START: Final = 1
 
 
 class Afar(Protocol):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Container
 from enum import Enum
 from heapq import heappop, heappush
+from typing import Final
 
 
 class Purpose(Enum):
@@ -16,7 +17,9 @@ class Purpose(Enum):
     FORFEIT = "contact is over"
 
 
-EXPIRY, ASK, FORFEIT = Purpose.EXPIRY, Purpose.ASK, Purpose.FORFEIT
+EXPIRY: Final = Purpose.EXPIRY
+ASK: Final = Purpose.ASK
+FORFEIT: Final = Purpose.FORFEIT
 """By a name of their own: to look a member up takes as long as to set a deadline."""
 
 Deadline = tuple[float, int, Purpose, int]

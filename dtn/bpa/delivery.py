@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Iterable
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dtn.bpa.outputs import Deliver, Output
 from dtn.bundle import BundleFlag, BundleId
@@ -24,7 +24,7 @@ class Registration(Enum):
     ABANDON = "passive: delivery is given up"
 
 
-ACTIVE = Registration.ACTIVE
+ACTIVE: Final = Registration.ACTIVE
 
 
 class Whole(NamedTuple):

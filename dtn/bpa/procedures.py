@@ -7,6 +7,7 @@ release (§5.11), report (§6.1). `dtn.bpa.agent` tells them what happened. They
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from dtn.administrative_record import Reason
 from dtn.bpa.administration import administer
@@ -36,7 +37,7 @@ from dtn.routing.queue import LinkQueue, Queued
 from dtn.routing.verdict import Verdict
 from dtn.stored_bundle import StoredBundle
 
-EXPIRY_GRAIN_S = 1e-3
+EXPIRY_GRAIN_S: Final = 1e-3
 """A bundle as old as its lifetime is alive; it is expired a millisecond, BPv7's grain of time, later (§5.5)."""
 
 

@@ -28,13 +28,13 @@ def best_of_few_hops(query: Query) -> list[int]:
     for there, row in query.seen[target]:
         if there > by:
             continue
-        if row[1] != source:
+        if row.source != source:
             lasts.append(row)
             continue
         there_s = _there_s(query, row, at_s)
-        if there_s <= by and (row[5], -there_s) > best and query.may_use(row):
-            best = (row[5], -there_s)  # its end is the termination; of equal ones the soonest
-            numbers = [row[7]]
+        if there_s <= by and (row.end_s, -there_s) > best and query.may_use(row):
+            best = (row.end_s, -there_s)  # its end is the termination; of equal ones the soonest
+            numbers = [row.number]
     return numbers or _over_relay(query, lasts, by)
 
 
@@ -44,34 +44,33 @@ def _over_relay(query: Query, lasts: list[Row], by: float) -> list[int]:
     best: tuple[float, int, float, int, float] | None = None
     numbers: list[int] = []
     for last in lasts:
-        relay = last[1]
+        relay = last.source
         if relay in query.first:
             return []
         for place, (_, row) in enumerate(query.seen[relay]):
-            if row[1] != source:
+            if row.source != source:
                 continue
             ready = _there_s(query, row, at_s)
             there = _there_s(query, last, ready)
             if there > by or not (query.may_use(row) and query.may_use(last)):
                 continue
             # termination, entry; then, as `ties` has it, the soonest at the relay, the soonest at the target
-            key = (-min(row[5], last[5]), relay, ready, place, there)
+            key = (-min(row.end_s, last.end_s), relay, ready, place, there)
             if best is None or key < best:
                 best = key
-                numbers = [row[7], last[7]]
+                numbers = [row.number, last.number]
     return numbers
 
 
 def _there_s(query: Query, row: Row, ready_s: float) -> float:
     """When the bundle arrives over a contact, if it is ready then; inf if the contact does not take it."""
-    start, _, _, byte_s, owlt, end, varying, _ = row
-    if ready_s > end + (TOLERANCE if query.known.closed_ends else -TOLERANCE):
+    if ready_s > row.end_s + (TOLERANCE if query.known.closed_ends else -TOLERANCE):
         return INF
-    first = start if start > ready_s else ready_s
-    if varying is not None:
-        return varying.arrival_s(first, query.size_bytes)
-    last = first + query.size_bytes * byte_s
-    return last + owlt if last <= end + TOLERANCE else INF
+    first = row.start_s if row.start_s > ready_s else ready_s
+    if row.varying is not None:
+        return row.varying.arrival_s(first, query.size_bytes)
+    last = first + query.size_bytes * row.byte_s
+    return last + row.owlt_s if last <= row.end_s + TOLERANCE else INF
 
 
 def may_be_shorter(query: Query, hops: int) -> bool:
@@ -81,7 +80,7 @@ def may_be_shorter(query: Query, hops: int) -> bool:
     source, by = query.source, in_time(query.final_s)
     here = met = {query.target}
     for _ in range(hops - 1):
-        before = {row[1] for v in here for there, row in query.seen[v] if there <= by}
+        before = {row.source for v in here for there, row in query.seen[v] if there <= by}
         if source in before:
             return True
         here = before - met

@@ -46,10 +46,50 @@ class Pair(NamedTuple):
     least_starts_s: list[float]
 
 
-Row = tuple[float, int, int, float, float, float, Contact | None, int]
-"""A contact as the search reads it: start, transmitter, receiver, seconds a byte takes at the
-highest rate, shortest light time, end, the contact itself if its rate or light time varies, its
-number."""
+class Row:
+    """A contact as the search reads it.
+
+    Attributes:
+        start_s: its start.
+        source: the transmitter, by number.
+        destination: the receiver, by number.
+        byte_s: seconds a byte takes at the highest rate.
+        owlt_s: the shortest light time.
+        end_s: its end.
+        varying: the contact itself, if its rate or light time varies.
+        number: its place in the plan.
+    """
+
+    __slots__ = (
+        "byte_s",
+        "destination",
+        "end_s",
+        "number",
+        "owlt_s",
+        "source",
+        "start_s",
+        "varying",
+    )
+
+    def __init__(
+        self,
+        start_s: float,
+        source: int,
+        destination: int,
+        byte_s: float,
+        owlt_s: float,
+        end_s: float,
+        varying: Contact | None,
+        number: int,
+    ) -> None:
+        self.start_s = start_s
+        self.source = source
+        self.destination = destination
+        self.byte_s = byte_s
+        self.owlt_s = owlt_s
+        self.end_s = end_s
+        self.varying = varying
+        self.number = number
 
 
 class PlanIndex:
@@ -92,8 +132,8 @@ class PlanIndex:
             key = (ids[contact.source], ids[contact.destination])
             rows.setdefault(key, []).append(number)
         self.rows: list[Row] = [self._row(number) for number in range(len(self.contacts))]
-        self.starts_s: list[float] = [row[0] for row in self.rows] + [math.inf]
-        self.transmitters: list[int] = [row[1] for row in self.rows]
+        self.starts_s: list[float] = [row.start_s for row in self.rows] + [math.inf]
+        self.transmitters: list[int] = [row.source for row in self.rows]
         self.marks_s, self.open_lists = _checkpoints(self.rows, len(order))
         self.searches = 0
         self.kernel: Kernel | None = None
@@ -112,7 +152,7 @@ class PlanIndex:
         contact = self.timed[number]
         rate, owlt = contact.rate_bps, contact.owlt_s
         varies = isinstance(rate, tuple) or isinstance(owlt, tuple)
-        return (
+        return Row(
             contact.start_s,
             self.ids[contact.source],
             self.ids[contact.destination],
@@ -143,9 +183,9 @@ def _checkpoints(rows: list[Row], nodes: int) -> tuple[list[list[float]], list[l
     lists: list[list[list[Row]]] = [[[]] for _ in range(nodes)]
     room = [LEAST_NEW_ROWS] * nodes
     for row in rows:
-        start, node = row[0], row[1]
+        start, node = row.start_s, row.source
         if room[node] == 0:
-            carried = [old for old in lists[node][-1] if old[5] >= start - TIME_TOLERANCE_S]
+            carried = [old for old in lists[node][-1] if old.end_s >= start - TIME_TOLERANCE_S]
             marks[node].append(start)
             lists[node].append(carried)
             room[node] = max(LEAST_NEW_ROWS, len(carried))

@@ -270,10 +270,11 @@ def _tables(index: PlanIndex) -> _Tables:
     ends: list[tuple[int, int, int]] = []
     varying: list[tuple[int, int, int, int, int]] = []
     samples: list[float] = []
-    for start, source, destination, byte_s, owlt_s, end, contact, number in index.rows:
-        rate = index.timed[number].rate_bps
-        times.append((start, byte_s, owlt_s, end, 0.0 if isinstance(rate, tuple) else rate))
-        ends.append((source, destination, -1 if contact is None else len(varying)))
+    for row in index.rows:
+        rate, contact = index.timed[row.number].rate_bps, row.varying
+        constant = 0.0 if isinstance(rate, tuple) else rate
+        times.append((row.start_s, row.byte_s, row.owlt_s, row.end_s, constant))
+        ends.append((row.source, row.destination, -1 if contact is None else len(varying)))
         if contact is not None:
             rates, sums, owlts = _samples(contact)
             first = len(samples)
@@ -297,6 +298,6 @@ def _checkpoints(index: PlanIndex) -> tuple[list[float], list[int], list[int], l
         marks_s += marks
         of_node.append(len(marks_s))
         for listed in lists:
-            rows += [row[7] for row in listed]
+            rows += [row.number for row in listed]
             of_mark.append(len(rows))
     return marks_s, of_node, of_mark, rows

@@ -18,18 +18,18 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from heapq import heappop, heappush
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dtn.contact_plan import TIME_TOLERANCE_S
 from dtn.routing.index import Pair, PlanIndex, Row
 from dtn.routing.kernel import Kernel, kernel_of
 from dtn.routing.route import Route
 
-INF = math.inf
-NEVER = math.nan
+INF: Final = math.inf
+NEVER: Final = math.nan
 """Label of a node that is neither to be reached nor left: nothing is earlier, it is never ready."""
 
-TOLERANCE = TIME_TOLERANCE_S
+TOLERANCE: Final = TIME_TOLERANCE_S
 
 
 class Knowledge(NamedTuple):
@@ -199,7 +199,7 @@ class Query:
         rows = self.index.rows
         while node != source:
             numbers.append(via[node])
-            node = rows[via[node]][1]
+            node = rows[via[node]].source
         numbers.reverse()
         return numbers
 
@@ -229,19 +229,20 @@ class Query:
             while (start := starts[k]) < until:
                 if arrival[transmitters[k]] <= start:
                     row = rows[k]
-                    _, u, v, byte_s, owlt, end, varying, number = row
-                    last = start + size * byte_s
-                    there = last + owlt
-                    if there <= final and last <= end + TOLERANCE:
+                    last = start + size * row.byte_s
+                    there = last + row.owlt_s
+                    if there <= final and last <= row.end_s + TOLERANCE:
+                        v = row.destination
                         seen[v].append((there, row))
                         if there < arrival[v]:
-                            if varying is not None:
-                                there = varying.arrival_s(start, size)
+                            if row.varying is not None:
+                                there = row.varying.arrival_s(start, size)
+                            number = row.number
                             if (
                                 there < arrival[v]
                                 and number not in full
                                 and (residual is None or residual(number) >= size)
-                                and not (u == source and (v in closed or number in banned))
+                                and not (row.source == source and (v in closed or number in banned))
                             ):
                                 arrival[v] = there
                                 via[v] = number
@@ -257,15 +258,16 @@ class Query:
             if t > arrival[u]:
                 continue
             for row in open_lists[u][bisect_right(marks[u], t) - 1]:
-                start, _, v, byte_s, owlt, end, varying, number = row
-                if start < t <= end + early:
-                    last = t + size * byte_s
-                    there = last + owlt
-                    if there <= final and last <= end + TOLERANCE:
+                if row.start_s < t <= row.end_s + early:
+                    last = t + size * row.byte_s
+                    there = last + row.owlt_s
+                    if there <= final and last <= row.end_s + TOLERANCE:
+                        v = row.destination
                         seen[v].append((there, row))
                         if there < arrival[v]:
-                            if varying is not None:
-                                there = varying.arrival_s(t, size)
+                            if row.varying is not None:
+                                there = row.varying.arrival_s(t, size)
+                            number = row.number
                             if (
                                 there < arrival[v]
                                 and number not in full
@@ -306,10 +308,10 @@ class Query:
     def may_use(self, row: Row) -> bool:
         """Whether what is known lets a contact be used, however it is reached."""
         residual = self.known.residual_bytes
-        if residual is not None and residual(row[7]) < self.size_bytes:
+        if residual is not None and residual(row.number) < self.size_bytes:
             return False
-        first = row[1] == self.source
-        return not (first and (row[2] in self.closed or row[7] in self.known.banned))
+        first = row.source == self.source
+        return not (first and (row.destination in self.closed or row.number in self.known.banned))
 
     def first_hop(self, pair: Pair, least_end_s: float = -INF) -> Hop | None:
         """The soonest arrival over a pair from the origin, over contacts that end no sooner."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from dtn.contact_plan import Contact
 from dtn.routing.route import Route
 from dtn.stored_bundle import StoredBundle
 
-PRIORITIES = 3
+PRIORITIES: Final = 3
 """0 bulk, 1 normal, 2 expedited."""
 
 

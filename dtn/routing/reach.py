@@ -74,7 +74,7 @@ def route_to(index: PlanIndex, labels: Labels, source: int, target: int) -> Rout
     node = target
     while node != source:
         numbers.append(labels[node][1])
-        node = index.rows[numbers[-1]][1]
+        node = index.rows[numbers[-1]].source
     numbers.reverse()
     contacts = tuple(index.contacts[number] for number in numbers)
     departure_s = max(labels[source][0], contacts[0].start_s)

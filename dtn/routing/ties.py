@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import math
 from heapq import heappop, heappush
+from typing import Final
 
 from dtn.routing.index import Row
 from dtn.routing.query import TOLERANCE, Query, in_time
 
-INF = math.inf
+INF: Final = math.inf
 
 
 def fewest_hops(query: Query, numbers: list[int]) -> list[int]:
@@ -106,7 +107,7 @@ class Tight:
         latest[target] = float(found[target])
         for number in tight:
             row = rows[number]
-            u = row[1]
+            u = row.source
             out.setdefault(u, []).append(row)
             if u not in latest and found[u] > -INF:
                 latest[u] = float(found[u])
@@ -131,15 +132,15 @@ class Tight:
             for there, row in seen[v]:
                 if there > by:
                     continue
-                start, u, _, byte_s, owlt, end, varying, _ = row
+                u, varying = row.source, row.varying
                 ready = arrival[u]
-                if varying is not None and varying.arrival_s(max(start, ready), size) > by:
+                if varying is not None and varying.arrival_s(max(row.start_s, ready), size) > by:
                     continue
                 if not may_use(row):
                     continue
                 out.setdefault(u, []).append(row)
                 self.count += 1
-                when = min(end, by - owlt) - size * byte_s
+                when = min(row.end_s, by - row.owlt_s) - size * row.byte_s
                 if when < ready:  # rounding: from there it was in time
                     when = ready
                 if when > latest.get(u, -INF) and u != source:
@@ -173,18 +174,19 @@ class Tight:
                 return []
             rounds -= 1
             for u, (t, numbers) in reached.items():
-                for start, _, v, byte_s, owlt, end, varying, number in self.out.get(u, ()):
+                for row in self.out.get(u, ()):
+                    start, end, v = row.start_s, row.end_s, row.destination
                     if end < least_end_s or t > end + early or (entry is not None and v != entry):
                         continue
-                    last = (start if start > t else t) + size * byte_s
-                    there = last + owlt
-                    if varying is not None:
-                        there = varying.arrival_s(max(start, t), size)
+                    last = (start if start > t else t) + size * row.byte_s
+                    there = last + row.owlt_s
+                    if row.varying is not None:
+                        there = row.varying.arrival_s(max(start, t), size)
                     elif last > end + TOLERANCE:
                         continue
                     if there <= latest[v] and there < best.get(v, INF):
                         best[v] = there
-                        following[v] = (there, (*numbers, number))
+                        following[v] = (there, (*numbers, row.number))
             reached, following = following, {}
             entry = None
         return list(reached[target][1])
@@ -208,7 +210,7 @@ class Tight:
 
     def entries(self, below: int) -> list[int]:
         """Nodes of smaller rank that may be entered first, in order."""
-        entered = {row[2] for row in self.out.get(self.query.source, ())}
+        entered = {row.destination for row in self.out.get(self.query.source, ())}
         entered |= self.latest_s.keys() & self.query.first.keys()
         return sorted([node for node in entered if node < below])
 
@@ -222,12 +224,12 @@ class Tight:
         lasts: list[float] = []
         for u, rows in self.out.items():
             for row in rows:
-                if row[5] > after_s:
-                    ends.add(row[5])
+                if row.end_s > after_s:
+                    ends.add(row.end_s)
                     if u == query.source:
-                        firsts.append(row[5])
-                    if row[2] == target:
-                        lasts.append(row[5])
+                        firsts.append(row.end_s)
+                    if row.destination == target:
+                        lasts.append(row.end_s)
         for v, hop in query.first.items():
             latest = self.latest_s.get(v, -INF)
             if hop.arrival_s <= latest:
