@@ -40,6 +40,10 @@ class ContactPlan:
         object.__setattr__(self, "start_utc", start_utc)
         object.__setattr__(self, "ipn_numbers", dict(ipn_numbers or {}))
 
+    def __getstate__(self) -> dict[str, object]:
+        """The plan itself; what has been worked out from it is worked out anew by who gets a copy."""
+        return {name: self.__dict__[name] for name in ("contacts", "start_utc", "ipn_numbers")}
+
     @property
     def nodes(self) -> tuple[str, ...]:
         """Names of all nodes that have a contact or a number, sorted; looked for once."""

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
+from dtn.bpa import Agent
 from dtn.bpa.outputs import Deliver, Release, Store, Transmit
 from dtn.codec import encode, encoded_size
 from dtn.events import BundleDeleted, BundleLost, Event, FrameLost, MemoryUpset, UpsetsCounted
+from dtn.store import Store as BundleStore
 from nodes.channel.channel import Channel, Receive
 from nodes.channel.frame import Frame
+from nodes.convergence.convergence_layer import ConvergenceLayer
 from nodes.links import Links
 from nodes.node import Node
 from nodes.spacecraft.options import RadiationOptions, Storm
@@ -50,14 +52,28 @@ class ExposedNode(Node):
 
     Args:
         memory: what they lie in.
-        given: what a `Node` is given.
+        name: as the others, what a `Node` is given.
+        agent: its agent.
+        store: where its bundles rest.
+        timers: the loop.
+        record: takes events.
+        convergence: makes its convergence layer.
     """
 
-    def __init__(self, memory: Memory, *given: Any) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        name: str,
+        agent: Agent,
+        store: BundleStore,
+        timers: Timers,
+        record: Callable[[Event], object],
+        convergence: Callable[[Node], ConvergenceLayer],
+    ) -> None:
         self.memory = memory
         self._by_ref: dict[int, _Kept] = {}
         self._by_id: dict[str, _Kept] = {}
-        super().__init__(*given)
+        super().__init__(name, agent, store, timers, record, convergence)
 
     def lose_store(self, now_s: float) -> None:
         """Everything that the store held is gone."""
