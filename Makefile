@@ -45,6 +45,9 @@ orbits: $(VENV)/installed  ## the files of scenarios/orbits, made again
 test: $(VENV)/installed  ## the tests, under three minutes
 	$(BIN)/python -m pytest -n 2
 
+test-compiled: $(VENV)/installed  ## the tests on the compiled modules (docs/adr/0008)
+	LIGHTLAG_COMPILED=1 $(BIN)/python -m pytest -n 2
+
 # Of the slow tests those that are quick, and steady on a machine with other work.
 STEADY := tests/dtn/test_codec_second_opinions.py tests/nodes/test_second_opinions.py tests/emulator/test_capture.py \
 	tests/emulator/test_compose.py tests/emulator/test_kubernetes.py tests/emulator/test_image.py tests/emulator/test_dashboard_browser.py tests/topology/test_spice.py

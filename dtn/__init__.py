@@ -2,3 +2,7 @@
 
 No event loop, no clock, no randomness of its own.
 """
+
+from dtn import native
+
+native.install()

@@ -1,9 +1,11 @@
-"""Compile ahead of time what numba compiles: python -m emulator.compile_ahead.
+"""Compile ahead of time what can be compiled: python -m emulator.compile_ahead.
 
-The search, the scan for windows and the integration of orbits have compiled forms. numba compiles each where it is
-first needed and keeps it beside the source (or in the user's cache, where that may not be written): about a minute of
-the first run that needs them all. Here they are needed at once, by the scenario that `lightlag new` writes, each in a
-process of its own. Without numba there is nothing to do.
+Modules of the hot path are compiled by mypyc and a C compiler, where there are both (`emulator.compile_modules`).
+
+The search, the scan for windows and the integration of orbits have forms that numba compiles, each where it is first
+needed, and keeps beside the source (or in the user's cache, where that may not be written): about a minute of the first
+run that needs them all. Here they are needed at once, by the scenario that `lightlag new` writes, each in a process of
+its own.
 """
 
 from __future__ import annotations
@@ -21,12 +23,20 @@ def compile_ahead() -> int:
     from dtn.routing.kernel import IS_AVAILABLE
 
     if not IS_AVAILABLE:
-        print("numba is not installed: there is nothing to compile")
-        return 0
+        print("numba is not installed: search, windows and orbits stay as they are")
     parts = [
-        subprocess.Popen([sys.executable, "-m", "emulator.compile_ahead", part]) for part in PARTS
+        subprocess.Popen([sys.executable, "-m", "emulator.compile_ahead", part])
+        for part in PARTS
+        if IS_AVAILABLE or part not in BY_NUMBA
     ]
     return sum(part.wait() != 0 for part in parts)
+
+
+def need_modules() -> None:
+    """Compile the modules of the hot path."""
+    from emulator.compile_modules import compile_modules
+
+    compile_modules()
 
 
 def need_search() -> None:
@@ -55,7 +65,8 @@ def need_sky() -> None:
             sky.plan()
 
 
-PARTS = {"search": need_search, "sky": need_sky}
+BY_NUMBA = {"search": need_search, "sky": need_sky}
+PARTS = {"modules": need_modules, **BY_NUMBA}
 
 
 if __name__ == "__main__":

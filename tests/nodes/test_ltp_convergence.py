@@ -11,6 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_network import LIGHT_S, SmallNetwork, contact
 
+from dtn.bpa import AgentOptions, TransmissionRequest
+from dtn.bpa.blocks import BundleBuilder
+from dtn.codec import encode
+from dtn.eid import IpnEid
 from dtn.errors import InvalidValue
 from dtn.events import (
     BlockSent,
@@ -497,12 +501,8 @@ def test_the_goodput_is_what_retransmission_arithmetic_predicts(size_bytes, bloc
 
 
 def test_one_bad_octet_costs_one_bundle_of_a_block():
-    net = network(both_ways(0, 100))
-    net.send(1.0, "a", "b", b"good")
-    blocks = []
-    net.nodes["b"].received = lambda octets, *rest: blocks.append(octets)
-    net.run()
-    octets = blocks[0]
+    builder = BundleBuilder(AgentOptions(node_id=IpnEid(0, 1, 0)))
+    octets = encode(builder.new(TransmissionRequest("1", IpnEid(0, 2, 1), b"good", 60.0), 1.0))
     damaged = octets[:-4] + bytes((octets[-4] ^ 1,)) + octets[-3:]
     assert list(bundles_in(octets + damaged + octets)) == [octets, damaged, octets]
     assert list(bundles_in(octets + b"\xff\xff")) == [octets, b"\xff\xff"]
