@@ -59,6 +59,66 @@ def _turned(wander_km: float, range_km: float) -> float:
     return math.asin(sine) if sine < 1.0 else math.pi
 
 
+@inlined
+def _look_at(bodies: Bodies, body: int, at_s: Floats, here: Floats, away: Floats) -> None:
+    """Where a body is from here, into away, shape (3, looks)."""
+    table = bodies.tables[body]
+    for k in range(at_s.size):
+        p = position_at(bodies.start_s, bodies.step_s, table, at_s[k])
+        for i in range(3):
+            away[i, k] = p[i] - here[i, k]
+
+
+@inlined
+def _nearest_km(bodies: Bodies, body: int, at_s: Floats, here: Floats) -> float:
+    """About how near a body comes: from a look a day."""
+    table = bodies.tables[body]
+    nearest_km = math.inf
+    for k in range(0, at_s.size, _FEW_LOOKS):
+        p = position_at(bodies.start_s, bodies.step_s, table, at_s[k])
+        x, y, z = p[0] - here[0, k], p[1] - here[1, k], p[2] - here[2, k]
+        nearest_km = min(nearest_km, math.sqrt(x * x + y * y + z * z))
+    return nearest_km
+
+
+@inlined
+def _mark_limb(spare_km: float, line: Floats, away: Floats, wander_km: Floats, near: Flags) -> bool:
+    """About which looks a body could be in the way, into near; whether it ever could."""
+    is_ever = False
+    for k in range(near.size):
+        x, y, z = line[0, k], line[1, k], line[2, k]
+        square = max(x * x + y * y + z * z, 1e-6)
+        along = clipped((away[0, k] * x + away[1, k] * y + away[2, k] * z) / square)
+        x, y, z = away[0, k] - along * x, away[1, k] - along * y, away[2, k] - along * z
+        missed_km = math.sqrt(x * x + y * y + z * z)
+        near[k] = missed_km < spare_km + wander_km[k] + _moved(away, k)
+        is_ever |= near[k]
+    return is_ever
+
+
+@inlined
+def _mark_sun(
+    keep_out_rad: float,
+    spare_km: float,
+    sign: float,
+    line: Floats,
+    away: Floats,
+    wander_km: Floats,
+    near: Flags,
+) -> bool:
+    """About which looks the Sun could be too near the partner, into near; whether it ever could."""
+    is_ever = False
+    for k in range(near.size):
+        range_km, sun_km = max(_distance(line, k), 1e-3), _distance(away, k)
+        cosine = away[0, k] * line[0, k] + away[1, k] * line[1, k] + away[2, k] * line[2, k]
+        cosine *= sign / (sun_km * range_km)
+        wander = _moved(away, k) + spare_km
+        turned = _turned(wander_km[k], range_km) + _turned(wander, sun_km) + _PART
+        near[k] = math.acos(min(max(cosine, -1.0), 1.0)) < keep_out_rad + turned
+        is_ever |= near[k]
+    return is_ever
+
+
 @compiled
 def concern(
     a: Place, b: Place, bodies: Bodies, wanted: Flags, looks_s: Floats
@@ -79,12 +139,12 @@ def concern(
     here, line, away = np.empty((3, count)), np.empty((3, count)), np.empty((3, count))
     born_s = max(a.first_s, b.first_s, bodies.first_s)
     gone_s = min(a.last_s, b.last_s, bodies.last_s)
-    wander_km = np.empty(count)
+    at_s, wander_km = np.empty(count), np.empty(count)
     farthest_km = 0.0
     for k in range(count):
-        t_s = min(max(looks_s[k], born_s), gone_s)
-        p = position_at(a.motion.start_s, a.motion.step_s, a.motion.table, t_s)
-        q = position_at(b.motion.start_s, b.motion.step_s, b.motion.table, t_s)
+        at_s[k] = min(max(looks_s[k], born_s), gone_s)
+        p = position_at(a.motion.start_s, a.motion.step_s, a.motion.table, at_s[k])
+        q = position_at(b.motion.start_s, b.motion.step_s, b.motion.table, at_s[k])
         for i in range(3):
             here[i, k] = p[i]
             line[i, k] = q[i] - p[i]
@@ -101,53 +161,23 @@ def concern(
     for body in range(wanted.size):
         if not wanted[body]:
             continue
-        table = bodies.tables[body]
-        nearest_km = math.inf
-        for k in range(0, count, _FEW_LOOKS):
-            p = position_at(
-                bodies.start_s, bodies.step_s, table, min(max(looks_s[k], born_s), gone_s)
-            )
-            x, y, z = p[0] - here[0, k], p[1] - here[1, k], p[2] - here[2, k]
-            nearest_km = min(nearest_km, math.sqrt(x * x + y * y + z * z))
-        if nearest_km - _STRAYS_KM > farthest_km * (1.0 + _PART) + bodies.radii_km[body]:
+        radius_km = bodies.radii_km[body]
+        nearest_km = _nearest_km(bodies, body, at_s, here)
+        if nearest_km - _STRAYS_KM > farthest_km * (1.0 + _PART) + radius_km:
             continue
-        for k in range(count):
-            p = position_at(
-                bodies.start_s, bodies.step_s, table, min(max(looks_s[k], born_s), gone_s)
-            )
-            for i in range(3):
-                away[i, k] = p[i] - here[i, k]
-        spare_km = bodies.radii_km[body] + a.bulge_km + bodies.bulges_km[body]
-        is_ever = False
-        for k in range(count):
-            x, y, z = line[0, k], line[1, k], line[2, k]
-            square = max(x * x + y * y + z * z, 1e-6)
-            along = clipped((away[0, k] * x + away[1, k] * y + away[2, k] * z) / square)
-            x, y, z = away[0, k] - along * x, away[1, k] - along * y, away[2, k] - along * z
-            missed_km = math.sqrt(x * x + y * y + z * z)
-            near[kept, k] = missed_km < spare_km + wander_km[k] + _moved(away, k)
-            is_ever |= near[kept, k]
-        if is_ever:
+        _look_at(bodies, body, at_s, here, away)
+        spare_km = radius_km + a.bulge_km + bodies.bulges_km[body]
+        if _mark_limb(spare_km, line, away, wander_km, near[kept]):
             rows[kept] = LIMB, body
             kept += 1
     for kind, end, sign in ((SUN_A, a, 1.0), (SUN_B, b, -1.0)):
         if not end.keep_out_rad > 0:
             continue
-        for k in range(count):
-            t_s = min(max(looks_s[k], born_s), gone_s)
-            p = position_at(bodies.start_s, bodies.step_s, bodies.tables[sun], t_s)
-            for i in range(3):
-                away[i, k] = p[i] - here[i, k] - (0.0 if sign > 0 else line[i, k])
-        is_ever = False
-        for k in range(count):
-            range_km, sun_km = max(_distance(line, k), 1e-3), _distance(away, k)
-            cosine = away[0, k] * line[0, k] + away[1, k] * line[1, k] + away[2, k] * line[2, k]
-            cosine *= sign / (sun_km * range_km)
-            wander = _moved(away, k) + end.bulge_km + bodies.bulges_km[sun]
-            turned = _turned(wander_km[k], range_km) + _turned(wander, sun_km) + _PART
-            near[kept, k] = math.acos(min(max(cosine, -1.0), 1.0)) < end.keep_out_rad + turned
-            is_ever |= near[kept, k]
-        if is_ever:
+        _look_at(bodies, sun, at_s, here, away)
+        if sign < 0:
+            away -= line
+        spare_km = end.bulge_km + bodies.bulges_km[sun]
+        if _mark_sun(end.keep_out_rad, spare_km, sign, line, away, wander_km, near[kept]):
             rows[kept] = kind, -1
             kept += 1
     return rows[:kept], near[:kept]
