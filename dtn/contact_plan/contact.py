@@ -11,12 +11,14 @@ import math
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Final
 
 from dtn.errors import InvalidValue
 
+INF: Final = math.inf
 Samples = float | tuple[float, ...]
 
-TIME_TOLERANCE_S = 1e-9
+TIME_TOLERANCE_S: Final = 1e-9
 """Times closer than this are equal: a bundle that fills a contact to its end still fits."""
 
 FADE_S = 1.0
@@ -56,6 +58,9 @@ class Contact:
 
     def __post_init__(self) -> None:
         _check(self)
+        if type(self.start_s) is not float or type(self.end_s) is not float:  # events are of floats
+            object.__setattr__(self, "start_s", float(self.start_s))
+            object.__setattr__(self, "end_s", float(self.end_s))
         if isinstance(self.rate_bps, tuple):
             object.__setattr__(self, "_sent_bits", _cumulative_bits(self.rate_bps, self.duration_s))
 
@@ -115,7 +120,7 @@ class Contact:
             last = first + size_bytes * 8 / self.rate_bps
         else:
             last = self._when_sent(first, size_bytes * 8)
-        return last if last <= self.end_s + TIME_TOLERANCE_S else math.inf
+        return last if last <= self.end_s + TIME_TOLERANCE_S else INF
 
     def arrival_s(self, first_bit_s: float, size_bytes: float) -> float:
         """When the last bit arrives, if the first leaves at first_bit_s; inf if it does not fit."""
@@ -125,7 +130,7 @@ class Contact:
         bits = size_bytes * 8
         last = self._when_sent(first, bits) if isinstance(rate, tuple) else first + bits / rate
         if not last <= self.end_s + TIME_TOLERANCE_S:
-            return math.inf
+            return INF
         if not isinstance(owlt, tuple):
             return last + owlt
         cells = len(owlt) - 1

@@ -165,3 +165,8 @@ def test_a_plan_numbers_its_contacts_in_the_order_of_their_start():
     assert plan.nodes == ("a", "b", "z")
     assert plan == ContactPlan((back, late, soon), ipn_numbers={"z": 9})
     assert plan != ContactPlan(plan.contacts, datetime(2026, 12, 1, tzinfo=UTC), {"z": 9})
+
+
+def test_whole_seconds_are_kept_as_floats_so_that_events_read_the_same():
+    start_s, end_s = contact(start_s=100, end_s=200).start_s, contact(start_s=100, end_s=200).end_s
+    assert (repr(start_s), repr(end_s)) == ("100.0", "200.0")
