@@ -48,7 +48,7 @@ def compile_modules() -> None:
     """Compile them, unless that has been done or cannot be; says in a line what it did."""
     reason = why_not()
     if reason:
-        print(f"the hot path stays interpreted, which gives the same at half the speed: {reason}")
+        print(f"the hot path stays interpreted, the same but slower: {reason}")
         return
     name = native.digest()
     kept = native.cache()
