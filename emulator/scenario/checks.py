@@ -282,12 +282,14 @@ def _outages(scenario: Scenario) -> Iterator[Found]:
 
 
 def _exposed(scenario: Scenario) -> Iterator[str]:
-    """Nodes that particles can hit."""
+    """Nodes that particles can hit, or whose spacecraft's name is wrong, which is told elsewhere."""
     types = [(node.name, node.spacecraft) for node in scenario.nodes]
     types += [(launch.name, launch.driver.satellites.spacecraft) for launch in scenario.launches()]
     for name, spacecraft in types:
-        table = scenario.spacecraft.get(spacecraft or "")
-        if table is not None and table.radiation is not None:
+        if spacecraft is None:
+            continue
+        table = scenario.spacecraft.get(spacecraft)
+        if table is None or table.radiation is not None:
             yield name
 
 
