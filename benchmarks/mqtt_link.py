@@ -21,7 +21,7 @@ from pathlib import Path
 import aiomqtt
 
 from emulator.clock import EmulatedLoop
-from emulator.mosquitto import Mosquitto
+from emulator.constellation.mosquitto import Mosquitto
 from nodes.channel.broker import Broker
 from nodes.channel.connection import WINDOW, Connection
 from nodes.channel.frame import Frame

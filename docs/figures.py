@@ -28,7 +28,7 @@ from emulator.reports.figures import PALETTE, PART_COLOURS
 from emulator.reports.readable import duration_text, rate_text
 from emulator.result import Result
 from emulator.scenario import Scenario, load
-from emulator.sky import ScenarioSky
+from emulator.sky.scenario_sky import ScenarioSky
 from topology.ephemeris import Sky
 from topology.geometry import light_time
 from topology.laser import rate_bps

@@ -51,8 +51,8 @@ def need_search() -> None:
 
 def need_sky() -> None:
     """Plan the contacts of the scenario that `lightlag new` writes, as if they were many."""
-    from emulator import sky as whole_sky
     from emulator.scenario import load
+    from emulator.sky import scenario_sky as whole_sky
     from topology import chebyshev, scan
 
     whole_sky.WORTH_COMPILING = chebyshev.WORTH_COMPILING = scan.WORTH_COMPILING = 0

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from dtn.errors import BadInput, Fault
 
 if TYPE_CHECKING:
-    from emulator.sky import ScenarioSky
+    from emulator.sky.scenario_sky import ScenarioSky
     from topology.paths import Path as SkyPath
 
 FILE_NAME = "geometry.json"

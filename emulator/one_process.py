@@ -68,7 +68,7 @@ def run(
             report.html to.
         capture: file to write what crosses the links to, for Wireshark (`emulator.capture`).
         progress: told how far it is.
-        processes: a process a node, with a broker between them (`emulator.processes`).
+        processes: a process a node, with a broker between them (`emulator.constellation.processes`).
         strict: whether then a frame that comes too late to be held ends the run.
         attach: file that names programs in the place of nodes (`emulator.attach`); needs a finite rate.
 
@@ -112,7 +112,7 @@ def run(
         setup, speed, seed, until, strategy, out, processes=processes, attach=attach
     )
     if processes:
-        from emulator.processes import run_processes
+        from emulator.constellation.processes import run_processes
 
         result = run_processes(
             setup,

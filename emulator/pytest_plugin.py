@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 if TYPE_CHECKING:
-    from emulator.flight import Flight
+    from emulator.constellation.flight import Flight
     from emulator.result import Result
     from emulator.setup import Setup
 
@@ -54,8 +54,8 @@ class Constellations(Protocol):
 @pytest.fixture
 def constellation(tmp_path: Path) -> Iterator[Constellations]:
     """Constellations of processes on this machine, which end with the test."""
-    from emulator.flight import Flight
-    from emulator.mosquitto import find_mosquitto
+    from emulator.constellation.flight import Flight
+    from emulator.constellation.mosquitto import find_mosquitto
     from emulator.one_process import until_seconds
     from emulator.setup import Setup, changed, from_scenario
 

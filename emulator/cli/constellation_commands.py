@@ -20,7 +20,7 @@ from emulator.cli.output import print_json, stdout, write_private
 from emulator.files import replace_text
 
 if TYPE_CHECKING:
-    from emulator.peers import Peer
+    from emulator.deployment.peers import Peer
     from emulator.scenario import Scenario
 
 SetupFileOption = Annotated[
@@ -66,10 +66,10 @@ def setup(
     for maps: nodes do not need it.
     """
     from emulator.cli.progress import progress
+    from emulator.constellation.setup_file import save
     from emulator.geometry import beside
     from emulator.one_process import until_seconds
     from emulator.setup import changed, with_geometry
-    from emulator.setup_file import save
 
     loaded = load_scenario(scenario)
     until_s = until_seconds(until)
@@ -111,16 +111,16 @@ def compose(
     --kubernetes it writes plain manifests for a cluster, with passwords and a key in them; with --swarm a stack, and
     its secrets in a folder beside it.
     """
-    from emulator.compose import check_names, scenario_path
-    from emulator.compose import compose as composed
+    from emulator.deployment.compose import check_names, scenario_path
+    from emulator.deployment.compose import compose as composed
 
     loaded = load_scenario(scenario)
     if sum((kubernetes, swarm, bool(peer))) > 1:
         mend = "--kubernetes, --swarm and --peer exclude each other: leave out all but one"
         raise BadInput(Fault("", "--peer" if peer else "--swarm", "", mend))
     if swarm:
+        from emulator.deployment.swarm import stack
         from emulator.setup import from_scenario
-        from emulator.swarm import stack
 
         check_names(str(scenario), tuple(loaded.ipn_numbers()))
         folder = output.with_suffix(".secrets")
@@ -131,7 +131,7 @@ def compose(
             write_private(folder / file_name, content)
         replace_text(output, text)
     elif kubernetes:
-        from emulator.kubernetes import manifests
+        from emulator.deployment.kubernetes import manifests
         from emulator.setup import from_scenario
 
         check_names(str(scenario), tuple(loaded.ipn_numbers()))
@@ -149,7 +149,7 @@ def compose(
 def _peers(texts: list[str], loaded: Scenario) -> list[Peer]:
     """Peers that fit the scenario, whose contacts say who their neighbours are."""
     from emulator.cli.progress import progress
-    from emulator.peers import resolved
+    from emulator.deployment.peers import resolved
     from emulator.setup import with_geometry
 
     with progress(loaded.start, loaded.duration_s) as tell:
@@ -187,7 +187,7 @@ def node(
         words += ["--attach", str(attach)]
     sys.stdout.flush()
     # a fresh interpreter: this one has loaded what a node never needs
-    os.execv(sys.executable, [sys.executable, "-m", "emulator.node_process", *words])
+    os.execv(sys.executable, [sys.executable, "-m", "emulator.constellation.node_process", *words])
 
 
 def collect(
@@ -226,13 +226,13 @@ def collect(
     after it.
     """
     from emulator.cli.progress import progress
-    from emulator.collector import Collector
+    from emulator.constellation.collector import Collector
+    from emulator.constellation.honesty import LOOK_S, doubt_pace, honest_pace, timer_errors
+    from emulator.constellation.setup_file import load
+    from emulator.constellation.status_page import StatusPage
     from emulator.geometry import beside, read_geometry
-    from emulator.honesty import LOOK_S, doubt_pace, honest_pace, timer_errors
     from emulator.one_process import rate_of
     from emulator.reports.table import summary_view
-    from emulator.setup_file import load
-    from emulator.status_page import StatusPage
     from nodes.channel.broker import parse_broker
     from nodes.channel.topics import Topics
 

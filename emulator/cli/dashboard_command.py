@@ -71,6 +71,7 @@ def dashboard(
     Stop with Control-C.
     """
     from emulator.cli.progress import progress
+    from emulator.constellation.setup_file import load
     from emulator.dashboard.watch import (
         checked_rate,
         replay_session,
@@ -81,7 +82,6 @@ def dashboard(
     from emulator.geometry import beside, read_geometry
     from emulator.one_process import until_seconds
     from emulator.setup import with_geometry
-    from emulator.setup_file import load
     from nodes.channel.broker import parse_broker
     from nodes.channel.topics import Topics
 

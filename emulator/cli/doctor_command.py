@@ -72,7 +72,7 @@ def doctor(json: JsonOption = False) -> None:
 def measured() -> Timing:
     """Measure the timers of this machine, for about a second."""
     from emulator.clock import EmulatedLoop
-    from emulator.honesty import timer_errors
+    from emulator.constellation.honesty import timer_errors
 
     errors = timer_errors(MEASURED_S)
     p50_s, p99_s = errors.quantile_s(0.5), errors.quantile_s(0.99)

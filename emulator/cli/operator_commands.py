@@ -18,7 +18,7 @@ from emulator.files import writing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from emulator.operator import Operator
+    from emulator.constellation.operator import Operator
     from emulator.outside.control import Document
 
 RunName = Annotated[str, typer.Option("--run", metavar="NAME", help="The run's: its scenario's.")]
@@ -233,7 +233,7 @@ def _asked(
 def _operator(
     url: str, run: str, user: str, password_file: Path | None, ca: Path | None
 ) -> Operator:
-    from emulator.operator import Operator
+    from emulator.constellation.operator import Operator
     from nodes.channel.broker import parse_broker
     from nodes.channel.topics import Topics
 

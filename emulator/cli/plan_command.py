@@ -40,8 +40,8 @@ def plan(
     """
     from dtn.contact_plan.formats import WRITERS
     from emulator.cli.progress import progress
-    from emulator.sky import ScenarioSky
-    from emulator.sky_exports import SKY_FORMATS, access_csv, czml
+    from emulator.sky.exports import SKY_FORMATS, access_csv, czml
+    from emulator.sky.scenario_sky import ScenarioSky
 
     formats = (*WRITERS, *SKY_FORMATS)
     if format and format not in formats:

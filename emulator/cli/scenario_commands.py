@@ -56,9 +56,9 @@ def validate(scenario: ScenarioFile, json: JsonOption = False) -> None:
 
 def _faults_beyond(scenario: Scenario) -> Iterator[Fault]:
     """Of orbits, and of the files that it names: what a run would find."""
-    from emulator import bundle_list
-    from emulator.sky import ScenarioSky
-    from emulator.weather import clouds
+    from emulator.setup import bundle_list
+    from emulator.sky.scenario_sky import ScenarioSky
+    from emulator.sky.weather import clouds
 
     folder, names = scenario.file.parent, tuple(scenario.ipn_numbers())
     with ScenarioSky(scenario) as sky:

@@ -25,7 +25,7 @@ def windows(scenario: ScenarioFile, a: NodeA, b: NodeB, json: JsonOption = False
     Times are A's, seconds from the scenario's start; a window is open for what A sends in it.
     """
     from emulator.reports.readable import counted
-    from emulator.sky import ScenarioSky
+    from emulator.sky.scenario_sky import ScenarioSky
 
     _two(a, b)
     loaded = load_scenario(scenario)
@@ -69,7 +69,7 @@ def light_time(
     transmit_s: of what A sends then. receive_s: of what A receives then. geometric_s: the distance
     then over the speed of light. rate_bps: from A to B, when nothing is in the way.
     """
-    from emulator.sky import ScenarioSky
+    from emulator.sky.scenario_sky import ScenarioSky
 
     _two(a, b)
     dates = [_utc(text) for text in at]
@@ -93,7 +93,7 @@ def launch(scenario: ScenarioFile, json: JsonOption = False) -> None:
     Energy at the muzzle, twice the energy about the Earth (C3, above 0 it leaves), closest approaches to the Earth's
     and the Moon's centres, and the distance from the Earth after 1, 10 and 100 days.
     """
-    from emulator.launches import fates
+    from emulator.sky.launches import fates
 
     loaded = load_scenario(scenario)
     found = fates(loaded)

@@ -24,10 +24,10 @@ from typing import Self
 
 from dtn.errors import BadInput, InvalidValue, LightlagError
 from dtn.events import Event
-from emulator.control import Clock
+from emulator.constellation.control import Clock
+from emulator.constellation.operator import Operator
 from emulator.dashboard.source import SERVICE, Hands
 from emulator.log import events_of
-from emulator.operator import Operator
 from emulator.setup import Setup
 from nodes.channel.broker import Broker
 from nodes.channel.connection import PATIENCE_S, Connection, Message, Posts

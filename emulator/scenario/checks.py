@@ -185,7 +185,7 @@ def _reports(scenario: Scenario) -> Iterator[Found]:
 def _convergence(scenario: Scenario) -> Iterator[Found]:
     """What is said of LTP must not go unheard."""
     if scenario.convergence == "ltp":
-        from emulator.ltp import resolve
+        from emulator.setup.ltp import resolve
 
         yield from resolve(scenario).faults
         return
@@ -310,7 +310,7 @@ def _plan_updates(scenario: Scenario) -> Iterator[Found]:
 def _security(scenario: Scenario) -> Iterator[Found]:
     """Reads the key files, too."""
     if scenario.security.keys or scenario.security.rules:
-        from emulator.security import resolve
+        from emulator.setup.security import resolve
 
         yield from resolve(scenario, 0).faults
 

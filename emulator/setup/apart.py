@@ -73,7 +73,7 @@ def _setup(scenario: Scenario, progress: Callable[[str, float], object]) -> tupl
 def _places(
     scenario: Scenario, progress: Callable[[str, float], object]
 ) -> tuple[Geometry, Mapping[str, SpacecraftOptions]]:
-    from emulator.sky import ScenarioSky
+    from emulator.sky.scenario_sky import ScenarioSky
 
     with ScenarioSky(scenario) as sky:
         return places_in(sky)

@@ -26,7 +26,7 @@ def from_files(plan_file: Path, traffic_file: Path, nodes_file: Path | None = No
     Raises:
         BadInput: every fault of a file.
     """
-    from emulator import bundle_list, node_map
+    from emulator.setup import bundle_list, node_map
 
     read = ContactPlan.load(plan_file)
     if nodes_file is not None:

@@ -19,7 +19,7 @@ from nodes.spacecraft.options import SpacecraftOptions
 if TYPE_CHECKING:
     from emulator.geometry import Geometry
     from emulator.scenario import Scenario
-    from emulator.sky import ScenarioSky
+    from emulator.sky.scenario_sky import ScenarioSky
 
 
 def from_scenario(
@@ -44,7 +44,7 @@ def places_in(sky: ScenarioSky) -> Places:
         BadInput: a node that cannot be where it is said to be.
     """
     from emulator.geometry import geometry_of
-    from emulator.spacecraft import spacecraft_of
+    from emulator.setup.spacecraft import spacecraft_of
 
     return geometry_of(sky), spacecraft_of(sky.scenario, sky)
 
@@ -64,7 +64,7 @@ def with_geometry(
     Raises:
         BadInput: a path or a link that cannot be.
     """
-    from emulator.sky import ScenarioSky
+    from emulator.sky.scenario_sky import ScenarioSky
 
     _replayed(scenario)  # its faults before the minutes that a plan may take
     with ScenarioSky(scenario) as sky:
@@ -89,11 +89,11 @@ def over(
     Raises:
         BadInput: every fault of the bundle lists that it names.
     """
-    from emulator.ltp import ltp_options
-    from emulator.plan_news import cancellations, news_of
-    from emulator.security import resolve
-    from emulator.spacecraft import drivers_of, losses_of, spacecraft_of, storms_of
-    from emulator.weather import cuts
+    from emulator.setup.ltp import ltp_options
+    from emulator.setup.plan_news import cancellations, news_of
+    from emulator.setup.security import resolve
+    from emulator.setup.spacecraft import drivers_of, losses_of, spacecraft_of, storms_of
+    from emulator.sky.weather import cuts
 
     if spacecraft is None:
         spacecraft = spacecraft_of(scenario)
@@ -129,7 +129,7 @@ def over(
 
 def _replayed(scenario: Scenario) -> tuple[list[Path], tuple[Demand, ...]]:
     """The bundle lists of a scenario, looked for beside it, and their bundles in order of creation."""
-    from emulator import bundle_list
+    from emulator.setup import bundle_list
 
     files: list[Path] = []
     demands: list[Demand] = []

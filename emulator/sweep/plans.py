@@ -103,7 +103,7 @@ def plans_of(study: Study, folder: Path, crew: Crew, tell: Tell) -> dict[tuple[i
 
 def plan_contacts(scenario: Scenario) -> ContactPlan:
     """The contacts of a scenario."""
-    from emulator.sky import ScenarioSky
+    from emulator.sky.scenario_sky import ScenarioSky
 
     with ScenarioSky(scenario) as sky:
         return sky.plan()

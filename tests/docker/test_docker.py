@@ -22,7 +22,7 @@ from constellation import IMAGE_TIME_S, Constellation, copy_of_the_tree, run, up
 
 import emulator
 from dtn.events import BundleDelivered, NodeDown, NodeUp
-from emulator.compose import compose
+from emulator.deployment.compose import compose
 from emulator.scenario import load
 
 ROOT = Path(__file__).parents[2]

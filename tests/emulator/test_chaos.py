@@ -16,8 +16,8 @@ import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.events import BundleDelivered, BundleSourced, NodeDown
-from emulator.flight import Flight
-from emulator.mosquitto import find_mosquitto
+from emulator.constellation.flight import Flight
+from emulator.constellation.mosquitto import find_mosquitto
 from emulator.reports.fates import UNACCOUNTED
 from emulator.setup import Demand, Member, Setup
 from nodes.convergence.ltp_options import LtpOptions

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-import emulator.control
-from emulator.collector import OFFSETS, Station
-from emulator.control import Clock, utc_now
+import emulator.constellation.control
+from emulator.constellation.collector import OFFSETS, Station
+from emulator.constellation.control import Clock, utc_now
 
 
 def after(clock: Clock, for_s: float) -> str:
@@ -30,7 +30,7 @@ def test_a_step_of_the_date_moves_no_clock_that_is_under_way(
         def now(cls, tz=UTC):
             return datetime.now(tz) + timedelta(seconds=step_s)
 
-    monkeypatch.setattr(emulator.control, "datetime", Stepped)
+    monkeypatch.setattr(emulator.constellation.control, "datetime", Stepped)
     for reading_s in (clock.reading_s(), told.reading_s()):
         assert before <= reading_s < before + 60.0 * 10.0
     resumed = Clock(session="x", start_at=after(clock, 30.0), emulated_s=0.0, rate=1.0)

@@ -10,8 +10,8 @@ from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from emulator import run
 from emulator.scenario import load
-from emulator.sky import ScenarioSky
-from emulator.weather import clouds, cuts
+from emulator.sky.scenario_sky import ScenarioSky
+from emulator.sky.weather import clouds, cuts
 
 TEXT = """
 format = 1

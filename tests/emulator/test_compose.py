@@ -14,16 +14,16 @@ import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
-from emulator import setup_file
 from emulator.attach import load as load_attached
-from emulator.compose import compose, scenario_path
+from emulator.constellation import setup_file
+from emulator.constellation.mosquitto import find_mosquitto
+from emulator.constellation.setup_file import SetupFile
+from emulator.deployment.compose import compose, scenario_path
+from emulator.deployment.peers import Peer, parse_peer, resolved
+from emulator.deployment.prepare import PORT, configuration, password_line, prepare
 from emulator.geometry import beside
-from emulator.mosquitto import find_mosquitto
-from emulator.peers import Peer, parse_peer, resolved
-from emulator.prepare import PORT, configuration, password_line, prepare
 from emulator.scenario import load
 from emulator.setup import Member, Setup
-from emulator.setup_file import SetupFile
 from nodes.channel.broker import Broker
 from nodes.channel.connection import Connection, Message, Posts
 

@@ -12,12 +12,12 @@ import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
-from emulator import setup_file
 from emulator.cli import main
-from emulator.collector import Collector
-from emulator.mosquitto import FLOW, Mosquitto, find_mosquitto
-from emulator.prepare import password_line
-from emulator.processes import constellation
+from emulator.constellation import setup_file
+from emulator.constellation.collector import Collector
+from emulator.constellation.mosquitto import FLOW, Mosquitto, find_mosquitto
+from emulator.constellation.processes import constellation
+from emulator.deployment.prepare import password_line
 from emulator.setup import Member, Setup
 from nodes.channel.topics import Topics
 
@@ -62,7 +62,7 @@ def the_line_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 def the_line_of_a_node(words: list[str]) -> str:
     """What a node's program, which is another process, says when it ends with 2."""
-    program = [sys.executable, "-m", "emulator.node_process"]
+    program = [sys.executable, "-m", "emulator.constellation.node_process"]
     done = subprocess.run([*program, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
@@ -84,7 +84,7 @@ def test_a_broker_that_is_not_there(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("emulator.operator.PATIENCE_S", 0.2)
+    monkeypatch.setattr("emulator.constellation.operator.PATIENCE_S", 0.2)
     line = the_line_of([str(file) if word == "SETUP" else word for word in words], capsys)
     assert line.startswith("--broker = mqtt://127.0.0.1:1: cannot be reached")
     assert line.endswith("start it, or name another")
@@ -110,8 +110,8 @@ def test_a_wrong_password(file: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     passwords.write_text(password_line("a", "right"))
     (tmp_path / "wrong").write_text("wrong\n")
     guarded = FLOW.replace("persistence", f"user root\npassword_file {passwords}\npersistence")
-    monkeypatch.setattr("emulator.mosquitto.FLOW", guarded)
-    monkeypatch.setattr("emulator.mosquitto.ANYBODY", "allow_anonymous false\n")
+    monkeypatch.setattr("emulator.constellation.mosquitto.FLOW", guarded)
+    monkeypatch.setattr("emulator.constellation.mosquitto.ANYBODY", "allow_anonymous false\n")
     with Mosquitto(tmp_path) as mosquitto:
         words = ["a", "--setup", str(file), "--broker", str(mosquitto.broker)]
         words += ["--user", "a", "--password-file", str(tmp_path / "wrong")]

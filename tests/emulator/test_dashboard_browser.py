@@ -21,7 +21,7 @@ from emulator.dashboard.watch import replay_session, watch_run
 from emulator.result import Result
 from emulator.scenario import load
 from emulator.setup import Demand, Member, Setup
-from emulator.sky import ScenarioSky
+from emulator.sky.scenario_sky import ScenarioSky
 from nodes.spacecraft.options import RadiationOptions, SpacecraftOptions
 from topology.constants import SPEED_OF_LIGHT_KM_S
 

@@ -9,12 +9,12 @@ import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.events import BundleDelivered, BundleSourced, ContactEnded, NodeDown, NodeUp, RouteComputed
+from emulator.constellation.flight import Flight
+from emulator.constellation.mosquitto import find_mosquitto
 from emulator.dashboard.frame import Cursor, frame
 from emulator.dashboard.remote import Remote
 from emulator.dashboard.session import Refused, Session
 from emulator.dashboard.source import Subject
-from emulator.flight import Flight
-from emulator.mosquitto import find_mosquitto
 from emulator.setup import Demand, Member, Setup
 
 pytestmark = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
-from emulator.embedded_broker import EmbeddedBroker, has_amqtt
-from emulator.processes import run_processes
+from emulator.constellation.embedded_broker import EmbeddedBroker, has_amqtt
+from emulator.constellation.processes import run_processes
 from emulator.setup import Demand, Member, Setup
 
 pytestmark = [

@@ -20,7 +20,7 @@ from emulator.geometry import (
     read_geometry,
 )
 from emulator.scenario import load
-from emulator.sky import ScenarioSky
+from emulator.sky.scenario_sky import ScenarioSky
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "earth-moon.toml"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
+from emulator.constellation.honesty import doubt_pace, honest_pace, timer_errors
 from emulator.doubts import Doubt
-from emulator.honesty import doubt_pace, honest_pace, timer_errors
 
 MOON = Contact("teide", "base", 0.0, 100.0, 1e6, (1.30, 1.28, 1.31))
 MARS = Contact("teide", "orbiter", 0.0, 100.0, 1e6, 400.0)

@@ -11,7 +11,7 @@ import pytest
 
 import emulator
 from dtn.contact_plan import Contact, ContactPlan
-from emulator import setup_file
+from emulator.constellation import setup_file
 from emulator.setup import Demand, Member, Setup
 
 ROOT = Path(__file__).parents[2]
@@ -73,13 +73,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("emulator.cli", ["report", "run"], 0, "report: "),
         ("emulator.cli", ["doctor"], 0, "honest up to"),
         (
-            "emulator.node_process",
+            "emulator.constellation.node_process",
             ["c", "--setup", "setup.json", "--broker", NOBODY, "--folder", "c"],
             2,
             "no such node: a, b",
         ),
         (
-            "emulator.node_process",
+            "emulator.constellation.node_process",
             [
                 "a",
                 "--setup",
@@ -95,7 +95,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "x.toml: there is no such file",
         ),
         (
-            "emulator.prepare",
+            "emulator.deployment.prepare",
             ["--setup", "setup.json", "--into", "volumes", "--peer", "b=x,carrier=mtcp"],
             0,
             "prepared",

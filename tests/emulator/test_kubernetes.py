@@ -9,7 +9,7 @@ import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
 from emulator.cli import main
-from emulator.kubernetes import manifests
+from emulator.deployment.kubernetes import manifests
 from emulator.setup import Member, Setup
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: pip install -e '.[manifests]'")

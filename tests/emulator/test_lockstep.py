@@ -19,16 +19,16 @@ from dtn.routing import earliest_arrival
 from dtn.store import MemoryStore
 from emulator.build import Network, Process, find_strategy
 from emulator.clock import EmulatedLoop
-from emulator.control import Clock, utc_now
-from emulator.flight import Flight
-from emulator.lockstep.follower import Follower
-from emulator.lockstep.synchroniser import Grant, Lookahead, Report, Synchroniser
+from emulator.constellation.control import Clock, utc_now
+from emulator.constellation.flight import Flight
+from emulator.constellation.lockstep.follower import Follower
+from emulator.constellation.lockstep.synchroniser import Grant, Lookahead, Report, Synchroniser
+from emulator.constellation.mosquitto import Mosquitto, find_mosquitto
+from emulator.constellation.neighbourhood import who_may_go_dark
+from emulator.constellation.operator import Operator
 from emulator.log import line_of
 from emulator.merging import merged, put_in_order
-from emulator.mosquitto import Mosquitto, find_mosquitto
-from emulator.neighbourhood import who_may_go_dark
 from emulator.one_process import fly
-from emulator.operator import Operator
 from emulator.scenario import load
 from emulator.setup import Demand, Setup, alone, changed, from_scenario
 from nodes.channel.connection import Connection, Message, Posts

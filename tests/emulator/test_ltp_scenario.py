@@ -13,8 +13,8 @@ from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from dtn.ltp.options import EngineOptions
 from emulator import scenario as scenarios
-from emulator.ltp import ltp_options
 from emulator.setup import Demand, Member, Setup
+from emulator.setup.ltp import ltp_options
 from nodes.convergence.ltp_options import LtpAuthentication, LtpOptions
 
 LTP = """\

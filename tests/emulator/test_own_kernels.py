@@ -9,7 +9,7 @@ import pytest
 
 from dtn.errors import BadInput
 from emulator.scenario import load
-from emulator.sky import ScenarioSky
+from emulator.sky.scenario_sky import ScenarioSky
 from topology.ephemeris import KERNELS
 
 NAMES = ("mine.bsp", "moon.bpc", "moon.tf")

@@ -9,9 +9,8 @@ import pytest
 
 from dtn.contact_plan import ContactPlan
 from dtn.errors import BadInput
-from emulator import node_map
 from emulator.cli import main
-from emulator.setup import from_files
+from emulator.setup import from_files, node_map
 
 # node 1 to 2 to 3: light of 2 s and 1 s, a thousand bytes a second, the second hop opens at 60 s
 ION = """\

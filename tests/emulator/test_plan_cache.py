@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
-from emulator import plan_cache
 from emulator.scenario import load
-from emulator.sky import ScenarioSky
+from emulator.sky import plan_cache
+from emulator.sky.scenario_sky import ScenarioSky
 
 TEXT = """
 format = 1

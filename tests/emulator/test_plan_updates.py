@@ -22,7 +22,7 @@ from dtn.events import (
     TransferStarted,
 )
 from dtn.routing import load_strategy
-from emulator import setup_file
+from emulator.constellation import setup_file
 from emulator.one_process import fly
 from emulator.reports.history import history_of
 from emulator.reports.plan_age import plan_age_section, plan_ages

@@ -12,8 +12,8 @@ import emulator
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from dtn.events import BundleDelivered, BundleReceived, ContactEnded, NodeDown, NodeUp
-from emulator.flight import Flight
-from emulator.mosquitto import find_mosquitto
+from emulator.constellation.flight import Flight
+from emulator.constellation.mosquitto import find_mosquitto
 from emulator.scenario import load
 from emulator.setup import Demand, Member, Setup, changed, from_scenario
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.mosquitto import find_mosquitto
+from emulator.constellation.mosquitto import find_mosquitto
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "earth-moon.toml"
 THEIRS = f"""

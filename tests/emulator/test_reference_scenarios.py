@@ -8,7 +8,7 @@ import pytest
 
 from emulator import run
 from emulator.scenario import load
-from emulator.sky import ScenarioSky
+from emulator.sky.scenario_sky import ScenarioSky
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 NODES = {"ccsds-earth-observation": 5, "ccsds-lunar": 12, "ccsds-mars": 12}

@@ -8,8 +8,8 @@ import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.events import ContactEnded, ContactStarted, EnergySampled, PowerRestored, PowerShed
-from emulator.flight import Flight
-from emulator.mosquitto import find_mosquitto
+from emulator.constellation.flight import Flight
+from emulator.constellation.mosquitto import find_mosquitto
 from emulator.setup import Member, Setup
 from nodes.spacecraft.craft import LOW_POWER
 from nodes.spacecraft.options import PowerOptions, SpacecraftOptions

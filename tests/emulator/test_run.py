@@ -14,9 +14,8 @@ from invariants import check
 import emulator
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
-from emulator import bundle_list
 from emulator.scenario import load
-from emulator.setup import from_files
+from emulator.setup import bundle_list, from_files
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 

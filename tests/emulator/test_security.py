@@ -12,8 +12,8 @@ from dtn.errors import BadInput
 from dtn.events import SecurityOperationFailed
 from emulator import scenario as scenarios
 from emulator.scenario.reading import json_schema
-from emulator.security import resolve
 from emulator.setup import over
+from emulator.setup.security import resolve
 from tests.emulator.test_scenario import GOOD
 
 MAC = "5e" * 48

@@ -13,7 +13,7 @@ from dtn.bpsec.keys import Key
 from dtn.bpsec.policy import SecurityRule
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
-from emulator import setup_file
+from emulator.constellation import setup_file
 from emulator.setup import AgentSettings, Demand, Member, Setup, Stream
 from nodes.convergence.ltp_options import LtpAuthentication, LtpOptions
 from nodes.faults import LinkOutage, NodeOutage

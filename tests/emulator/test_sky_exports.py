@@ -12,7 +12,7 @@ import pytest
 
 from emulator.cli import main
 from emulator.scenario import load
-from emulator.sky import ScenarioSky
+from emulator.sky.scenario_sky import ScenarioSky
 
 EARTH_MOON = Path(__file__).parents[2] / "scenarios" / "earth-moon.toml"
 

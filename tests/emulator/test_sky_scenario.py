@@ -11,9 +11,9 @@ import pytest
 from dtn.errors import BadInput
 from emulator.cli import main
 from emulator.doubts import Doubt
-from emulator.launches import fates
 from emulator.scenario import Scenario, load
-from emulator.sky import ScenarioSky
+from emulator.sky.launches import fates
+from emulator.sky.scenario_sky import ScenarioSky
 from topology.frozen_orbit import integrated, lunar_relay
 from topology.oem import write_oem
 

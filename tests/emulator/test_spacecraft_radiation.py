@@ -24,8 +24,8 @@ from dtn.ltp.options import EngineOptions
 from dtn.routing import load_strategy
 from emulator.build import Network
 from emulator.clock import EmulatedLoop
-from emulator.control import Answer, NodeOrder
-from emulator.orders import Orders
+from emulator.constellation.control import Answer, NodeOrder
+from emulator.constellation.orders import Orders
 from nodes.channel.connection import Message
 from nodes.channel.topics import Topics
 from nodes.convergence.ltp_options import LtpOptions

@@ -13,7 +13,7 @@ from craft_runs import DAY_S
 from dtn.errors import BadInput
 from emulator.scenario import load
 from emulator.scenario.reading import from_tables
-from emulator.spacecraft import spacecraft_of
+from emulator.setup.spacecraft import spacecraft_of
 
 TABLES: dict[str, Any] = {
     "format": 1,
@@ -141,7 +141,7 @@ def test_a_fault_of_a_spacecraft_is_told_with_its_key_its_value_and_a_mend(
 def test_campaigns_follow_each_other_and_some_satellites_are_dead_on_arrival(
     tmp_path: Path,
 ) -> None:
-    from emulator.spacecraft import losses_of
+    from emulator.setup.spacecraft import losses_of
 
     scenario = from_tables(
         tables(
@@ -162,7 +162,7 @@ def test_campaigns_follow_each_other_and_some_satellites_are_dead_on_arrival(
 
 
 def test_a_shell_is_a_walker_pattern_of_nodes_that_fly_at_its_height(tmp_path: Path) -> None:
-    from emulator.sky import ScenarioSky
+    from emulator.sky.scenario_sky import ScenarioSky
 
     data = tables(tmp_path)
     data["shells"] = [

@@ -12,7 +12,7 @@ import pytest
 import test_compose
 
 from emulator.cli import main
-from emulator.swarm import stack
+from emulator.deployment.swarm import stack
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: pip install -e '.[manifests]'")
 

@@ -10,9 +10,8 @@ import pytest
 import emulator
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
-from emulator import bundle_list
 from emulator.scenario import load
-from emulator.setup import over
+from emulator.setup import bundle_list, over
 
 NODES = """\
 format = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.mosquitto import Mosquitto, find_mosquitto
+from emulator.constellation.mosquitto import Mosquitto, find_mosquitto
 
 needs_mosquitto = pytest.mark.skipif(
     find_mosquitto() is None, reason="no mosquitto here: apt-get install mosquitto"

@@ -14,7 +14,7 @@ from brokers import mosquitto, needs_mosquitto
 
 from dtn.events import BundleInFlight, Event, FrameLate, FrameLost
 from emulator.clock import EmulatedLoop
-from emulator.mosquitto import Mosquitto
+from emulator.constellation.mosquitto import Mosquitto
 from nodes.channel.channel import Channel, Receive
 from nodes.channel.connection import Connection, Message, Posts
 from nodes.channel.frame import Frame

@@ -23,7 +23,7 @@ from dtn.events import (
     TransferFinished,
 )
 from dtn.store import MemoryStore
-from emulator.journal import Journal
+from emulator.constellation.journal import Journal
 from nodes.past import Past
 
 GOT = BundleReceived(1.0, "b", "x", "a", 10)
@@ -111,7 +111,7 @@ import resource, sys
 from pathlib import Path
 from dtn.errors import BadInput
 from dtn.events import NodeUp
-from emulator.journal import Journal
+from emulator.constellation.journal import Journal
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 journal = Journal(Path(sys.argv[1]), "topic")
 try:

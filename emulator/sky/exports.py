@@ -19,7 +19,7 @@ from itertools import permutations
 import numpy as np
 
 from dtn.contact_plan import ContactPlan
-from emulator.sky import ScenarioSky
+from emulator.sky.scenario_sky import ScenarioSky
 from topology.track import track
 
 ACCESS_COLUMNS = (

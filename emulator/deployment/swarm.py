@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from emulator.compose import DASHBOARD, DEFAULT_RATE, USER, Value, health, yaml_lines
-from emulator.prepare import (
+from emulator.deployment.compose import DASHBOARD, DEFAULT_RATE, USER, Value, health, yaml_lines
+from emulator.deployment.prepare import (
     BROKER,
     COLLECTOR,
     OPERATOR,
@@ -126,7 +126,7 @@ def _broker(image: str, files: Sequence[str]) -> Value:
 
 
 def _node(image: str, node: str) -> Value:
-    command = ["python3", "-m", "emulator.node_process", node, *_account(node)]
+    command = ["python3", "-m", "emulator.constellation.node_process", node, *_account(node)]
     alive = f"find {HOME}/store/alive -newermt '-20 seconds' | grep -q ."
     return {
         **_service(image, [*command, "--folder", f"{HOME}/store"], "192M", alive, 10),

@@ -18,12 +18,12 @@ import numpy as np
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, Fault, InvalidValue
-from emulator import horizon_mask, plan_cache, rate_file
 from emulator.doubts import doubt
-from emulator.launches import doubtful, flight, muzzle_of
 from emulator.scenario import Launch, Node, Orbit, Scenario, Site
 from emulator.scenario.faults import did_you_mean
-from emulator.weather import forecast
+from emulator.sky import horizon_mask, plan_cache, rate_file
+from emulator.sky.launches import doubtful, flight, muzzle_of
+from emulator.sky.weather import forecast
 from topology.bodies import BODIES
 from topology.constants import SPEED_OF_LIGHT_KM_S
 from topology.dynamics import DeepSpace
@@ -191,7 +191,7 @@ class ScenarioSky:
     def plan(self, progress: Callable[[str, float], object] | None = None) -> ContactPlan:
         """The contact plan: laser links as the planner points them, and links that are always there.
 
-        A scenario's second plan comes from the user's cache (`emulator.plan_cache`).
+        A scenario's second plan comes from the user's cache (`emulator.sky.plan_cache`).
 
         Args:
             progress: told what is being done, and which part of it is done, 0 to 1.

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from emulator.compose import USER, Value, yaml_lines
-from emulator.prepare import (
+from emulator.deployment.compose import USER, Value, yaml_lines
+from emulator.deployment.prepare import (
     BROKER,
     COLLECTOR,
     PORT,
@@ -151,7 +151,7 @@ def _node(run: str, image: str, node: str) -> Mapping[str, Value]:
     container: dict[str, Value] = {
         "name": "node",
         "image": image,
-        "command": ["python3", "-m", "emulator.node_process", node],
+        "command": ["python3", "-m", "emulator.constellation.node_process", node],
         "args": [*_account(node), "--folder", HOME],
         "livenessProbe": {
             "exec": {"command": ["sh", "-c", alive]},

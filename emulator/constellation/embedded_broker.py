@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import Self
 
-from emulator.mosquitto import free_port
+from emulator.constellation.mosquitto import free_port
 from nodes.channel.broker import Broker
 
 LOGGERS = ("amqtt", "transitions")

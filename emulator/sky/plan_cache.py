@@ -74,8 +74,7 @@ def key_of(scenario: Scenario) -> str:
 def _sources() -> list[Path]:
     """The code that plans."""
     sky = Path(str(topology.__file__)).parent
-    ours = Path(__file__).parent
-    here = [ours / f"{name}.py" for name in ("sky", "weather", "launches", "horizon_mask")]
+    here = sorted(Path(__file__).parent.glob("*.py"))
     return [*sorted(sky.rglob("*.py")), *here]
 
 

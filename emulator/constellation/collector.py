@@ -7,7 +7,7 @@
     result             as `emulator.run` gives it
 
 In lockstep (rate inf) there is no clock to follow: the collector grants each node how far it may run
-(`emulator.lockstep`), and a node that dies ends the run.
+(`emulator.constellation.lockstep`), and a node that dies ends the run.
 
 It asks for every event that it lacks, so that neither broker nor collector can lose one. Started
 again in mid-run, it finds the clock at the broker and has everything told anew.
@@ -28,11 +28,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from dtn.errors import BadInput, Fault, FramesLate, InvalidValue
-from emulator.control import Clock, Status
-from emulator.lockstep.synchroniser import Report, Synchroniser
+from emulator.constellation.control import Clock, Status
+from emulator.constellation.lockstep.synchroniser import Report, Synchroniser
+from emulator.constellation.neighbourhood import who_may_go_dark
 from emulator.log import LogHeader, events_of
 from emulator.merging import merged
-from emulator.neighbourhood import who_may_go_dark
 from emulator.result import Result
 from emulator.setup import Setup
 from nodes.channel.broker import Broker

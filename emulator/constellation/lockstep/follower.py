@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from emulator.clock import EmulatedLoop
-from emulator.lockstep.synchroniser import Grant, Report
+from emulator.constellation.lockstep.synchroniser import Grant, Report
 from nodes.channel.arrivals import Arrivals
 from nodes.channel.frame import Frame
 

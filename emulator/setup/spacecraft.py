@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from emulator.patterns import matching
 from emulator.scenario import Scenario
 from emulator.scenario.spacecraft import Heat, Power, Radiation
-from emulator.sky import ScenarioSky
+from emulator.sky.scenario_sky import ScenarioSky
 from nodes.faults import NodeOutage
 from nodes.seeding import generator
 from nodes.spacecraft.launching import Driver

@@ -20,7 +20,15 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from dtn.errors import BadInput, Fault, InvalidValue
-from emulator.control import Answer, Clock, Delivered, Document, LinkOrder, NodeOrder, Status
+from emulator.constellation.control import (
+    Answer,
+    Clock,
+    Delivered,
+    Document,
+    LinkOrder,
+    NodeOrder,
+    Status,
+)
 from nodes.channel.broker import Broker
 from nodes.channel.connection import Connection, Message, Posts
 from nodes.channel.topics import Topics

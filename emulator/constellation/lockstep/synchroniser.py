@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, Fault
-from emulator.control import Document
+from emulator.constellation.control import Document
 from nodes.links import SEEN_BEFORE_S
 
 MARGIN_S = 1e-6

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypedDict
 
 from dtn.errors import BadInput, Fault
-from emulator.collector import Collector
+from emulator.constellation.collector import Collector
 
 RELOAD_S = 2
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dtn.errors import BadInput, Fault
-from emulator import setup_file
-from emulator.collector import Collector
-from emulator.embedded_broker import EmbeddedBroker, has_amqtt
-from emulator.honesty import LOOK_S, doubt_pace, honest_pace, timer_errors
-from emulator.mosquitto import Mosquitto, find_mosquitto
+from emulator.constellation import setup_file
+from emulator.constellation.collector import Collector
+from emulator.constellation.embedded_broker import EmbeddedBroker, has_amqtt
+from emulator.constellation.honesty import LOOK_S, doubt_pace, honest_pace, timer_errors
+from emulator.constellation.mosquitto import Mosquitto, find_mosquitto
 from emulator.result import Result
 from emulator.setup import Setup
 from nodes.channel.broker import Broker
@@ -129,7 +129,7 @@ def start_node(
         return subprocess.Popen(
             [
                 sys.executable,
-                *("-m", "emulator.node_process", name),
+                *("-m", "emulator.constellation.node_process", name),
                 *("--setup", str(home / "setup.json")),
                 *("--broker", str(broker)),
                 *("--run", topics.run),

@@ -6,8 +6,8 @@
     collector   starts the clock, keeps log and report, serves the page on the host's loopback
     dashboard   the live picture, as an operator; its address with the token is in its log
 
-A container of others in a node's place (`emulator.peers`) has the node's name, and the node's process is its gateway:
-NODE-gateway, on `links` and on a network that it shares with nobody but that container.
+A container of others in a node's place (`emulator.deployment.peers`) has the node's name, and the node's process is its
+gateway: NODE-gateway, on `links` and on a network that it shares with nobody but that container.
 
 The networks: `links` leads nowhere outside; collector and dashboard are on `page` too. Every service but
 `prepare` runs as a user without rights on a root file system that it cannot write to.
@@ -23,8 +23,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dtn.errors import BadInput, Fault
-from emulator.peers import FOLDER, Peer
-from emulator.prepare import BROKER, COLLECTOR, OPERATOR, PORT
+from emulator.deployment.peers import FOLDER, Peer
+from emulator.deployment.prepare import BROKER, COLLECTOR, OPERATOR, PORT
 
 USER = 10001
 HOME = "/var/lib/lightlag"
@@ -112,7 +112,7 @@ def _beside(peer: Peer) -> str:
 
 def _prepare(name: str, scenario: str, nodes: Sequence[str], peers: Sequence[Peer]) -> Value:
     volumes = [f"{volume}:{VOLUMES}/{volume}" for volume in _volumes(nodes, peers)]
-    words = ["python3", "-m", "emulator.prepare", "--setup", "/opt/setup.json"]
+    words = ["python3", "-m", "emulator.deployment.prepare", "--setup", "/opt/setup.json"]
     words += ["--into", VOLUMES, "--owner", str(USER)]
     for peer in peers:
         words += ["--peer", peer.words]
@@ -151,7 +151,7 @@ def _broker() -> Value:
 
 
 def _node(name: str, node: str) -> dict[str, Value]:
-    words = ["python3", "-m", "emulator.node_process", node, *_account(node)]
+    words = ["python3", "-m", "emulator.constellation.node_process", node, *_account(node)]
     alive = f"find {HOME}/store/alive -newermt '-20 seconds' | grep -q ."
     return {
         **_image(name),
@@ -170,7 +170,13 @@ def _node(name: str, node: str) -> dict[str, Value]:
 
 def _gateway(name: str, peer: Peer) -> Value:
     node = _node(name, peer.node)
-    words = ["python3", "-m", "emulator.node_process", peer.node, *_account(peer.node)]
+    words = [
+        "python3",
+        "-m",
+        "emulator.constellation.node_process",
+        peer.node,
+        *_account(peer.node),
+    ]
     return {
         **node,
         "command": [*words, "--folder", f"{HOME}/store", "--attach", f"{HOME}/attach.toml"],

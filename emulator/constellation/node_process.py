@@ -6,7 +6,7 @@ frames go to a broker and its bundles to a file. What happens goes into its jour
 the collector.
 
 In lockstep its loop is in virtual time, and what comes in waits for its turn: it runs as far as the
-collector grants, says where it stands, and waits (`emulator.lockstep`).
+collector grants, says where it stands, and waits (`emulator.constellation.lockstep`).
 
 Killed and started again, it finds the clock, its store and its journal, and goes on. SIGTERM makes
 it leave the network and stop. Everything in its folder belongs to one run: another run's clock makes
@@ -39,17 +39,17 @@ from dtn.events import Event
 from dtn.routing.index import index_of
 from dtn.routing.strategy import Strategy
 from dtn.store import MemoryStore
-from emulator import setup_file
 from emulator.build import Network, Process, find_strategy
 from emulator.clock import EmulatedLoop
-from emulator.control import Clock, LinkOrder, NodeOrder, State, Status, utc_now
-from emulator.journal import Journal
-from emulator.lockstep.follower import Follower
-from emulator.lockstep.synchroniser import Grant, Report
+from emulator.constellation import setup_file
+from emulator.constellation.control import Clock, LinkOrder, NodeOrder, State, Status, utc_now
+from emulator.constellation.journal import Journal
+from emulator.constellation.lockstep.follower import Follower
+from emulator.constellation.lockstep.synchroniser import Grant, Report
+from emulator.constellation.neighbourhood import speaking_links
+from emulator.constellation.orders import Orders
+from emulator.constellation.setup_file import SetupFile
 from emulator.memory import resident_mb
-from emulator.neighbourhood import speaking_links
-from emulator.orders import Orders
-from emulator.setup_file import SetupFile
 from nodes.channel.broker import Broker, parse_broker
 from nodes.channel.connection import Connection, Message, Outbox, Posts
 from nodes.channel.mqtt import MqttChannel

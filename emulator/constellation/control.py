@@ -9,7 +9,7 @@ node/NAME/order       NodeOrder: go down, come up, send a bundle, follow another
 node/NAME/answer      Answer: the order was carried out, or why not
 node/NAME/resend      number of the first event that the collector lacks
 node/NAME/have        how many events the collector has
-node/NAME/grant       Grant: in lockstep, how far a node may run (`emulator.lockstep`)
+node/NAME/grant       Grant: in lockstep, how far a node may run (`emulator.constellation.lockstep`)
 node/NAME/report      Report: what a node says then
 """
 

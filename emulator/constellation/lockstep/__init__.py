@@ -18,5 +18,5 @@ At its best: the same log octet for octet, no waiting but for light, and a cost 
 small beside the messages that carry it. A link without light time leaves no lookahead, and is refused.
 
 Both halves, `synchroniser` and `follower`, are machines without clock or broker;
-`emulator.node_process` and `emulator.collector` carry what they say.
+`emulator.constellation.node_process` and `emulator.constellation.collector` carry what they say.
 """

@@ -29,10 +29,10 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from emulator import setup_file
-from emulator.mosquitto import FLOW
-from emulator.neighbourhood import speaking_links
-from emulator.peers import Peer, parse_peer
+from emulator.constellation import setup_file
+from emulator.constellation.mosquitto import FLOW
+from emulator.constellation.neighbourhood import speaking_links
+from emulator.deployment.peers import Peer, parse_peer
 from emulator.setup import Setup
 from nodes.channel.topics import Topics
 

@@ -15,7 +15,7 @@ from dtn.eid import parse_eid
 from dtn.routing.strategy import STRATEGIES
 from emulator.build import Network
 from emulator.clock import EmulatedLoop
-from emulator.control import Answer, Delivered, LinkOrder, NodeOrder
+from emulator.constellation.control import Answer, Delivered, LinkOrder, NodeOrder
 from nodes.channel.connection import Message
 from nodes.channel.topics import Topics
 from nodes.spacecraft.options import Storm

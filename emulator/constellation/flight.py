@@ -14,11 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from emulator import setup_file
-from emulator.collector import Collector
-from emulator.mosquitto import Mosquitto
-from emulator.operator import Operator
-from emulator.processes import READY_WITHIN_S, Children, constellation, start_node
+from emulator.constellation import setup_file
+from emulator.constellation.collector import Collector
+from emulator.constellation.mosquitto import Mosquitto
+from emulator.constellation.operator import Operator
+from emulator.constellation.processes import READY_WITHIN_S, Children, constellation, start_node
 from emulator.result import Result
 from emulator.setup import Setup
 from nodes.channel.topics import Topics

@@ -1,0 +1,1 @@
+"""Deployment: a constellation as files for docker compose, Docker Swarm and Kubernetes."""
