@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from dtn.compiling import cache_of, forget_older
 from topology.compiled_proximity import concern, glance
 from topology.compiled_visibility import Bodies, Pair, Place, limits, sight
 from topology.compiled_zeros import edges_of, look_at, mark_rough
-from topology.compiling import Flags, Floats, Ints, compiled, forget_older
+from topology.compiling import Flags, Floats, Ints, compiled
 from topology.proximity import LOOK_S
 
 
@@ -120,4 +121,4 @@ def light_times(
     return room[:used], counts
 
 
-forget_older(Path(str(passage.stats.cache_path)), Path(__file__).parent.glob("compiled_*.py"))
+forget_older(cache_of(passage), Path(__file__).parent.glob("compiled_*.py"))

@@ -7,11 +7,13 @@ parts wait as routes are wanted, one whose best arrives after all of those is of
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from dtn.compiling import cache_of, forget_older
 from dtn.routing.compiled import crossed, fewest, path_to, run
 from dtn.routing.compiled_arrays import (
     MOST_ROUNDS,
@@ -443,3 +445,6 @@ def _ends_between(
         ends[place] = end
         count += 1
     return count
+
+
+forget_older(cache_of(_ends_between), Path(__file__).parent.glob("compiled*.py"))

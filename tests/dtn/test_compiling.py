@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("numba")
-
-from topology.compiling import forget_older
+from dtn.compiling import forget_older
 
 COMPILED_S = 1000.0
 
