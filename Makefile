@@ -46,6 +46,7 @@ test: $(VENV)/installed  ## the tests, under three minutes
 	$(BIN)/python -m pytest -n 2
 
 test-compiled: $(VENV)/installed  ## the tests on the compiled modules (docs/adr/0008)
+	$(BIN)/python -m emulator.compile_ahead
 	LIGHTLAG_COMPILED=1 $(BIN)/python -m pytest -n 2
 
 # Of the slow tests those that are quick, and steady on a machine with other work.
