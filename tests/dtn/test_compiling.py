@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,3 +29,32 @@ def test_what_was_compiled_before_any_of_its_files_changed_is_forgotten(
     forget_older(tmp_path, sources)
     assert [index.exists() for index in indices] == [kept, kept]
     assert other.exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "changed"),
+    [
+        ("dtn.routing.compiled_routes", "_touch", "compiled_arrays"),
+        ("topology.compiled_windows", "passage", "compiled_zeros"),
+    ],
+)
+def test_kernels_whose_functions_call_each_other_look_when_they_are_imported(
+    tmp_path: Path, module: str, function: str, changed: str
+) -> None:
+    pytest.importorskip("numba")
+    program = f"""
+import importlib, os
+from dtn.compiling import cache_of
+import {module} as kernel
+cache = cache_of(kernel.{function})
+cache.mkdir(parents=True, exist_ok=True)
+old = cache / "{changed}.f-1.py311.nbi"
+old.touch()
+os.utime(old, (1.0, 1.0))
+importlib.reload(kernel)
+print(old.exists())
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
