@@ -7,10 +7,10 @@ two decisions of a node is worked out once.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dtn.routing.index import PlanIndex, index_of
-from dtn.routing.query import TOLERANCE, Knowledge
+from dtn.routing.query import NONE, TOLERANCE, Knowledge
 from dtn.routing.route import Route
 from dtn.routing.route_cache import RouteCache
 from dtn.routing.search import best_by_keys
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from dtn.contact_plan import ContactPlan
     from dtn.routing.candidate import Volumes
     from dtn.routing.sabr import Load, SabrOptions
+
+new: Final = tuple.__new__
+"""Makes a named tuple without the detour by its constructor."""
 
 MOST_PLACES = 4096
 """Sets of names that are remembered as numbers."""
@@ -82,16 +85,19 @@ class BestRoute:
         listed = cache.find(key, index, volumes, now_s)
         if listed is None:
             residual, backlog = self._room.get(priority) or self._room_for(priority)
-            known = Knowledge(
-                excluded,
-                frozenset(),
-                places,
-                residual,
-                backlog,
-                volumes.queued(),
-                cache.full,
-                math.inf,
-                self._options.closed_ends,
+            known = new(
+                Knowledge,
+                (
+                    excluded,
+                    NONE,
+                    places,
+                    residual,
+                    backlog,
+                    volumes.queued(),
+                    cache.full,
+                    math.inf,
+                    self._options.closed_ends,
+                ),
             )
             route = best_by_keys(index, source, target, now_s, evc_bytes, known)
             found = [] if route is None else [route]

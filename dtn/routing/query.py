@@ -71,15 +71,21 @@ def in_time(arrival_s: float) -> float:
     return arrival_s + TOLERANCE + 8 * math.ulp(arrival_s) if arrival_s < INF else INF
 
 
-class Hop(NamedTuple):
+class Hop:
     """One way over the first contact.
 
-    When its last bit is there, over which contact, when its first bit left.
+    Args:
+        arrival_s: when its last bit is there.
+        number: the contact.
+        departure_s: when its first bit leaves.
     """
 
-    arrival_s: float
-    number: int
-    departure_s: float
+    __slots__ = ("arrival_s", "departure_s", "number")
+
+    def __init__(self, arrival_s: float, number: int, departure_s: float) -> None:
+        self.arrival_s = arrival_s
+        self.number = number
+        self.departure_s = departure_s
 
 
 class Query:
@@ -217,6 +223,7 @@ class Query:
         arrival, via, size, target = self.arrival_s, self.via, self.size_bytes, self.target
         index, seen = self.index, self.seen
         source, closed, banned = self.source, self.closed, self.known.banned
+        push, pop, place = heappush, heappop, bisect_right  # looked up once
         rows, starts, transmitters = index.rows, index.starts_s, index.transmitters
         marks, open_lists = index.marks_s, index.open_lists
         early = TOLERANCE if self.known.closed_ends else -TOLERANCE
@@ -246,7 +253,7 @@ class Query:
                             ):
                                 arrival[v] = there
                                 via[v] = number
-                                heappush(heap, (there, v))
+                                push(heap, (there, v))
                                 if v == target and there < final:
                                     final = in_time(there)
                                 if there < until:
@@ -254,10 +261,10 @@ class Query:
                 k += 1
             if not heap or heap[0][0] > final:
                 return
-            t, u = heappop(heap)
+            t, u = pop(heap)
             if t > arrival[u]:
                 continue
-            for row in open_lists[u][bisect_right(marks[u], t) - 1]:
+            for row in open_lists[u][place(marks[u], t) - 1]:
                 if row.start_s < t <= row.end_s + early:
                     last = t + size * row.byte_s
                     there = last + row.owlt_s
@@ -276,7 +283,7 @@ class Query:
                             ):
                                 arrival[v] = there
                                 via[v] = number
-                                heappush(heap, (there, v))
+                                push(heap, (there, v))
                                 if v == target and there < final:
                                     final = in_time(there)
 
@@ -393,16 +400,22 @@ class Query:
             ):
                 yield place, Hop(there, number, departure)
 
+    def _hop_over(self, entry: int, number: int) -> Hop:
+        """The hop over a contact that takes the bundle, behind what is queued for this neighbour."""
+        pair = self.index.out_to[self.source][entry]
+        return next(hop for _, hop in self._hops_over(pair) if hop.number == number)
+
     def route(self, numbers: list[int], arrival_s: float | None = None) -> Route:
         """The route over these contacts, with its times; the arrival may be known already."""
         contacts, timed = self.index.contacts, self.index.timed
         head = timed[numbers[0]]
         departure = max(self.at_s, head.start_s)
         entry = self.index.ids[head.destination]
-        if entry in self.first:
-            pair = self.index.out_to[self.source][entry]
-            hops = (hop for _, hop in self._hops_over(pair) if hop.number == numbers[0])
-            departure = next(hops).departure_s
+        queued = self.first.get(entry)
+        if queued is not None:
+            departure = (
+                queued if queued.number == numbers[0] else self._hop_over(entry, numbers[0])
+            ).departure_s
         if arrival_s is None:
             arrival_s = departure
             for number in numbers:
@@ -410,4 +423,4 @@ class Query:
                 first = max(arrival_s, contact.start_s)
                 arrival_s = contact.arrival_s(first, self.size_bytes)
         route = tuple([contacts[number] for number in numbers])
-        return Route(route, tuple(numbers), departure, arrival_s)
+        return tuple.__new__(Route, (route, tuple(numbers), departure, arrival_s))
