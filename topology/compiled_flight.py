@@ -9,11 +9,17 @@ Source: Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I (1
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy.integrate import DOP853
+
+from dtn.compiling import cache_of, forget_older
+from topology import dynamics
+from topology.dynamics import Columns, Numbers, Uneven
 
 Floats = NDArray[np.float64]
 
@@ -34,50 +40,59 @@ _LEAST_FACTOR = 0.2
 _MOST_FACTOR = 10.0
 _EXPONENT = -1.0 / 8.0
 
+_compiled = njit(cache=True)
+_inlined = njit(cache=True, inline="always")
+"""What takes a NamedTuple in every stage: a call would count references to each of its arrays, which costs a third."""
 
-@njit(cache=True)
-def _uneven(
-    cosines: Floats,
-    sines: Floats,
-    room: Floats,
-    gm: float,
-    radius_km: float,
-    axes: Floats,
-    x: float,
-    y: float,
-    z: float,
-    out: Floats,
-) -> None:
-    """What the harmonics add to the pull of the point mass: see `topology.gravity`; adds to out[3:6].
 
-    room[n, m] becomes the m-th derivative of Legendre's polynomial n at w.
+class _Room(NamedTuple):
+    """What asking for the pull writes into.
+
+    Attributes:
+        legendre: see `_legendre`, shape (N + 1, N + 1).
+        columns: of the bodies' table, shape (9 + 3 B,).
     """
-    size = cosines.shape[0]
+
+    legendre: Floats
+    columns: Floats
+
+
+@_compiled
+def _legendre(w: float, out: Floats) -> None:
+    """The m-th derivatives of Legendre's polynomials n at w, into out[n, m]."""
+    out[0, 0] = 1.0
+    for n in range(1, out.shape[0]):
+        out[n, n] = (2 * n - 1) * out[n - 1, n - 1]
+        out[n, n - 1] = w * out[n, n]
+        for m in range(n - 1):
+            out[n, m] = ((2 * n - 1) * w * out[n - 1, m] - (n + m - 1) * out[n - 2, m]) / (n - m)
+
+
+@_inlined
+def _feel(uneven: Uneven, room: _Room, x: float, y: float, z: float, out: Floats) -> None:
+    """What the harmonics add to the pull of the point mass: see `topology.gravity`; adds to out[3:6]."""
+    radius_km, cosines, sines = uneven.harmonics
+    legendre, axes = room
     per_r = 1.0 / math.sqrt(x * x + y * y + z * z)
     u = (axes[0] * x + axes[1] * y + axes[2] * z) * per_r
     v = (axes[3] * x + axes[4] * y + axes[5] * z) * per_r
     w = (axes[6] * x + axes[7] * y + axes[8] * z) * per_r
-    room[0, 0] = 1.0
-    for n in range(1, size):
-        room[n, n] = (2 * n - 1) * room[n - 1, n - 1]
-        room[n, n - 1] = w * room[n, n]
-        for m in range(n - 1):
-            room[n, m] = ((2 * n - 1) * w * room[n - 1, m] - (n + m - 1) * room[n - 2, m]) / (n - m)
+    _legendre(w, legendre)
     ratio = radius_km * per_r
     power = ratio
     a_u = a_v = a_w = loss = 0.0
-    for n in range(2, size):
+    for n in range(2, cosines.shape[0]):
         power *= ratio
         s_u = s_v = s_w = s_loss = 0.0
         real, imag, real_before, imag_before = 1.0, 0.0, 0.0, 0.0
         for m in range(n + 1):
             cosine, sine = cosines[n, m], sines[n, m]
             both = cosine * real + sine * imag
-            s_loss += room[n, m] * both
+            s_loss += legendre[n, m] * both
             if m < n:
-                s_w += room[n, m + 1] * both
-            s_u += m * room[n, m] * (cosine * real_before + sine * imag_before)
-            s_v += m * room[n, m] * (sine * real_before - cosine * imag_before)
+                s_w += legendre[n, m + 1] * both
+            s_u += m * legendre[n, m] * (cosine * real_before + sine * imag_before)
+            s_v += m * legendre[n, m] * (sine * real_before - cosine * imag_before)
             real_before, imag_before = real, imag
             real, imag = real * u - imag * v, real * v + imag * u
         a_u += power * s_u
@@ -85,41 +100,29 @@ def _uneven(
         a_w += power * s_w
         loss += power * (n + 1) * s_loss
     radial = -loss - (u * a_u + v * a_v + w * a_w)
-    scale = gm * per_r * per_r
+    scale = uneven.gm_km3_s2 * per_r * per_r
     a_u, a_v, a_w, radial = scale * a_u, scale * a_v, scale * a_w, scale * per_r * radial
     out[3] += radial * x + a_u * axes[0] + a_v * axes[3] + a_w * axes[6]
     out[4] += radial * y + a_u * axes[1] + a_v * axes[4] + a_w * axes[7]
     out[5] += radial * z + a_u * axes[2] + a_v * axes[5] + a_w * axes[8]
 
 
-@njit(cache=True)
-def _bodies(grid: Floats, cubics: Floats, t_s: float, columns: Floats) -> None:
+@_inlined
+def _look_up(table: Columns, t_s: float, columns: Floats) -> None:
     """The table's columns at one epoch."""
-    place = (t_s - grid[0]) * grid[1]
-    left = min(max(int(place), 0), cubics.shape[0] - 1)
+    place = (t_s - table.start_s) * table.per_step
+    left = min(max(int(place), 0), table.cubics.shape[0] - 1)
     x = place - left
+    c = table.cubics[left]
     for k in range(columns.size):
-        c = cubics[left]
         columns[k] = c[0, k] + x * (c[1, k] + x * (c[2, k] + x * c[3, k]))
 
 
-@njit(cache=True)
-def _rates(
-    t_s: float,
-    state: Floats,
-    out: Floats,
-    grid: Floats,
-    cubics: Floats,
-    masses: Floats,
-    centre: float,
-    field: Floats,
-    cosines: Floats,
-    sines: Floats,
-    room: Floats,
-    columns: Floats,
-) -> None:
-    """Rates of position and velocity: see `topology.dynamics.Numbers`."""
-    _bodies(grid, cubics, t_s, columns)
+@_compiled
+def _rates(pull: Numbers, room: _Room, t_s: float, state: Floats, out: Floats) -> None:
+    """Rates of position and velocity, into out."""
+    masses, centre, columns = pull.masses, pull.centre, room.columns
+    _look_up(pull.table, t_s, columns)
     x, y, z = state[0], state[1], state[2]
     ax = ay = az = 0.0
     for k in range(masses.size):
@@ -136,11 +139,11 @@ def _rates(
             ax -= indirect * px
             ay -= indirect * py
             az -= indirect * pz
-    uneven = int(field[3])
-    if uneven >= 0:
-        x -= columns[9 + 3 * uneven]
-        y -= columns[10 + 3 * uneven]
-        z -= columns[11 + 3 * uneven]
+    uneven = pull.uneven
+    if uneven.body >= 0:
+        x -= columns[9 + 3 * uneven.body]
+        y -= columns[10 + 3 * uneven.body]
+        z -= columns[11 + 3 * uneven.body]
     square = x * x + y * y + z * z
     if centre > 0:
         central = -centre / (square * math.sqrt(square))
@@ -149,18 +152,17 @@ def _rates(
         az += central * z
     out[0], out[1], out[2] = state[3], state[4], state[5]
     out[3], out[4], out[5] = ax, ay, az
-    if square < field[2] * field[2]:
-        _uneven(cosines, sines, room, field[0], field[1], columns, x, y, z, out)
+    if square < uneven.reach_km * uneven.reach_km:
+        _feel(uneven, room, x, y, z, out)
 
 
-@njit(cache=True)
-def _is_below(
-    t_s: float, state: Floats, grid: Floats, cubics: Floats, surfaces: Floats, columns: Floats
-) -> bool:
-    """Whether a place is inside one of the spheres: rows of a body's number (-1: the centre) and a radius."""
+@_compiled
+def _is_below(pull: Numbers, columns: Floats, t_s: float, state: Floats) -> bool:
+    """Whether a place is below a surface."""
+    surfaces = pull.surfaces
     if not surfaces.shape[0]:
         return False
-    _bodies(grid, cubics, t_s, columns)
+    _look_up(pull.table, t_s, columns)
     for row in range(surfaces.shape[0]):
         body = int(surfaces[row, 0])
         square = 0.0
@@ -174,7 +176,7 @@ def _is_below(
     return False
 
 
-@njit(cache=True)
+@_compiled
 def _norm(values: Floats, scale: Floats) -> float:
     total = 0.0
     for k in range(6):
@@ -182,36 +184,81 @@ def _norm(values: Floats, scale: Floats) -> float:
     return math.sqrt(total / 6)
 
 
-@njit(cache=True)
-def _first_step(y: Floats, f: Floats, rates: Floats, h: float, tolerances: Floats) -> float:
-    """Hairer's first guess of a step, from rates at both ends of a trial step h; h = 0: the trial step itself."""
+@_compiled
+def _first_step(
+    pull: Numbers, room: _Room, t_s: float, end_s: float, y: Floats, f: Floats, tolerances: Floats
+) -> float:
+    """Hairer's guess of a step's length, from the rates here and at the end of a trial step."""
     scale = np.empty(6)
     for k in range(6):
         scale[k] = tolerances[k] + abs(y[k]) * tolerances[6]
     d0, d1 = _norm(y, scale), _norm(f, scale)
-    h0 = 1e-6 if d0 < 1e-5 or d1 < 1e-5 else 0.01 * d0 / d1
-    if h == 0.0:
-        return h0
-    d2 = _norm(rates - f, scale) / h
-    if d1 <= 1e-15 and d2 <= 1e-15:
-        return max(1e-6, h * 1e-3)
-    return min(100.0 * h, (0.01 / max(d1, d2)) ** (-_EXPONENT))
+    longest_s = abs(end_s - t_s)
+    h0 = min(1e-6 if d0 < 1e-5 or d1 < 1e-5 else 0.01 * d0 / d1, longest_s)
+    h = h0 if end_s > t_s else -h0
+    there = np.empty(6)
+    _rates(pull, room, t_s + h, y + h * f, there)
+    d2 = _norm(there - f, scale) / h0
+    h1 = (0.01 / max(d1, d2)) ** (-_EXPONENT) if max(d1, d2) > 1e-15 else max(1e-6, h0 * 1e-3)
+    return min(100.0 * h0, h1, longest_s)
 
 
-@njit(cache=True)
+@_inlined
+def _try_step(
+    pull: Numbers, room: _Room, t_s: float, t_new: float, y: Floats, slopes: Floats, y_new: Floats
+) -> None:
+    """Where a step from t_s, y leads: y_new, and the slopes at its stages, of which the first is known."""
+    h = t_new - t_s
+    for s in range(1, _STAGES):
+        for k in range(6):
+            y_new[k] = 0.0
+        for j in range(s):
+            a = _A[s, j]
+            if a != 0.0:
+                for k in range(6):
+                    y_new[k] += slopes[j, k] * a
+        for k in range(6):
+            y_new[k] = y[k] + y_new[k] * h
+        _rates(pull, room, t_s + _C[s] * h, y_new, slopes[s])
+    for k in range(6):
+        rise = 0.0
+        for s in range(_STAGES):
+            rise += slopes[s, k] * _B[s]
+        y_new[k] = y[k] + h * rise
+    _rates(pull, room, t_new, y_new, slopes[_STAGES])
+
+
+@_inlined
+def _error(slopes: Floats, y: Floats, y_new: Floats, h_abs: float, tolerances: Floats) -> float:
+    """A step's error, of what is tolerated: from the formulas of order 5 and 3 within that of order 8."""
+    five = three = 0.0
+    for k in range(6):
+        scale = tolerances[k] + max(abs(y[k]), abs(y_new[k])) * tolerances[6]
+        e5 = e3 = 0.0
+        for s in range(_STAGES + 1):
+            e5 += slopes[s, k] * _E5[s]
+            e3 += slopes[s, k] * _E3[s]
+        five += (e5 / scale) ** 2
+        three += (e3 / scale) ** 2
+    if not (five > 0.0 or three > 0.0):
+        return 0.0
+    return h_abs * five / math.sqrt((five + 0.01 * three) * 6)
+
+
+@_compiled
+def _growth(error: float, is_rejected: bool) -> float:
+    """How much longer the step after a good one may be; after one that was cut, no longer."""
+    most = 1.0 if is_rejected else _MOST_FACTOR
+    return min(most, _SAFETY * error**_EXPONENT) if error > 0.0 else most
+
+
+@_compiled
 def advance(
+    pull: Numbers,
     span: Floats,
     step_s: float,
     state: Floats,
     tolerances: Floats,
-    surfaces: Floats,
-    grid: Floats,
-    cubics: Floats,
-    masses: Floats,
-    centre: float,
-    field: Floats,
-    cosines: Floats,
-    sines: Floats,
     epochs: Floats,
     states: Floats,
     rates: Floats,
@@ -219,18 +266,11 @@ def advance(
     """Step from span[0] to span[1], or until there is a reason to come back.
 
     Args:
+        pull: the force model, and what a craft must not get below.
         span: first and last epoch.
         step_s: the first step's length; 0: to be found.
         state: position and velocity, shape (6,).
         tolerances: six absolute ones, and the relative one.
-        surfaces: see `_is_below`.
-        grid: first epoch of the table and its points a second.
-        cubics: the table, shape (M - 1, 4, 9 + 3 B).
-        masses: of the bodies, shape (B,).
-        centre: gravitational parameter of what stands at the origin, and falls with it; 0: nothing.
-        field: gravitational parameter, radius, reach, and whose it is (-1: the centre's).
-        cosines: its coefficients, unnormalised, shape (N + 1, N + 1).
-        sines: likewise.
         epochs: room for the ends of steps.
         states: likewise.
         rates: likewise.
@@ -238,33 +278,18 @@ def advance(
     Returns:
         How many epochs are known, why it came back, the next step.
     """
-    room, columns = np.empty(cosines.shape), np.empty(cubics.shape[2])
-    slopes, trial, scale = np.empty((_STAGES + 1, 6)), np.empty(6), np.empty(6)
+    room = _Room(
+        np.empty(pull.uneven.harmonics.cosines.shape), np.empty(pull.table.cubics.shape[2])
+    )
+    slopes, y_new = np.empty((_STAGES + 1, 6)), np.empty(6)
     t_s, end_s = span[0], span[1]
     direction = 1.0 if end_s > t_s else -1.0
     y = state.copy()
-    f = np.empty(6)
-    _rates(t_s, y, f, grid, cubics, masses, centre, field, cosines, sines, room, columns)
+    _rates(pull, room, t_s, y, slopes[0])
     h_abs = step_s
     if h_abs == 0.0:
-        h0 = min(_first_step(y, f, f, 0.0, tolerances), abs(end_s - t_s))
-        trial[:] = y + h0 * direction * f
-        _rates(
-            t_s + h0 * direction,
-            trial,
-            slopes[0],
-            grid,
-            cubics,
-            masses,
-            centre,
-            field,
-            cosines,
-            sines,
-            room,
-            columns,
-        )
-        h_abs = min(_first_step(y, f, slopes[0], h0, tolerances), abs(end_s - t_s))
-    epochs[0], states[0], rates[0] = t_s, y, f
+        h_abs = _first_step(pull, room, t_s, end_s, y, slopes[0], tolerances)
+    epochs[0], states[0], rates[0] = t_s, y, slopes[0]
     count = 1
     while count < epochs.size:
         least = 10.0 * abs(np.nextafter(t_s, direction * np.inf) - t_s)
@@ -276,89 +301,29 @@ def advance(
             t_new = t_s + h_abs * direction
             if direction * (t_new - end_s) > 0:
                 t_new = end_s
-            h = t_new - t_s
-            h_abs = abs(h)
-            slopes[0] = f
-            for s in range(1, _STAGES):
-                for k in range(6):
-                    trial[k] = 0.0
-                for j in range(s):
-                    a = _A[s, j]
-                    if a != 0.0:
-                        for k in range(6):
-                            trial[k] += slopes[j, k] * a
-                for k in range(6):
-                    trial[k] = y[k] + trial[k] * h
-                _rates(
-                    t_s + _C[s] * h,
-                    trial,
-                    slopes[s],
-                    grid,
-                    cubics,
-                    masses,
-                    centre,
-                    field,
-                    cosines,
-                    sines,
-                    room,
-                    columns,
-                )
-            for k in range(6):
-                rise = 0.0
-                for s in range(_STAGES):
-                    rise += slopes[s, k] * _B[s]
-                trial[k] = y[k] + h * rise
-            _rates(
-                t_new,
-                trial,
-                slopes[_STAGES],
-                grid,
-                cubics,
-                masses,
-                centre,
-                field,
-                cosines,
-                sines,
-                room,
-                columns,
-            )
-            five = three = 0.0
-            for k in range(6):
-                scale[k] = tolerances[k] + max(abs(y[k]), abs(trial[k])) * tolerances[6]
-                e5 = e3 = 0.0
-                for s in range(_STAGES + 1):
-                    e5 += slopes[s, k] * _E5[s]
-                    e3 += slopes[s, k] * _E3[s]
-                five += (e5 / scale[k]) ** 2
-                three += (e3 / scale[k]) ** 2
-            error = 0.0
-            if five > 0.0 or three > 0.0:
-                error = h_abs * five / math.sqrt((five + 0.01 * three) * 6)
+            h_abs = abs(t_new - t_s)
+            _try_step(pull, room, t_s, t_new, y, slopes, y_new)
+            error = _error(slopes, y, y_new, h_abs, tolerances)
             if error < 1.0:
-                factor = _MOST_FACTOR
-                if error > 0.0:
-                    factor = min(_MOST_FACTOR, _SAFETY * error**_EXPONENT)
-                if is_rejected:
-                    factor = min(1.0, factor)
-                h_abs *= factor
+                h_abs *= _growth(error, is_rejected)
                 break
             if not error >= 1.0:  # not a number
                 return count, STUCK, h_abs
             h_abs *= max(_LEAST_FACTOR, _SAFETY * error**_EXPONENT)
             is_rejected = True
         t_s = t_new
-        y[:] = trial
-        f[:] = slopes[_STAGES]
-        epochs[count], states[count], rates[count] = t_s, y, f
+        y[:] = y_new
+        slopes[0] = slopes[_STAGES]
+        epochs[count], states[count], rates[count] = t_s, y, slopes[0]
         count += 1
-        if _is_below(t_s, y, grid, cubics, surfaces, columns):
+        if _is_below(pull, room.columns, t_s, y):
             return count, GROUND, h_abs
         if direction * (t_s - end_s) >= 0:
             return count, DONE, h_abs
     return count, FULL, h_abs
 
 
-@njit(cache=True)
+@_compiled
 def chebyshev(edges_s: Floats, coefficients_km: Floats, t_s: Floats) -> tuple[Floats, Floats]:
     """`topology.chebyshev.ChebyshevPieces.state`, to the bit."""
     position, velocity = np.empty((3, t_s.size)), np.empty((3, t_s.size))
@@ -386,3 +351,6 @@ def chebyshev(edges_s: Floats, coefficients_km: Floats, t_s: Floats) -> tuple[Fl
             position[k, at] = coefficients_km[0, k, piece] + x * w0 - w1
             velocity[k, at] = (w0 + x * d0 - d1) / half
     return position, velocity
+
+
+forget_older(cache_of(advance), map(Path, (__file__, dynamics.__file__)))

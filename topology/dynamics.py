@@ -26,7 +26,7 @@ from topology import constants as c
 from topology.bodies import body_named
 from topology.chebyshev import ChebyshevPieces
 from topology.ephemeris import BodyPath, Sky
-from topology.gravity import field_of
+from topology.gravity import Harmonics, field_of
 from topology.paths import FloatArray, State
 
 TABLE_STEP_S = 3600.0
@@ -36,28 +36,51 @@ ORBIT_TOLERANCE_KM = (
 )
 
 
+class Columns(NamedTuple):
+    """A table for `topology.compiled_flight`.
+
+    Attributes:
+        start_s: time of the first grid point.
+        per_step: grid points a second.
+        cubics: coefficients of 1, x, x^2 and x^3 in each interval, x from 0 to 1, shape (M - 1, 4, K).
+    """
+
+    start_s: float
+    per_step: float
+    cubics: FloatArray
+
+
+class Uneven(NamedTuple):
+    """The one body that is more than a point mass.
+
+    Attributes:
+        body: which of the others it is; -1: the centre.
+        gm_km3_s2: its gravitational parameter.
+        reach_km: how far its unevenness is felt.
+        harmonics: its field.
+    """
+
+    body: int
+    gm_km3_s2: float
+    reach_km: float
+    harmonics: Harmonics
+
+
 class Numbers(NamedTuple):
     """A force model for `topology.compiled_flight`.
 
     Attributes:
-        grid: first epoch of the table and its points a second.
-        cubics: the table, shape (M - 1, 4, 9 + 3 B): axes of the uneven body, places of the others.
+        table: axes of the uneven body, nine numbers, and places of the others, 3 B.
         masses: the others' gravitational parameters, shape (B,).
         centre: gravitational parameter of what stands at the origin and falls with it; 0: nothing does.
-        field: gravitational parameter and reference radius of the uneven body, how far its unevenness is felt,
-            and which of the others it is (-1: the centre).
-        cosines: its coefficients, unnormalised, by degree and order.
-        sines: likewise.
+        uneven: whose field is felt.
         surfaces: what a craft must not get below: rows of a body (-1: the centre) and a radius.
     """
 
-    grid: FloatArray
-    cubics: FloatArray
+    table: Columns
     masses: FloatArray
     centre: float
-    field: FloatArray
-    cosines: FloatArray
-    sines: FloatArray
+    uneven: Uneven
     surfaces: FloatArray
 
 
@@ -114,9 +137,9 @@ class Table:
         return columns
 
     @property
-    def numbers(self) -> tuple[FloatArray, FloatArray]:
-        """Its first epoch and points a second; the cubics, shape (M - 1, 4, K)."""
-        return np.array([self.start_s, self._per_step]), self._cubics
+    def numbers(self) -> Columns:
+        """The same for numba."""
+        return Columns(self.start_s, self._per_step, self._cubics)
 
 
 def grid_s(start_s: float, end_s: float, step_s: float = TABLE_STEP_S) -> FloatArray:
@@ -148,14 +171,12 @@ class PullAround:
     @property
     def numbers(self) -> Numbers:
         """See `Pull.numbers`."""
-        gm, harmonics = self._field.gm_km3_s2, self._field.harmonics()
+        gm = self._field.gm_km3_s2
         return Numbers(
-            *self._table.numbers,
+            self._table.numbers,
             np.array(self._masses),
             gm,
-            np.array([gm, harmonics.radius_km, np.inf, -1.0]),
-            harmonics.cosines,
-            harmonics.sines,
+            Uneven(-1, gm, math.inf, self._field.harmonics()),
             np.array([[-1.0, self._radius_km]]),
         )
 
@@ -275,14 +296,11 @@ class PullInDeepSpace:
     @property
     def numbers(self) -> Numbers:
         """See `Pull.numbers`."""
-        harmonics = self._field.harmonics()
         return Numbers(
-            *self._table.numbers,
+            self._table.numbers,
             self._masses,
             0.0,
-            np.array([self._field.gm_km3_s2, harmonics.radius_km, NEAR_MOON_KM, float(_MOON)]),
-            harmonics.cosines,
-            harmonics.sines,
+            Uneven(_MOON, self._field.gm_km3_s2, NEAR_MOON_KM, self._field.harmonics()),
             np.array([(float(body), radius_km) for body, radius_km in _GROUNDS]),
         )
 

@@ -115,17 +115,16 @@ def _flown_compiled(
     from topology.compiled_flight import FULL, STUCK, advance
 
     numbers = pull.numbers
+    if not to_ground:
+        numbers = numbers._replace(surfaces=np.empty((0, 2)))
     absolute = np.repeat([tolerances.position_km, tolerances.velocity_km_s], 3)
-    surfaces = numbers.surfaces if to_ground else np.empty((0, 2))
     parts: list[_Ends] = []
     step_s, why = 0.0, FULL
     while why == FULL:
         room = _Ends(np.empty(_ROOM), np.empty((_ROOM, 6)), np.empty((_ROOM, 6)))
         span = np.array([start_s, end_s])
         each = np.append(absolute, tolerances.relative)
-        count, why, step_s = advance(
-            span, step_s, np.array(state), each, surfaces, *numbers[:-1], *room
-        )
+        count, why, step_s = advance(numbers, span, step_s, np.array(state), each, *room)
         first = 1 if parts else 0  # where the part before ended
         parts.append(_Ends(*(one[first:count] for one in room)))
         start_s, state = float(room.epochs_s[count - 1]), room.states[count - 1]
