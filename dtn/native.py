@@ -43,6 +43,7 @@ MODULES = (
     "dtn.cbor",
     "dtn.codec",
     "dtn.eid",
+    "dtn.heap",
     "dtn.routing.best_route",
     "dtn.routing.candidate",
     "dtn.routing.engine",
@@ -61,6 +62,7 @@ MODULES = (
     "dtn.routing.verdict",
     "dtn.routing.view",
     "dtn.stored_bundle",
+    "nodes.agenda",
     "nodes.channel.local",
     "nodes.convergence.whole_bundle",
     "nodes.express",
@@ -112,6 +114,11 @@ def install() -> None:
 def is_in_use() -> bool:
     """Whether this process runs compiled modules."""
     return FINDER in sys.meta_path and FINDER.is_in_use()
+
+
+def is_compiled(name: str) -> bool:
+    """Whether this module runs, or would run, in its compiled form."""
+    return FINDER in sys.meta_path and FINDER.find_spec(name) is not None
 
 
 def cache() -> Path:

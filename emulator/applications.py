@@ -25,6 +25,7 @@ from nodes.applications import (
 )
 from nodes.applications.ping import ECHO_SERVICE
 from nodes.applications.plan_news import PlanNews
+from nodes.express import new
 from nodes.node import Node
 from nodes.seeding import generator, synthetic_octets
 from nodes.spacecraft.supply import Supply
@@ -180,14 +181,19 @@ class Applications:
         """Source one bundle of a bundle list."""
         flow = demand.flow
         self._nodes[demand.source].send(
-            TransmissionRequest(
-                DEMAND_SERVICE,
-                self._demanded[demand.destination],
-                synthetic_octets(demand.size_bytes, flow),
-                demand.lifetime_s,
-                demand.priority,
-                False,
-                flow,
+            new(
+                TransmissionRequest,
+                (
+                    DEMAND_SERVICE,
+                    self._demanded[demand.destination],
+                    synthetic_octets(demand.size_bytes, flow),
+                    demand.lifetime_s,
+                    demand.priority,
+                    False,
+                    flow,
+                    0,
+                    None,
+                ),
             )
         )
 

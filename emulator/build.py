@@ -148,7 +148,7 @@ class Network:
         for name, agent in self._make_agents():
             self.nodes[name] = made(name, agent)
         self._attachments: list[Attachment] = []
-        self.links = Links(setup.plan, loop, None if process is None else self._let_see_afar)
+        self.links = Links(setup.plan, loop.agenda, None if process is None else self._let_see_afar)
         self._make_spacecraft()
         drivers = [driver for driver in setup.drivers if driver.node in self._spacecraft]
         launched = {name for driver in drivers for name in driver.satellites}
@@ -296,7 +296,16 @@ class Network:
     def _make_express(self, name: str, agent: Agent) -> Node:
         assert isinstance(self._channel, LocalChannel)  # there is no process
         plan = self._setup.plan
-        return ExpressNode(name, agent, plan, self._loop, self._record, self._channel, self.nodes)
+        return ExpressNode(
+            name,
+            agent,
+            plan,
+            self._loop,
+            self._loop.agenda,
+            self._record,
+            self._channel,
+            self.nodes,
+        )
 
     def _is_ordinary(self, tap: Callable[[Frame], object] | None) -> bool:
         """Whether bundles travel whole within this process, unseen, and nobody protects or cuts them."""

@@ -4,9 +4,9 @@
     rate = k     scaled time: k emulated seconds pass in a real one; sockets and threads are served
     rate = 1     real time
 
-One heap of `(when_s, sequence, ...)` holds everything that is to run: light entries (`schedule`,
-the hot path), asyncio's timers and its `call_soon`. The sequence number makes the order total, so
-equal times are first-in first-out; stock asyncio fires equal deadlines in heap order.
+One agenda (`nodes.agenda`) holds everything that is to run: light entries (`schedule`, the hot path),
+asyncio's timers and its `call_soon`. Its order is total: equal times are first-in first-out; stock
+asyncio fires equal deadlines in heap order.
 
 The present is the due time of the entry that runs, at every rate. A machine that is late therefore
 delays the story and does not change it: the same callbacks run in the same order at the same
@@ -34,14 +34,14 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from concurrent.futures import Executor
 from contextvars import Context
-from heapq import heapify, heappop, heappush
-from itertools import count
-from operator import itemgetter
+from heapq import heapify
 from types import TracebackType
 from typing import Any, Self, TypeVar, TypeVarTuple, Unpack
 
 from dtn.errors import InvalidValue, LightlagError
+from dtn.heap import pop
 from emulator.lateness import Lateness
+from nodes.agenda import Agenda
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -60,12 +60,6 @@ LAST_MILLISECOND_S = 1e-3
 
 CANCELLED_BEFORE_CLEANING = 100
 """The heap is cleaned when this many entries, and more than half of it, are cancelled."""
-
-ARRIVALS_LAST = 1 << 64
-"""Added to the order of arrivals: beyond every sequence number."""
-
-Entry = tuple[float, int, Callable[..., object] | None, tuple[Any, ...]]
-"""When, sequence, callback, arguments; without a callback the argument is an asyncio handle."""
 
 
 class DeadlockError(LightlagError):
@@ -97,10 +91,8 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         self._rate = rate
         self._on_progress = on_progress
         self._progress_due = 0.0
-        self._heap: list[Entry] = []
-        self._sequence = count()
+        self.agenda = Agenda()
         self._inbox: deque[asyncio.Handle] = deque()
-        self._now_s = 0.0
         self._until_s = FOREVER_S
         self._bounded = False
         self._outside = False
@@ -127,6 +119,7 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         if rate:
             _check_rate(rate)
         self._origin = (time.monotonic(), self.reading_s())
+        self.agenda.is_halted = True
         self._rate = rate
 
     def follow(self, real_s: float, emulated_s: float, rate: float) -> None:
@@ -138,25 +131,26 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
             rate: its pace from then on; inf: virtual time, from `emulated_s`.
         """
         if rate == math.inf and self._origin is None:
-            self._now_s, self._rate = emulated_s, rate
+            self.agenda.now_s, self._rate = emulated_s, rate
             return
         if rate:
             _check_rate(rate)
         if self._origin is None:  # nothing has run: begin where that clock stands
-            self._now_s = max(emulated_s + (time.monotonic() - real_s) * rate, 0.0)
+            self.agenda.now_s = max(emulated_s + (time.monotonic() - real_s) * rate, 0.0)
         if not rate:  # what has run here has run: a pause must not be before it
-            emulated_s = max(emulated_s, self._now_s)
+            emulated_s = max(emulated_s, self.agenda.now_s)
         self._origin = (real_s, emulated_s)
+        self.agenda.is_halted = True
         self._rate = rate
 
     def time(self) -> float:
         """The present: the due time of the entry that runs."""
-        return self._now_s
+        return self.agenda.now_s
 
     def reading_s(self) -> float:
         """Where the clock stands, ahead of a late loop; in virtual time the present."""
         if self._origin is None or self._rate == math.inf:
-            return self._now_s
+            return self.agenda.now_s
         real, emulated = self._origin
         return emulated + (time.monotonic() - real) * self._rate
 
@@ -164,16 +158,16 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         """How far the story is told: the reading, or where a late loop stands. Any thread may ask."""
         reading_s = self.reading_s()
         try:
-            return min(reading_s, self._heap[0][0])
-        except IndexError:
+            return min(reading_s, self.agenda.next_s())
+        except IndexError:  # its last entry was taken between two looks
             return reading_s
 
     def next_due_s(self) -> float:
         """When the next entry is due; inf if there is none."""
-        heap = self._heap
-        while heap and heap[0][2] is None and heap[0][3][0].cancelled():
-            self._cancelled_entries -= isinstance(heappop(heap)[3][0], asyncio.TimerHandle)
-        return heap[0][0] if heap else math.inf
+        entries = self.agenda.entries
+        while entries and entries[0][2] is None and entries[0][3][0].cancelled():
+            self._cancelled_entries -= isinstance(pop(entries)[3][0], asyncio.TimerHandle)
+        return self.agenda.next_s()
 
     # -- running
 
@@ -200,13 +194,13 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
             failure, self._failure = self._failure, None
             raise failure
         self._report_progress()
-        return self._now_s
+        return self.agenda.now_s
 
     def _run_once(self) -> None:
         """One turn of `run_forever`: what came from outside, then a batch of what is due."""
         virtual = self._rate == math.inf
         if self._origin is None:
-            self._origin = (time.monotonic(), self._now_s)
+            self._origin = (time.monotonic(), self.agenda.now_s)
         patience_s = 0.0 if virtual or self._stopping else self._patience_s()
         self._process_events(self._selector.select(patience_s))
         while self._inbox:
@@ -219,39 +213,39 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
 
     def _run_due(self, horizon_s: float) -> int:
         """Run what is due by the horizon, in order; at most a batch, and not past a change of pace."""
+        agenda = self.agenda
+        agenda.is_halted = self._stopping
         if self._rate == math.inf:
             return self._run_virtual(horizon_s)
-        heap = self._heap
-        origin = self._origin
+        entries = agenda.entries
         ran = 0
-        while heap and heap[0][0] <= horizon_s:
-            when_s, _, callback, args = heappop(heap)
+        while entries and entries[0][0] <= horizon_s:
+            when_s, _, callback, args = pop(entries)
             if callback is not None:
-                self._now_s = when_s
+                agenda.now_s = when_s
                 self._note_lateness(when_s)
                 callback(*args)
             elif not self._run_handle(when_s, args[0]):
                 continue
             ran += 1
-            if ran >= BATCH or self._stopping or self._origin is not origin:
+            if ran >= BATCH or agenda.is_halted:
                 break
         return ran
 
     def _run_virtual(self, horizon_s: float) -> int:
-        """The same in virtual time, where nothing is late: the hottest loop of all."""
-        heap, origin = self._heap, self._origin
-        for ran in range(BATCH):
-            if not heap or heap[0][0] > horizon_s:
-                return ran
-            when_s, _, callback, args = heappop(heap)
-            if callback is not None:
-                self._now_s = when_s
-                callback(*args)
-            else:
-                self._run_handle(when_s, args[0])
-            if self._stopping or self._origin is not origin:
-                return ran + 1
-        return BATCH
+        """The same in virtual time, where nothing is late."""
+        agenda, entries = self.agenda, self.agenda.entries
+        ran = 0
+        while ran < BATCH:
+            ran += agenda.run(horizon_s, BATCH - ran)
+            if agenda.is_halted or ran >= BATCH or not entries or entries[0][0] > horizon_s:
+                break
+            when_s, _, _, args = pop(entries)  # one of asyncio's
+            self._run_handle(when_s, args[0])
+            ran += 1
+            if agenda.is_halted:
+                break
+        return ran
 
     def _run_handle(self, when_s: float, handle: asyncio.Handle) -> bool:
         """Run one of asyncio's entries; a cancelled one does not move the time."""
@@ -259,7 +253,7 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         if handle.cancelled():
             self._cancelled_entries -= timer
             return False
-        self._now_s = when_s
+        self.agenda.now_s = when_s
         if timer:
             handle._scheduled = False  # type: ignore[attr-defined]  # so that cancel() is not counted
             if self._rate != math.inf:
@@ -268,14 +262,15 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         return True
 
     def _end_if_nothing_is_left(self, virtual: bool) -> None:
-        if self._heap and self._heap[0][0] <= self._until_s:
+        agenda, entries = self.agenda, self.agenda.entries
+        if entries and entries[0][0] <= self._until_s:
             return
-        if not virtual and self.reading_s() < self._until_s and (self._heap or self._is_served()):
+        if not virtual and self.reading_s() < self._until_s and (entries or self._is_served()):
             return
         if not self._bounded:
-            raise DeadlockError(f"at {self._now_s} s nothing is left to wait for")
-        if self._until_s < FOREVER_S and (self._heap or not virtual):
-            self._now_s = max(self._now_s, self._until_s)
+            raise DeadlockError(f"at {agenda.now_s} s nothing is left to wait for")
+        if self._until_s < FOREVER_S and (entries or not virtual):
+            agenda.now_s = max(agenda.now_s, self._until_s)
         self._stopping = True
 
     def _is_served(self) -> bool:
@@ -284,10 +279,9 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
 
     def _patience_s(self) -> float:
         """Real seconds to wait for the outside; the last millisecond before a due time is slept."""
-        if not self._heap and not self._is_served():
+        if not self.agenda.entries and not self._is_served():
             return 0.0
-        due_s = min(self._heap[0][0] if self._heap else FOREVER_S, self._until_s)
-        ahead_s = due_s - self.reading_s()
+        ahead_s = min(self.agenda.next_s(), self._until_s) - self.reading_s()
         if ahead_s <= 0:
             return 0.0
         wait_s = ahead_s / self._rate if self._rate else math.inf
@@ -305,7 +299,12 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
     def _report_progress(self) -> None:
         self._progress_due = time.monotonic() + PROGRESS_INTERVAL_S
         if self._on_progress is not None:
-            self._on_progress(self._now_s)
+            self._on_progress(self.agenda.now_s)
+
+    def stop(self) -> None:
+        """As asyncio's: what runs now is the last."""
+        self.agenda.is_halted = True
+        super().stop()
 
     # -- what is to run
 
@@ -313,52 +312,19 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         self, when_s: float, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts
     ) -> None:
         """Call `callback(*args)` at `when_s`, or now if that is past; a failure ends the run."""
-        if not when_s >= self._now_s:
-            when_s = self._not_before_now(when_s)
-        heappush(self._heap, (when_s, next(self._sequence), callback, args))
+        self.agenda.add(when_s, callback, args)
 
     def schedule_all(
         self, callback: Callable[[T], object], calls: Iterable[tuple[float, T]]
     ) -> None:
-        """As `schedule` for each of the calls, but only the next of them waits on the heap.
-
-        Args:
-            callback: what is called.
-            calls: when, and with what.
-        """
-        waiting = [
-            (max(when_s, self._now_s), next(self._sequence), about) for when_s, about in calls
-        ]
-        waiting.sort(key=itemgetter(0, 1), reverse=True)
-        if waiting:
-            heappush(self._heap, (*waiting[-1][:2], self._next_of, (callback, waiting)))
-
-    def _next_of(
-        self, callback: Callable[[T], object], waiting: list[tuple[float, int, T]]
-    ) -> None:
-        _, _, about = waiting.pop()
-        if waiting:
-            when_s, sequence, _ = waiting[-1]
-            heappush(self._heap, (when_s, sequence, self._next_of, (callback, waiting)))
-        callback(about)
+        """As `schedule` for each of the calls; see `Agenda.schedule_all`."""
+        self.agenda.schedule_all(callback, calls)
 
     def schedule_arrival(
         self, when_s: float, order: int, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts
     ) -> None:
-        """Call `callback(*args)` at `when_s` after all else that is due then; arrivals go by `order`.
-
-        When it was asked for does not count, so that what comes from another process has the same
-        place as what comes from this one.
-
-        Args:
-            when_s: the due time, or now if that is past.
-            order: of this arrival among those due at the same time; no two are equal.
-            callback: what is called.
-            args: with these.
-        """
-        if not when_s >= self._now_s:
-            when_s = self._not_before_now(when_s)
-        heappush(self._heap, (when_s, ARRIVALS_LAST + order, callback, args))
+        """Call `callback(*args)` at `when_s` after all else that is due then; see `Agenda.add_arrival`."""
+        self.agenda.add_arrival(when_s, order, callback, args)
 
     def call_at(
         self,
@@ -369,8 +335,8 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.TimerHandle:
         """As asyncio's; equal times are first-in first-out."""
         self._check_closed()
-        if not when >= self._now_s:
-            when = self._not_before_now(when)
+        if not when >= self.agenda.now_s:
+            when = self.agenda.not_before_now(when)
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         handle._scheduled = True  # type: ignore[attr-defined]  # asyncio's own: counted when cancelled
         self._push_handle(when, handle)
@@ -385,7 +351,7 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
         """As asyncio's: after everything else that is due now."""
         self._check_closed()
         handle = asyncio.Handle(callback, args, self, context)
-        self._push_handle(self._now_s, handle)
+        self._push_handle(self.agenda.now_s, handle)
         return handle
 
     def call_soon_threadsafe(
@@ -420,31 +386,26 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
 
     def _outside_s(self) -> float:
         """When something from outside happens: now, or next where the loop is late, never last."""
-        reading_s = self.reading_s()
-        return max(min(reading_s, self._heap[0][0]) if self._heap else reading_s, self._now_s)
+        return max(min(self.reading_s(), self.agenda.next_s()), self.agenda.now_s)
 
     def _push_handle(self, when_s: float, handle: asyncio.Handle) -> None:
-        heappush(self._heap, (when_s, next(self._sequence), None, (handle,)))
-
-    def _not_before_now(self, when_s: float) -> float:
-        if math.isnan(when_s):
-            raise InvalidValue("when_s", when_s, "give a time in seconds")
-        return self._now_s
+        self.agenda.add(when_s, None, (handle,))
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Called by asyncio's timers when cancelled: clean the heap when they are most of it."""
         if not handle._scheduled:  # type: ignore[attr-defined]  # asyncio's own
             return
         self._cancelled_entries += 1
-        if self._cancelled_entries > max(CANCELLED_BEFORE_CLEANING, len(self._heap) // 2):
+        entries = self.agenda.entries
+        if self._cancelled_entries > max(CANCELLED_BEFORE_CLEANING, len(entries) // 2):
             # in place: _run_due holds on to the list; this handle is marked only after we return
-            self._heap[:] = [
+            entries[:] = [
                 entry
-                for entry in self._heap
+                for entry in entries
                 if entry[2] is not None
                 or not (entry[3][0] is handle or _is_cancelled_timer(entry[3][0]))
             ]
-            heapify(self._heap)
+            heapify(entries)
             self._cancelled_entries = 0
 
     # -- failing and closing
@@ -490,7 +451,7 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
     ) -> None:
         """Cancel the tasks that are left, see them end without time moving on, and close."""
         try:
-            self._until_s = self._now_s
+            self._until_s = self.agenda.now_s
             left = sorted(asyncio.all_tasks(self), key=lambda task: task.get_name())
             for task in left:
                 task.cancel()
@@ -498,7 +459,7 @@ class EmulatedLoop(asyncio.SelectorEventLoop):
                 self.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             self.run_until_complete(self.shutdown_asyncgens())
         finally:
-            self._heap.clear()
+            self.agenda.entries.clear()
             self.close()
 
 

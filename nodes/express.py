@@ -47,6 +47,7 @@ from dtn.routing.queue import LinkQueue, Queued
 from dtn.routing.strategy import Hold, Send
 from dtn.routing.verdict import Verdict
 from dtn.stored_bundle import StoredBundle
+from nodes.agenda import Agenda
 from nodes.channel.frame import first_of_link
 from nodes.channel.local import RECEIVER_DOWN, LocalChannel
 from nodes.convergence.whole_bundle import WholeBundle
@@ -71,6 +72,7 @@ class ExpressNode(Node):
         agent: its bundle protocol agent.
         plan: the contacts as they are planned; `peers` has all nodes of it.
         timers: the loop, in virtual time.
+        agenda: what it turns.
         record: takes events.
         channel: carries what does not go express.
         peers: all nodes by name, this one too; filled before anything runs.
@@ -82,6 +84,7 @@ class ExpressNode(Node):
         agent: Agent,
         plan: ContactPlan,
         timers: ArrivalTimers,
+        agenda: Agenda,
         record: Callable[[Event], object],
         channel: LocalChannel,
         peers: Mapping[str, Node],
@@ -89,7 +92,7 @@ class ExpressNode(Node):
         self._air = WholeBundle(name, self, plan, timers, channel)
         super().__init__(name, agent, InHand(), timers, record, lambda user: self._air)
         self._contacts = plan.contacts
-        self._arrivals = timers
+        self._agenda = agenda
         self._channel = channel
         self._peers = cast("Mapping[str, ExpressNode]", peers)
         self._first: dict[tuple[int, bool], Front] = {}
@@ -107,7 +110,7 @@ class ExpressNode(Node):
         destination = address.destination_name
         if request.flags or self._working or destination in ("", self.name) or not self.is_up:
             return super().send(request)
-        now_s = self.timers.time()
+        now_s = self._agenda.now_s
         bundle = builder.addressed(address, request, now_s)
         key = (request.priority, request.critical)
         front = self._first.get(key) or self._first_front(key, bundle)
@@ -294,7 +297,7 @@ class ExpressNode(Node):
             super().contact_started(contact, now_s)
             return
         link = routing.contact_started(contact, now_s)
-        self._record(ContactStarted(now_s, self.name, link.name, contact))
+        self._record(new(ContactStarted, (now_s, self.name, link.name, contact)))
         grown: dict[str, LinkQueue] = {}
         for record in routing.worth_asking(agent.on_hold.met(link.name), now_s):
             self._ask(record, grown, now_s)
@@ -356,7 +359,7 @@ class ExpressNode(Node):
         )
         self._on_air[number] = entry
         self._air.latest[link.name] = number
-        self.timers.schedule(entry.last_bit_s, self._last_bit_out, entry, number)
+        self._agenda.add(entry.last_bit_s, self._last_bit_out, (entry, number))
 
     def _leaving_bytes(self, entry: Queued, now_s: float) -> int:
         record = entry.record
@@ -397,9 +400,8 @@ class ExpressNode(Node):
         arrives_s = sent_s + self._contacts[number].owlt_at(sent_s)
         self._channel.in_flight[self.name, neighbour, sequence] = record.id
         leaving = front.leaving.get(self.name) or self._leaving(record, front)
-        self._arrivals.schedule_arrival(
-            arrives_s, first + sequence, land, entry, leaving, self.name, sequence, arrives_s
-        )
+        way_there = (entry, leaving, self.name, sequence, arrives_s)
+        self._agenda.add_arrival(arrives_s, first + sequence, land, way_there)
         record.sending -= 1
         record.failed_with = None
         agent.routing.sent(entry, now_s)
@@ -426,6 +428,12 @@ class ExpressNode(Node):
             self._carry(self.agent.on_timer(due_s), due_s)
         else:
             self._arm()
+
+    def _arm(self) -> None:
+        due_s = self.agent.deadlines.next_s()
+        if due_s < self.armed_s:
+            self.armed_s = due_s
+            self._agenda.add(due_s, self._on_timer, (due_s,))
 
     def _arm_if_sooner(self) -> None:
         if self.agent.deadlines.least_s < self.armed_s:

@@ -17,7 +17,7 @@ from collections import deque
 from typing import Final, Protocol
 
 from dtn.contact_plan import ContactPlan
-from nodes.timers import Timers
+from nodes.timers import Clock
 
 NOT_YET_LAUNCHED = "not yet launched"
 
@@ -64,14 +64,14 @@ class Links:
 
     Args:
         plan: the contacts as they are planned.
-        timers: the loop.
+        clock: of the run.
         afar: reaches the nodes of other processes; None: there are none.
     """
 
-    def __init__(self, plan: ContactPlan, timers: Timers, afar: Afar | None = None) -> None:
+    def __init__(self, plan: ContactPlan, clock: Clock, afar: Afar | None = None) -> None:
         self._afar = afar
         self._contacts = plan.contacts
-        self._timers = timers
+        self._clock = clock
         self._nodes: dict[str, Linked] = {}
         self._planned: dict[str, set[int]] = {}
         self._open: set[int] = set()
@@ -87,11 +87,11 @@ class Links:
         self._planned[node.name] = set()
         self._absent[node.name] = [NOT_YET_LAUNCHED]
         if joins_s < math.inf:
-            self._timers.schedule(joins_s, self.join, node.name, NOT_YET_LAUNCHED)
+            self._clock.schedule(joins_s, self.join, node.name, NOT_YET_LAUNCHED)
 
     def start(self) -> None:
         """Follow the plan from now on."""
-        now_s = self._timers.time()
+        now_s = self._clock.time()
         ahead: dict[str, list[tuple[float, int, int]]] = {name: [] for name in self._nodes}
         for number, contact in enumerate(self._contacts):
             if contact.source in ahead and contact.end_s > now_s:
@@ -122,14 +122,14 @@ class Links:
         node = self._nodes[name]
         if node.is_up:
             self._update(name, reason)
-            node.go_down(self._timers.time(), reason)
+            node.go_down(self._clock.time(), reason)
 
     def join(self, name: str, reason: str) -> None:
         """Take back one reason for which the node is down; it comes up with the last."""
         reasons = self._absent[name]
         reasons.remove(reason)
         if not reasons:
-            self._nodes[name].go_up(self._timers.time())
+            self._nodes[name].go_up(self._clock.time())
             self._update(name, "")
 
     def darken(self, name: str, reason: str) -> None:
@@ -158,7 +158,7 @@ class Links:
 
     def _let_see(self, name: str, is_dark: bool, reason: str) -> None:
         """Tell those who point at a node, now or later, when its light or its dark has come to them."""
-        now_s = self._timers.time()
+        now_s = self._clock.time()
         owlt_s: dict[str, float] = {}
         next_s: dict[str, float] = {}
         for contact in self._contacts:
@@ -176,7 +176,7 @@ class Links:
             at_s = max(now_s + owlt_s[source], start_s - SEEN_BEFORE_S, seen_s)
             self._seen_s[source, name] = at_s
             if source in self._nodes:
-                self._timers.schedule(at_s, self.see, source, name, is_dark, reason)
+                self._clock.schedule(at_s, self.see, source, name, is_dark, reason)
             elif self._afar is not None:
                 self._afar(source, name, is_dark, reason, at_s)
 
@@ -185,10 +185,10 @@ class Links:
     def _schedule_next(self, source: str) -> None:
         boundaries = self._boundaries[source]
         if boundaries:
-            self._timers.schedule(boundaries[0][0], self._at_boundary, source)
+            self._clock.schedule(boundaries[0][0], self._at_boundary, source)
 
     def _at_boundary(self, source: str) -> None:
-        now_s = self._timers.time()
+        now_s = self._clock.time()
         boundaries = self._boundaries[source]
         planned, node = self._planned[source], self._nodes[source]
         while boundaries and boundaries[0][0] <= now_s:
@@ -215,7 +215,7 @@ class Links:
         node = self._nodes.get(source)
         if node is None:
             return  # a link between nodes of other processes
-        now_s = self._timers.time()
+        now_s = self._clock.time()
         for number in sorted(self._planned[source]):
             possible = self._is_possible(number)
             if possible and number not in self._open:

@@ -19,8 +19,8 @@ class Timer(Protocol):
         """Call it off; no effect once it has run."""
 
 
-class Timers(Protocol):
-    """When it is, and calls to come. Equal times are first-in first-out."""
+class Clock(Protocol):
+    """When it is, and calls to come. Equal times are first-in first-out; a `nodes.agenda.Agenda` is one, too."""
 
     def time(self) -> float:
         """The present, seconds from the scenario's start."""
@@ -29,6 +29,10 @@ class Timers(Protocol):
         self, when_s: float, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts
     ) -> None:
         """Call `callback(*args)` at `when_s`, or now if that is past: the hot path, no way back."""
+
+
+class Timers(Clock, Protocol):
+    """A clock whose calls may be called off."""
 
     def call_at(
         self, when_s: float, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts

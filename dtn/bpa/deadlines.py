@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Container
 from enum import Enum
-from heapq import heappop, heappush
 from typing import Final
+
+from dtn.heap import pop, push
 
 
 class Purpose(Enum):
@@ -43,7 +44,7 @@ class Deadlines:
         """Set one; never for inf."""
         if at_s < math.inf:
             self._set = count = self._set + 1
-            heappush(self._heap, (at_s, count, purpose, subject))
+            push(self._heap, (at_s, count, purpose, subject))
 
     def add_forfeit(self, at_s: float, contact: int) -> None:
         """Set the one of a contact, unless it has been set before."""
@@ -58,7 +59,7 @@ class Deadlines:
             at_s, _, purpose, subject = heap[0]
             if subject in refs or purpose is FORFEIT:
                 return at_s
-            heappop(heap)
+            pop(heap)
         return math.inf
 
     @property
@@ -75,4 +76,7 @@ class Deadlines:
 
     def due(self, now_s: float) -> Deadline | None:
         """Take out the earliest if its time has come."""
-        return heappop(self._heap) if self.next_s() <= now_s else None
+        if self.next_s() > now_s:
+            return None
+        at_s, count, purpose, subject = pop(self._heap)
+        return at_s, count, purpose, subject

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Iterable
 from enum import Enum
@@ -13,6 +12,7 @@ from dtn.bundle import BundleFlag, BundleId
 from dtn.codec import encoded_size
 from dtn.events import BundleDelivered, BundleReassembled
 from dtn.fragmentation import FragmentKey, Reassembly, fragment_key
+from dtn.heap import pop, push
 from dtn.stored_bundle import StoredBundle
 
 
@@ -179,9 +179,9 @@ class Delivery:
         """It is delivered: until it can no longer come again it would be a duplicate."""
         forgetting, delivered = self._forgetting, self._delivered
         while forgetting and forgetting[0][0] <= now_s:
-            delivered.pop(heapq.heappop(forgetting)[1], None)
+            delivered.pop(pop(forgetting)[1], None)
         delivered[bundle_id] = known_until_s
-        heapq.heappush(forgetting, (known_until_s, bundle_id))
+        push(forgetting, (known_until_s, bundle_id))
 
     def takes(self, service: str) -> bool:
         """Whether a whole bundle for this service is delivered at once, and nothing else comes of it."""

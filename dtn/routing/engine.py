@@ -67,7 +67,8 @@ class RoutingEngine:
         self.options = options or SabrOptions()
         self.memory: MutableMapping[Hashable, Any] = {}
         self._booked: dict[int, list[float]] = {}
-        self._volumes = index_of(plan).volumes_bytes
+        self._whole_plan = plan
+        self._volumes: list[float] = []
         self._contacts = plan.contacts
         self._decide = strategy.decide
         self._evc_bytes: dict[float, float] = {}
@@ -413,10 +414,15 @@ class RoutingEngine:
 
     def residual_bytes(self, contact: int, priority: int) -> float:
         """MTV: the contact's volume less what this node has booked on it at this priority or above; 0 once cut."""
-        volume = self._volumes[contact]
+        volume = (self._volumes or self._all_volumes())[contact]
         if contact in self._booked:
             volume -= self._booked[contact][priority]
         return 0.0 if contact in self._cut else volume
+
+    def _all_volumes(self) -> list[float]:
+        """Of the plan's contacts: looked up when first asked for, since not every strategy needs an index."""
+        self._volumes = volumes = index_of(self._whole_plan).volumes_bytes
+        return volumes
 
     def _book(self, entry: Queued, amount_bytes: float) -> None:
         """Charge (or refund) every contact of the route, at every priority up to the bundle's (§3.2.8.1.2)."""

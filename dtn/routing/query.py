@@ -17,10 +17,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
-from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
 from dtn.contact_plan import TIME_TOLERANCE_S
+from dtn.heap import pop, push
 from dtn.routing.index import Pair, PlanIndex, Row
 from dtn.routing.kernel import Kernel, kernel_of
 from dtn.routing.route import Route
@@ -223,7 +223,7 @@ class Query:
         arrival, via, size, target = self.arrival_s, self.via, self.size_bytes, self.target
         index, seen = self.index, self.seen
         source, closed, banned = self.source, self.closed, self.known.banned
-        push, pop, place = heappush, heappop, bisect_right  # looked up once
+        place = bisect_right  # looked up once
         rows, starts, transmitters = index.rows, index.starts_s, index.transmitters
         marks, open_lists = index.marks_s, index.open_lists
         early = TOLERANCE if self.known.closed_ends else -TOLERANCE

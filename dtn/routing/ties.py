@@ -15,9 +15,9 @@ order.
 from __future__ import annotations
 
 import math
-from heapq import heappop, heappush
 from typing import Final
 
+from dtn.heap import pop, push
 from dtn.routing.index import Row
 from dtn.routing.query import TOLERANCE, Query, in_time
 
@@ -125,7 +125,7 @@ class Tight:
         latest[target] = final
         heap = [(-final, target)]
         while heap:
-            by, v = heappop(heap)
+            by, v = pop(heap)
             by = -by
             if by < latest[v]:
                 continue
@@ -145,7 +145,7 @@ class Tight:
                     when = ready
                 if when > latest.get(u, -INF) and u != source:
                     latest[u] = when
-                    heappush(heap, (-when, u))
+                    push(heap, (-when, u))
 
     def is_one_way(self, hops: int) -> bool:
         """Whether the contacts make up one route of so many hops and no other."""
