@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,8 +50,15 @@ def sweep(
 
     loaded = load(study)
     folder = out or Path("runs") / loaded.name
-    with crew(scheduler, workers) as hands, _bar() as tell:
-        result = run_study(loaded, folder, crew=hands, tell=tell)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        with crew(scheduler, workers) as hands, _bar() as tell:
+            result = run_study(loaded, folder, crew=hands, tell=tell)
+    except (KeyboardInterrupt, SystemExit):
+        typer.echo(
+            f"stopped: what is finished is kept in {folder}; started again, it goes on", err=True
+        )
+        raise
     if json:
         print_json(result.statistics)
     else:
@@ -62,6 +71,10 @@ def sweep(
         typer.echo(f"\nreport: {folder / PAGE}")
     if result.failed:
         raise typer.Exit(1)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 @contextmanager

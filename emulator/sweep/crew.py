@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
@@ -103,15 +107,21 @@ class Processes:
         workers: int,
         suspects: list[int],
     ) -> Iterator[tuple[int, R]]:
-        """Until all is done, or until a worker dies: then `suspects` is what was being worked on."""
+        """Until all is done, or until a worker dies: then `suspects` is what was being worked on.
+
+        Workers hold on to a pipe whose other end is here alone: it closes when nobody waits for their answers any
+        more, or when this process ends in whatever way, and they end with it.
+        """
         waiting = iter(places)
         under_way: dict[Future[R], int] = {}
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(max_workers=workers, mp_context=context)
+        theirs, lifeline = context.Pipe(duplex=False)
+        pool = ProcessPoolExecutor(workers, context, _hold_on_to, (theirs,))
         try:
             while True:
                 while len(under_way) < workers and (place := next(waiting, None)) is not None:
-                    under_way[pool.submit(function, *tasks[place])] = place
+                    with _without_interrupts():
+                        under_way[pool.submit(function, *tasks[place])] = place
                 if not under_way:
                     return
                 finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
@@ -121,7 +131,35 @@ class Processes:
         except BrokenProcessPool:
             suspects += sorted(under_way.values())
         finally:
+            if under_way:
+                lifeline.close()
             pool.shutdown(wait=True, cancel_futures=True)
+            lifeline.close()
+            theirs.close()
+
+
+def _hold_on_to(lifeline: Connection) -> None:
+    """Let this process end when the other end of a pipe closes, in the middle of whatever it does."""
+
+    def wait_for_its_end() -> None:
+        lifeline.poll(None)
+        os._exit(1)
+
+    threading.Thread(target=wait_for_its_end, name="lifeline", daemon=True).start()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes that start meanwhile never see Ctrl-C, which a terminal sends to all; here it comes a moment later."""
+    if os.name != "posix":
+        yield
+        return
+    resource_tracker.ensure_running()  # it would let the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Cluster:
@@ -198,9 +236,8 @@ def cluster(address: str, timeout_s: float = 10.0) -> Iterator[Crew]:
 
 @contextmanager
 def local(workers: int | None = None) -> Iterator[Crew]:
-    """Processes on this machine, one a core unless said otherwise; with one worker, this process."""
-    count = os.cpu_count() or 1 if workers is None else workers
-    yield Processes(count) if count > 1 else Here()
+    """Processes on this machine, one a core unless said otherwise: what dies in a cell takes nothing else with it."""
+    yield Processes(os.cpu_count() or 1 if workers is None else workers)
 
 
 def crew(scheduler: str | None, workers: int | None) -> AbstractContextManager[Crew]:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -75,9 +80,17 @@ def make(tmp_path: Path) -> Callable[..., Path]:
     (tmp_path / "traffic.csv").write_text("\n".join([header, *rows]) + "\n")
     (tmp_path / "bad.py").write_text(
         "import os\n"
+        "from pathlib import Path\n"
+        "from dtn.routing import Hold, Send\n"
         "def raises(view, bundle):\n    raise ValueError('no idea')\n"
         "def forever(view, bundle):\n    while True: pass\n"
         "def dies(view, bundle):\n    os._exit(3)\n"
+        "def waits(view, bundle):\n"
+        "    here = Path(__file__).parent\n"
+        "    (here / 'asked').touch()\n"
+        "    while not (here / 'go').exists(): pass\n"
+        "    routes = view.routes(bundle, 1)\n"
+        "    return Send(routes[0]) if routes else Hold()\n"
     )
 
     def write(*strategies: str, more: str = "") -> Path:
@@ -175,6 +188,49 @@ def test_a_worker_that_dies_fails_its_cell_and_the_others_go_on(
     result = sweep(study, tmp_path / "out", crew=Processes(2))
     assert result.results["status"].to_list() == ["failed"] * 2 + ["finished"] * 2
     assert "died" in result.failed[0].outcome.failure
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (signal.SIGINT, 130, "stopped: what is finished is kept in"),
+        pytest.param(
+            signal.SIGTERM, 143, "stopped: what is finished is kept in", marks=pytest.mark.slow
+        ),
+        (signal.SIGKILL, -9, ""),
+    ],
+)
+def test_a_sweep_that_is_stopped_leaves_no_worker_behind_and_goes_on_when_started_again(
+    make: Callable[..., Path], tmp_path: Path, number: signal.Signals, code: int, said: str
+) -> None:
+    study, out = make("sabr", "bad.py:waits"), tmp_path / "out"
+    command = ["sweep", str(study), "--out", str(out), "--workers", "2"]
+    sweeping = subprocess.Popen(
+        [sys.executable, "-c", "from emulator.cli import main; main()", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not (tmp_path / "asked").exists() and sweeping.poll() is None:
+        time.sleep(0.05)
+    # Ctrl-C goes to all processes of a terminal
+    (os.killpg if number is signal.SIGINT else os.kill)(sweeping.pid, number)
+    try:
+        printed, told = sweeping.communicate(timeout=20)  # the pipes end with the last process
+    except subprocess.TimeoutExpired:
+        os.killpg(sweeping.pid, signal.SIGKILL)
+        raise
+    assert sweeping.returncode == code
+    assert (printed, "Traceback" in told) == ("", False)
+    assert said in told
+    (tmp_path / "go").touch()
+    again = Counting()
+    sweep(load(study), out, crew=again)
+    sweep(load(study), tmp_path / "unbroken")
+    assert 2 <= again.tasks <= 4
+    assert octets(out) == octets(tmp_path / "unbroken")
 
 
 @pytest.mark.parametrize(
