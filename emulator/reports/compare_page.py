@@ -167,12 +167,14 @@ def _delivery(summaries: dict[str, Summary]) -> Figure:
 def _parts(summaries: dict[str, Summary]) -> Figure:
     names = [escape(name) for name in reversed(summaries)]
     parts = [summary["breakdown_s"] for summary in reversed(summaries.values())]
-    axis = TimeAxis.of(max((sum(means.values()) for means in parts), default=0.0), "")
+    axis = TimeAxis.of(
+        max((sum(s for s in means.values() if s) for means in parts), default=0.0), ""
+    )
     data = [
         _bars(
             part,
             names,
-            [axis.at(means[part]) for means in parts],
+            [axis.at(means[part] or 0.0) for means in parts],
             [duration_text(means[part]) for means in parts],
             PART_COLOURS[part],
         )

@@ -242,13 +242,13 @@ def _flow_table(flows: list[Flow]) -> str:
 
 def _parts_table(summary: Summary) -> str:
     parts = summary["breakdown_s"]
-    total = sum(parts.values())
+    total = sum(seconds for seconds in parts.values() if seconds)
     rows = [
         (
             f'<span class="legend" style="background:{figures.PART_COLOURS[part]}"></span>{part}',
             _MEANING[part],
             duration_text(parts[part]),
-            share_text(parts[part], total),
+            share_text(parts[part] or 0.0, total),
         )
         for part in Parts._fields
     ]

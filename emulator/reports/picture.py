@@ -141,7 +141,7 @@ def _curves(delivered: pl.DataFrame, top: float) -> Iterable[str]:
 
 def _legend(summary: Summary, y: float) -> Iterable[str]:
     """Where a mean latency goes, as one stacked bar with its words."""
-    parts = {part: seconds for part, seconds in summary["breakdown_s"].items() if seconds > 0}
+    parts = {part: seconds for part, seconds in summary["breakdown_s"].items() if seconds}
     total = sum(parts.values())
     yield _text(MARGIN, y + 9, "A mean latency", "head")
     x = float(LEFT)

@@ -20,8 +20,8 @@ from emulator.reports.history import History
 from emulator.reports.latency import Spread, spread
 from emulator.reports.ltp_links import LtpLink, ltp_links
 
-Breakdown = dict[str, float]
-"""Mean seconds of a delivered bundle's latency by cause; they add up to the mean latency."""
+Breakdown = dict[str, float | None]
+"""Mean seconds of a delivered bundle's latency by cause; they add up to the mean latency. None where there is none."""
 
 
 class Flow(TypedDict):
@@ -167,7 +167,7 @@ def _delivered(table: pl.DataFrame, column: str) -> list[float]:
 def _breakdown(table: pl.DataFrame) -> Breakdown:
     means = (table[column].drop_nulls().mean() for column in PART_COLUMNS)
     return {
-        part: float(mean) if isinstance(mean, float) else 0.0
+        part: float(mean) if isinstance(mean, float) else None
         for part, mean in zip(Parts._fields, means, strict=True)
     }
 

@@ -94,7 +94,7 @@ def _loss_lines(summary: Summary) -> list[Text]:
 
 def _breakdown_line(summary: Summary) -> Text:
     parts = summary["breakdown_s"]
-    said = ", ".join(f"{duration_text(s)} {part}" for part, s in parts.items() if s > 0)
+    said = ", ".join(f"{duration_text(s)} {part}" for part, s in parts.items() if s)
     return Text(f"A mean latency is {said}." if said else "Nothing was delivered.")
 
 

@@ -72,6 +72,14 @@ def test_a_run_that_delivered_nothing_says_so():
     assert "Nothing was delivered." in _lines(summary_view(Result.of(HEADER, [], PLAN).summary))
 
 
+def test_where_nothing_was_delivered_no_part_of_a_latency_is_told():
+    some = Result.of(HEADER, story(*SIMPLE), PLAN).summary
+    none = Result.of(HEADER, [], PLAN).summary
+    lines = [" ".join(line.split()) for line in _lines(comparison({"some": some, "none": none}))]
+    assert "mean light 3 s –" in lines
+    assert not any(line.startswith("mean") and line.endswith("0 s") for line in lines)
+
+
 def test_long_names_and_many_flows_fit_a_terminal():
     events = story(
         *[sourced(1.0, f"x{n}", f"a-flow-with-a-long-name-{n}", "b" * 40) for n in range(40)]
