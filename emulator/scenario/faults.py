@@ -47,12 +47,18 @@ def faults_of(error: ValidationError, data: object, file: str) -> tuple[Fault, .
     model = _title_model(error)
     details = error.errors(include_url=False)
     meant = {_meant(detail, model) for detail in details if detail["type"] == "extra_forbidden"}
+    mends: dict[Location, list[str]] = {}
+    for detail in details:
+        if not (detail["type"] == "missing" and detail["loc"] in meant):
+            mends.setdefault(_written(detail["loc"], data), []).append(_mend(detail, model))
     return tuple(
         Fault(
-            file, key_path(detail["loc"], data), shown(_value(detail, data)), _mend(detail, model)
+            file,
+            key_path(where, data),
+            shown(_value(where, data)),
+            ", or ".join(dict.fromkeys(said)),
         )
-        for detail in details
-        if not (detail["type"] == "missing" and detail["loc"] in meant)
+        for where, said in mends.items()
     )
 
 
@@ -107,9 +113,21 @@ def _descend(data: object, step: int | str) -> object:
     return data[step] if within and isinstance(data, list | tuple) else None
 
 
-def _value(detail: ErrorDetails, data: object) -> object:
-    """As the file says it, before any conversion."""
-    for step in detail["loc"]:
+def _written(location: Location, data: object) -> Location:
+    """A location without what pydantic adds where a value may be of several kinds: `seeds`, not `seeds.int`."""
+    kept: list[int | str] = []
+    for step in location:
+        if isinstance(step, int) or isinstance(data, Mapping):
+            kept.append(step)
+            data = _descend(data, step)
+    return tuple(kept)
+
+
+def _value(location: Location, data: object) -> object:
+    """As the file says it, before any conversion; what is wrong with all of a file has none."""
+    if not location:
+        return None
+    for step in location:
         data = _descend(data, step)
     return data
 

@@ -42,6 +42,12 @@ from emulator.scenario.table import Name, Table
 from emulator.scenario.toml import read_tables, tupled
 from emulator.setup import Setup, changed, from_files
 
+MOST = 100_000
+"""Seeds of a study."""
+
+GREATEST = 2**63 - 1
+"""A seed, as Parquet keeps it."""
+
 
 class StudyFile(Table):
     """The tables of a study file."""
@@ -76,6 +82,9 @@ class StudyFile(Table):
             mend = f"the baseline is one of the strategies: {did_you_mean(self.baseline, names)}"
             raise _mend(f'baseline = "{self.baseline}": {mend}')
         seeds = self.seeds if isinstance(self.seeds, tuple) else (self.seeds,)
+        if max(seeds, default=0) > (MOST if isinstance(self.seeds, int) else GREATEST):
+            mend = f"at most {MOST:,} seeds, each at most {GREATEST}"
+            raise _mend(f"seeds = {shown(self.seeds)}: {mend}")
         if not seeds or min(seeds) < (0 if isinstance(self.seeds, tuple) else 1):
             mend = "give the number of seeds, or a list of them, 0 or more each"
             raise _mend(f"seeds = {shown(self.seeds)}: {mend}")

@@ -244,6 +244,7 @@ def test_a_sweep_that_is_stopped_leaves_no_worker_behind_and_goes_on_when_starte
         (("sabr",), 'scenario = "x.toml"', "", "together"),
         (("sabr",), "[parameters]\nseed = [1]", "", "name one"),
         (("sabr",), "sedes = 3", "sedes", "unknown key"),
+        ((), "", "strategies", "write at least 1 entries, or use one of: 'all'"),
     ],
 )
 def test_a_study_that_cannot_be_run_stops_before_anything_runs(
@@ -254,6 +255,28 @@ def test_a_study_that_cannot_be_run_stops_before_anything_runs(
     fault = caught.value.faults[0]
     assert key in f"{fault.file} {fault.key}"
     assert mend in fault.mend
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told"),
+    [
+        ("[]", "study.toml: seeds = []: give the number of seeds"),
+        ("-1", "study.toml: seeds = -1: give the number of seeds"),
+        ("[1, 1]", "study.toml: seeds = [1, 1]: a seed is named twice"),
+        ("100001", "study.toml: seeds = 100001: at most 100,000 seeds"),
+        (f"[{2**63}]", f"study.toml: seeds = [{2**63}]: at most 100,000 seeds, each at most"),
+        ("1.5", "study.toml: seeds = 1.5: write a whole number without quotes, or write a list"),
+    ],
+)
+def test_seeds_that_cannot_be_are_told_as_the_file_says_them(
+    make: Callable[..., Path], seeds: str, told: str
+) -> None:
+    study = make("sabr")
+    study.write_text(study.read_text().replace("seeds = 2", f"seeds = {seeds}"))
+    with pytest.raises(BadInput) as caught:
+        load(study)
+    (fault,) = caught.value.faults
+    assert told in str(fault)
 
 
 def test_all_strategies_are_those_that_come_with_lightlag() -> None:
