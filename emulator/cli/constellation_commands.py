@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dtn.errors import BadInput, Fault, FramesLate
-from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
+from emulator.cli.options import JsonOption, ScenarioFile, load_scenario, out_folder
 from emulator.cli.output import print_json, stdout, write_private
 from emulator.files import replace_text
 
@@ -198,7 +198,8 @@ def collect(
         typer.Option("--rate", metavar="K|lockstep", help="Emulated seconds in a real one."),
     ] = "60",
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write log, tables and report there.")
+        Path | None,
+        typer.Option(parser=out_folder, metavar="DIR", help="Write log, tables and report there."),
     ] = None,
     page: Annotated[
         str, typer.Option(metavar="[HOST:]PORT", help="Serve a status page there.")

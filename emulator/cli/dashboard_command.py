@@ -16,7 +16,7 @@ from emulator.cli.constellation_commands import (
     SeenAtOption,
     UserOption,
 )
-from emulator.cli.options import JsonOption, load_scenario
+from emulator.cli.options import JsonOption, load_scenario, out_folder
 from emulator.cli.output import print_json
 
 
@@ -47,7 +47,10 @@ def dashboard(
         str | None, typer.Option(metavar="NAME", help="sabr, direct, ... or my_file.py:function.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write a live run there when it is over.")
+        Path | None,
+        typer.Option(
+            parser=out_folder, metavar="DIR", help="Write a live run there when it is over."
+        ),
     ] = None,
     setup: Annotated[
         Path | None,

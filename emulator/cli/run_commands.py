@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dtn.errors import BadInput, Fault
-from emulator.cli.options import JsonOption, load_scenario
+from emulator.cli.options import JsonOption, load_scenario, out_folder
 from emulator.cli.output import print_json, stdout
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def run(
         str | None, typer.Option(metavar="NAME", help="sabr, direct, ... or my_file.py:function.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write log, tables and report there.")
+        Path | None,
+        typer.Option(parser=out_folder, metavar="DIR", help="Write log, tables and report there."),
     ] = None,
     capture: Annotated[
         Path | None,

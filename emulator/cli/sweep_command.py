@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from emulator.cli.options import JsonOption
+from emulator.cli.options import JsonOption, out_folder
 from emulator.cli.output import print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -27,7 +27,11 @@ def sweep(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="A study file (TOML).")],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where results go; default runs/NAME of the study."),
+        typer.Option(
+            parser=out_folder,
+            metavar="DIR",
+            help="Where results go; default runs/NAME of the study.",
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes on this machine; default: one a core.")

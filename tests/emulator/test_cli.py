@@ -468,6 +468,17 @@ def test_bad_input_gives_one_line_with_the_mend_and_exit_code_2(
         assert words_ in line
 
 
+@pytest.mark.parametrize("command", ["run", "sweep", "dashboard"])
+def test_no_folder_is_not_the_one_that_one_is_in(
+    lightlag: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = lightlag(command, EARTH_MOON, "--out", "")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "--out: name a folder" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_console_script_ends_with_2_and_one_line_on_bad_input(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from emulator.cli import main; main()"]
     done = subprocess.run(
