@@ -30,13 +30,23 @@ def replace_text(path: Path, text: str) -> None:
     Raises:
         BadInput: it cannot be written there.
     """
+    replace_octets(path, text.encode())
+
+
+def replace_octets(path: Path, octets: bytes) -> None:
+    """Write a file; a reader never sees half of it.
+
+    Raises:
+        BadInput: it cannot be written there.
+    """
     part = path.parent / f"{path.name}.part"
     with writing(path):
         try:
-            part.write_text(text, encoding="utf-8", newline="\n")
+            part.write_bytes(octets)
             part.replace(path)
         finally:
-            part.unlink(missing_ok=True)
+            if part.is_file():
+                part.unlink()
 
 
 def beside(file: Path, spec: str) -> str:

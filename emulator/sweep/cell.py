@@ -8,6 +8,7 @@ address can be used by every study that asks for the same.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import os
@@ -32,6 +33,7 @@ from dtn.errors import LightlagError
 from dtn.events import Event
 from dtn.routing import load_strategy
 from dtn.routing.strategy import BundleView, Decisions, Strategy, View
+from emulator.files import replace_octets
 from emulator.one_process import fly, without_collections
 from emulator.setup import Setup
 from emulator.sweep.measure import DECISION_SCHEMA, Measured, measure
@@ -205,7 +207,11 @@ def code_digest() -> str:
 
 
 def keep(outcome: Outcome, file: Path) -> None:
-    """Write a finished cell: its bundles as Parquet, its numbers in the file's metadata."""
+    """Write a finished cell: its bundles as Parquet, its numbers in the file's metadata.
+
+    Raises:
+        BadInput: it cannot be written there.
+    """
     assert outcome.measured is not None
     told = {
         "numbers": outcome.measured.numbers,
@@ -213,9 +219,14 @@ def keep(outcome: Outcome, file: Path) -> None:
         "decisions": outcome.measured.decisions.to_dict(as_series=False),
         "timing": [outcome.timing.wall_s, outcome.timing.decisions, outcome.timing.decision_s],
     }
-    part = file.with_suffix(".part")
-    outcome.measured.bundles.write_parquet(part, metadata={"lightlag": json.dumps(told)})
-    part.replace(file)
+    replace_octets(file, parquet(outcome.measured.bundles, {"lightlag": json.dumps(told)}))
+
+
+def parquet(table: pl.DataFrame, metadata: dict[str, str] | None = None) -> bytes:
+    """A table as the octets of a Parquet file."""
+    octets = io.BytesIO()
+    table.write_parquet(octets, metadata=metadata)
+    return octets.getvalue()
 
 
 def kept(file: Path) -> Outcome | None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,8 +88,9 @@ def plans_of(study: Study, folder: Path, crew: Crew, tell: Tell) -> dict[tuple[i
                 wanted.setdefault(digest, scenario)
         for digest in list(wanted):
             file = folder / "plans" / f"{digest[:32]}.json"
-            if file.exists():
-                planned[digest] = _kept(ContactPlan.load(file), folder, digest)
+            with suppress(BadInput):  # there is none, or it was cut short: planned anew
+                plan = ContactPlan.load(file)
+                planned[digest] = Planned(plan, file, _digest(plan))
                 del wanted[digest]
     order = list(wanted)
     for done, (place, answer) in enumerate(
@@ -111,8 +113,7 @@ def plan_contacts(scenario: Scenario) -> ContactPlan:
 
 def _kept(plan: ContactPlan, folder: Path, digest: str) -> Planned:
     file = folder / "plans" / f"{digest[:32]}.json"
-    if not file.exists():
-        plan.save(file)
+    plan.save(file)
     return Planned(plan, file, _digest(plan))
 
 

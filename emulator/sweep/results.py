@@ -9,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from emulator.files import replace_text
-from emulator.sweep.cell import Cell, Outcome
+from emulator.files import replace_octets, replace_text
+from emulator.sweep.cell import Cell, Outcome, parquet
 from emulator.sweep.statistics import (
     METRICS,
     Estimate,
@@ -172,8 +172,6 @@ def write(result: StudyResult, folder: Path) -> None:
         }
     )
     for table, name in ((result.results, RESULTS), (timing, TIMING)):
-        part = folder / f"{name}.part"
-        table.write_parquet(part)
-        part.replace(folder / name)
+        replace_octets(folder / name, parquet(table))
     replace_text(folder / STATISTICS, json.dumps(result.statistics, indent=2) + "\n")
     replace_text(folder / PAGE, study_page(result))

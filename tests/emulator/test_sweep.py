@@ -165,6 +165,36 @@ def test_a_kept_cell_that_was_cut_short_is_computed_again(
     assert octets(out) == before
 
 
+def test_a_kept_plan_that_was_cut_short_is_planned_again(tmp_path: Path) -> None:
+    study = load(parameter_study(tmp_path, '"traffic.telemetry.size" = ["1 kB"]'))
+    out = tmp_path / "out"
+    sweep(study, out)
+    before = octets(out)
+    (plan,) = (out / "plans").iterdir()
+    whole = plan.read_bytes()
+    plan.write_bytes(whole[:100])
+    again = Counting()
+    sweep(study, out, crew=again)
+    assert again.tasks == 1  # the plan; it is as it was, and so the cells are
+    assert (plan.read_bytes(), octets(out)) == (whole, before)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("name", ["cells", RESULTS, STATISTICS])
+def test_where_the_disk_is_full_the_file_is_named_and_nothing_half_written_is_left(
+    make: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    study, out = load(make("sabr")), tmp_path / "out"
+    sweep(study, out)
+    file = next((out / name).iterdir()) if name == "cells" else out / name
+    file.unlink()
+    part = file.with_name(f"{file.name}.part")
+    part.symlink_to("/dev/full")
+    with pytest.raises(BadInput, match="cannot be written: No space left on device"):
+        sweep(study, out)
+    assert not file.exists()
+
+
 def test_a_strategy_that_fails_fails_its_cells_and_the_others_go_on(
     make: Callable[..., Path], tmp_path: Path
 ) -> None:
