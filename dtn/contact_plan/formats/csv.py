@@ -18,7 +18,7 @@ import io
 from datetime import datetime
 
 from dtn.contact_plan.contact import Contact, Samples
-from dtn.contact_plan.formats.reading import Reading, utc_text
+from dtn.contact_plan.formats.reading import Reading, utc_text, whole_number
 from dtn.contact_plan.plan import ContactPlan
 from dtn.errors import BadInput, Fault
 
@@ -62,8 +62,10 @@ def read(reading: Reading, text: str) -> ContactPlan:
                         start_utc = reading.instant(where, moment)
                     case ["ipn", name, number]:
                         _number(reading, where, numbers, name, number)
-                    case ["contacts", count] if count.isdigit():
-                        promised = int(count)
+                    case ["contacts", count]:
+                        promised = whole_number(count)
+                        if promised is None:
+                            reading.fault(where, count, "say how many contacts there are")
             elif columns is None:
                 columns = _header(reading, where, row)
             else:
@@ -152,9 +154,10 @@ def _samples(reading: Reading, where: str, text: str) -> Samples | None:
 
 
 def _number(reading: Reading, where: str, numbers: dict[str, int], name: str, number: str) -> None:
-    if not number.isdecimal():
+    found = whole_number(number)
+    if found is None or found < 0:
         reading.fault(f"{where}.ipn", number, "give a whole number from 0 up")
-    elif int(number) in numbers.values():
+    elif found in numbers.values():
         reading.fault(f"{where}.ipn", number, "another node has this number")
     else:
-        numbers[name] = int(number)
+        numbers[name] = found

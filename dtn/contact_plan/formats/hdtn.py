@@ -57,7 +57,10 @@ def read(reading: Reading, document: dict[str, Json]) -> ContactPlan:
     start_utc = None
     first = min((contact.start_s for contact in contacts), default=0.0)
     if first >= UNIX_S:
-        start_utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=first)
+        try:
+            start_utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=first)
+        except OverflowError:
+            reading.fault("contacts", first, "is no date: Unix seconds end with the year 9999")
         contacts = [
             Contact(
                 c.source, c.destination, c.start_s - first, c.end_s - first, c.rate_bps, c.owlt_s

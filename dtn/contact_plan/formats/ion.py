@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from dtn.contact_plan.contact import Contact
-from dtn.contact_plan.formats.reading import Reading
+from dtn.contact_plan.formats.reading import Reading, whole_number
 from dtn.contact_plan.formats.whole_seconds import coarse
 from dtn.contact_plan.plan import ContactPlan
 
@@ -120,8 +120,8 @@ class _Times:
 
     def seconds(self, where: str, text: str) -> float | None:
         """A time as seconds from the origin."""
-        if text.lstrip("+-").isdecimal():
-            value = int(text)
+        value = whole_number(text)
+        if value is not None:
             if self.reference is not None and self.origin is not None:
                 return value + (self.reference - self.origin).total_seconds()
             self.undated = self.undated or where
@@ -174,8 +174,9 @@ def _line(
 
 
 def _node(reading: Reading, where: str, text: str) -> int | None:
-    if text.isdecimal():
-        return int(text)
+    number = whole_number(text)
+    if number is not None and number >= 0:
+        return number
     reading.fault(where, text, "give a node's number")
     return None
 

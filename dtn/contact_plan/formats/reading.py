@@ -55,8 +55,13 @@ class Reading:
         return None
 
     def whole(self, where: str, value: Json, least: int = 0) -> int | None:
-        """A whole number."""
-        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+        """A whole number, in the range of floats."""
+        if (
+            isinstance(value, int)
+            and not isinstance(value, bool)
+            and value >= least
+            and _finite(value)
+        ):
             return value
         self.fault(where, value, f"give a whole number from {least} up")
         return None
@@ -71,7 +76,8 @@ class Reading:
     def decimal(self, where: str, text: str) -> float | None:
         """A finite number from text; plain digits stay a whole number."""
         try:
-            value: float = int(text) if text.strip().lstrip("+-").isdigit() else float(text)
+            whole = whole_number(text.strip())
+            value = float(text) if whole is None else whole
         except ValueError:
             value = math.nan
         if _finite(value):
@@ -110,6 +116,13 @@ class Reading:
         except InvalidValue as invalid:
             self.fault(_path(where, invalid.key), invalid.value, invalid.mend)
             return None
+
+
+def whole_number(text: str) -> int | None:
+    """The whole number that ASCII digits say, 300 at most, with or without a sign; None if it is none."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= 300
+    return int(text) if is_number else None
 
 
 def shown(value: object) -> str:

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from dtn.contact_plan.contact import Contact
+from dtn.contact_plan.formats.reading import whole_number
 from dtn.contact_plan.plan import ContactPlan
 from dtn.errors import BadInput, Fault
 
@@ -74,17 +75,24 @@ def numbers_of(plan: ContactPlan, format: str) -> dict[str, int]:
     """The number of each node: from the plan, or the name itself where it is a number.
 
     Raises:
-        BadInput: a node has none.
+        BadInput: a node has none, or that of another.
     """
     numbers = dict(plan.ipn_numbers)
+    owners = {number: name for name, number in numbers.items()}
+    faults: list[Fault] = []
     for name in plan.nodes:
-        if name not in numbers and name.isdecimal():
-            numbers[name] = int(name)
-    faults = [
-        Fault("", "node", name, f"{format} knows nodes by number only: give it an ipn number")
-        for name in plan.nodes
-        if name not in numbers
-    ]
+        if name in numbers:
+            continue
+        number = whole_number(name)
+        if number is None or number < 0:
+            mend = f"{format} knows nodes by number only: give it an ipn number"
+            faults.append(Fault("", "node", name, mend))
+        elif number in owners:
+            mend = f"{owners[number]} has this number: give it an ipn number of its own"
+            faults.append(Fault("", "node", name, mend))
+        else:
+            numbers[name] = number
+            owners[number] = name
     if faults:
         raise BadInput(*faults)
     return numbers
