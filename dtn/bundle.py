@@ -6,7 +6,7 @@ Source: RFC 9171 section 4: primary block (4.3.1), canonical blocks (4.3.2), pro
 A bundle never changes: what a node changes (hop count, age, previous node) are whole blocks, and
 `Bundle.with_block` makes a new bundle that shares the others. Each block may carry what its
 encoding was beside it (`octets`, `framing`, `size_bytes`: filled by `dtn.codec`, no part of
-comparisons, not copied by `dataclasses.replace`). So the blocks that a node does not touch are sent
+comparisons, not copied by `with_fields`). So the blocks that a node does not touch are sent
 on as they came, and only those that changed are encoded again; the payload's octets are held once.
 
 Refused: a bundle without exactly one payload block, last, number 1; block numbers used twice; a
@@ -17,8 +17,7 @@ its whole (RFC 9171 4.1, 4.3.1, 5.9).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from dtn.eid import MAX_UINT64, Eid
 from dtn.errors import InvalidValue
@@ -27,96 +26,51 @@ from dtn.errors import InvalidValue
 class BundleFlag:
     """Bundle processing control flags (RFC 9171 section 4.2.3); others are kept, not acted on."""
 
-    FRAGMENT = 0x1
-    ADMINISTRATIVE_RECORD = 0x2
-    MUST_NOT_FRAGMENT = 0x4
-    ACKNOWLEDGEMENT_REQUESTED = 0x20
-    STATUS_TIME_REQUESTED = 0x40
-    REPORT_RECEPTION = 0x4000
-    REPORT_FORWARDING = 0x10000
-    REPORT_DELIVERY = 0x20000
-    REPORT_DELETION = 0x40000
-    ANY_REPORT = REPORT_RECEPTION | REPORT_FORWARDING | REPORT_DELIVERY | REPORT_DELETION
+    FRAGMENT: Final = 0x1
+    ADMINISTRATIVE_RECORD: Final = 0x2
+    MUST_NOT_FRAGMENT: Final = 0x4
+    ACKNOWLEDGEMENT_REQUESTED: Final = 0x20
+    STATUS_TIME_REQUESTED: Final = 0x40
+    REPORT_RECEPTION: Final = 0x4000
+    REPORT_FORWARDING: Final = 0x10000
+    REPORT_DELIVERY: Final = 0x20000
+    REPORT_DELETION: Final = 0x40000
+    ANY_REPORT: Final = REPORT_RECEPTION | REPORT_FORWARDING | REPORT_DELIVERY | REPORT_DELETION
 
 
 class BlockFlag:
     """Block processing control flags (RFC 9171 section 4.2.4); others are kept, not acted on."""
 
-    REPLICATE = 0x1
-    REPORT_IF_UNPROCESSED = 0x2
-    DELETE_BUNDLE_IF_UNPROCESSED = 0x4
-    DISCARD_IF_UNPROCESSED = 0x10
+    REPLICATE: Final = 0x1
+    REPORT_IF_UNPROCESSED: Final = 0x2
+    DELETE_BUNDLE_IF_UNPROCESSED: Final = 0x4
+    DISCARD_IF_UNPROCESSED: Final = 0x10
 
 
 class BlockType:
     """Block type codes (RFC 9171 section 9.1, RFC 9172 section 11.1; 193 as ION sends it)."""
 
-    PAYLOAD = 1
-    PREVIOUS_NODE = 6
-    BUNDLE_AGE = 7
-    HOP_COUNT = 10
-    BLOCK_INTEGRITY = 11
-    BLOCK_CONFIDENTIALITY = 12
-    QUALITY_OF_SERVICE = 193
+    PAYLOAD: Final = 1
+    PREVIOUS_NODE: Final = 6
+    BUNDLE_AGE: Final = 7
+    HOP_COUNT: Final = 10
+    BLOCK_INTEGRITY: Final = 11
+    BLOCK_CONFIDENTIALITY: Final = 12
+    QUALITY_OF_SERVICE: Final = 193
 
 
 class CrcType:
     """CRC types (RFC 9171 section 4.2.1)."""
 
-    NONE = 0
-    CRC16_X25 = 1
-    CRC32C = 2
+    NONE: Final = 0
+    CRC16_X25: Final = 1
+    CRC32C: Final = 2
 
 
-class _PrimaryDraft:
-    """A primary block while it is filled in.
-
-    A frozen dataclass sets its fields by object.__setattr__, which takes several times as long as an assignment. Where
-    hundreds of thousands are made of what is known to be good, a draft with the same slots is filled in and then
-    becomes the block.
-    """
-
-    __slots__ = (
-        "crc_type",
-        "creation",
-        "destination",
-        "flags",
-        "fragment",
-        "id_text",
-        "lifetime_ms",
-        "octets",
-        "report_to",
-        "size_bytes",
-        "source",
-    )
-    crc_type: int
-    creation: CreationTimestamp
-    destination: Eid
-    flags: int
-    fragment: None
-    id_text: str
-    lifetime_ms: int
-    octets: None
-    report_to: Eid
-    size_bytes: int
-    source: Eid
-
-
-class _BundleDraft:
-    """A bundle while it is filled in."""
-
-    __slots__ = ("_id", "blocks", "primary", "size_bytes")
-    _id: None
-    blocks: tuple[CanonicalBlock, ...]
-    primary: PrimaryBlock
-    size_bytes: int
-
-
-PAYLOAD_NUMBER = 1
+PAYLOAD_NUMBER: Final = 1
 """The payload block's number, always (RFC 9171 section 4.1); the primary block counts as 0."""
 
 
-_CRC_TYPES = (CrcType.NONE, CrcType.CRC16_X25, CrcType.CRC32C)
 _CRC_TYPES_MEAN = "must be 0 (none), 1 (CRC-16/X-25) or 2 (CRC-32C)"
 
 
@@ -151,7 +105,6 @@ class BundleId(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PrimaryBlock:
     """The primary block: immutable from creation to delivery (RFC 9171 section 4.3.1).
 
@@ -164,79 +117,65 @@ class PrimaryBlock:
         creation: its timestamp.
         lifetime_ms: milliseconds after its creation time after which it is expired.
         fragment: present exactly when the fragment flag is set.
+        size_bytes: the length of its encoding, where that is known, else 0.
+        id_text: the identity of a whole bundle as text, where that is known.
 
     Attributes:
         octets: its encoding, where that is known.
-        size_bytes: the length of its encoding, where that is known, else 0.
-        id_text: the identity of a whole bundle as text, once it has been asked for.
 
     Raises:
         InvalidValue: a field cannot be encoded, or flag and fragment fields disagree.
     """
 
-    destination: Eid
-    source: Eid
-    report_to: Eid
-    flags: int
-    crc_type: int
-    creation: CreationTimestamp
-    lifetime_ms: int
-    fragment: FragmentField | None = None
-    octets: bytes | None = field(default=None, init=False, repr=False, compare=False)
-    size_bytes: int = field(default=0, init=False, repr=False, compare=False)
-    id_text: str = field(default="", init=False, repr=False, compare=False)
+    __slots__ = (
+        "crc_type",
+        "creation",
+        "destination",
+        "flags",
+        "fragment",
+        "id_text",
+        "lifetime_ms",
+        "octets",
+        "report_to",
+        "size_bytes",
+        "source",
+    )
 
-    @classmethod
-    def of_checked(
-        cls,
+    def __init__(
+        self,
+        *,
         destination: Eid,
         source: Eid,
         report_to: Eid,
+        flags: int,
         crc_type: int,
         creation: CreationTimestamp,
         lifetime_ms: int,
-        id_text: str,
-        size_bytes: int,
-    ) -> PrimaryBlock:
-        """That of a whole bundle without flags, of fields that are known to be good: nothing is checked again.
-
-        Args:
-            destination: as above, and so on.
-            source: its source.
-            report_to: where reports go.
-            crc_type: of `CrcType`.
-            creation: its timestamp.
-            lifetime_ms: as above.
-            id_text: its bundle's identity as text.
-            size_bytes: the length of its encoding.
-        """
-        draft = _PrimaryDraft()
-        draft.destination = destination
-        draft.source = source
-        draft.report_to = report_to
-        draft.flags = 0
-        draft.crc_type = crc_type
-        draft.creation = creation
-        draft.lifetime_ms = lifetime_ms
-        draft.fragment = None
-        draft.octets = None
-        draft.size_bytes = size_bytes
-        draft.id_text = id_text
-        draft.__class__ = cls  # type: ignore[assignment]
-        return draft  # type: ignore[return-value]
-
-    def __post_init__(self) -> None:
-        flags, fragment = self.flags, self.fragment
-        time_ms, sequence = self.creation
+        fragment: FragmentField | None = None,
+        size_bytes: int = 0,
+        id_text: str = "",
+    ) -> None:
+        self.destination: Final = destination
+        self.source: Final = source
+        self.report_to: Final = report_to
+        self.flags: Final = flags
+        self.crc_type: Final = crc_type
+        self.creation: Final = creation
+        self.lifetime_ms: Final = lifetime_ms
+        self.fragment: Final = fragment
+        self.octets: bytes | None = None
+        self.size_bytes = size_bytes
+        self.id_text = id_text
+        time_ms, sequence = creation
         if (fragment is not None) != (flags & BundleFlag.FRAGMENT):
             raise InvalidValue("fragment", fragment, "stands exactly when flag 0x1 is set")
-        if (flags | time_ms | sequence | self.lifetime_ms) >> 64:  # negative, or more than 64 bits
-            for name in ("flags", "lifetime_ms"):
-                _check_uint64(name, getattr(self, name))
+        if (flags | time_ms | sequence | lifetime_ms) >> 64:  # negative, or more than 64 bits
+            _check_uint64("flags", flags)
+            _check_uint64("lifetime_ms", lifetime_ms)
             _check_uint64("creation time", time_ms)
             _check_uint64("creation sequence", sequence)
-        if self.crc_type not in _CRC_TYPES:
-            raise InvalidValue("CRC type", self.crc_type, _CRC_TYPES_MEAN)
+        if not CrcType.NONE <= crc_type <= CrcType.CRC32C:
+            raise InvalidValue("CRC type", crc_type, _CRC_TYPES_MEAN)
         if fragment is not None:
             offset, total = fragment
             _check_uint64("total_bytes", total)
@@ -245,8 +184,34 @@ class PrimaryBlock:
                     "fragment offset", offset, f"must lie within the {total} octets of the whole"
                 )
 
+    def with_fields(self, **changed: Any) -> PrimaryBlock:
+        """The block with other values in these fields; what is known of its encoding does not go with it."""
+        return PrimaryBlock(**dict(zip(_PRIMARY_FIELDS, self._fields(), strict=True)) | changed)
 
-@dataclass(frozen=True, slots=True)
+    def _fields(self) -> tuple[Any, ...]:
+        return (
+            self.destination,
+            self.source,
+            self.report_to,
+            self.flags,
+            self.crc_type,
+            self.creation,
+            self.lifetime_ms,
+            self.fragment,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PrimaryBlock):
+            return NotImplemented
+        return self is other or self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def __repr__(self) -> str:
+        return _told("PrimaryBlock", _PRIMARY_FIELDS, self._fields())
+
+
 class CanonicalBlock:
     """Any block but the primary (RFC 9171 section 4.3.2).
 
@@ -265,42 +230,67 @@ class CanonicalBlock:
         InvalidValue: a field cannot be encoded.
     """
 
-    type: int
-    number: int
-    flags: int
-    crc_type: int
-    data: bytes
-    framing: tuple[bytes, bytes] | None = field(default=None, init=False, repr=False, compare=False)
-    size_bytes: int = field(default=0, init=False, repr=False, compare=False)
+    __slots__ = ("crc_type", "data", "flags", "framing", "number", "size_bytes", "type")
 
-    def __post_init__(self) -> None:
-        if not 0 < self.type <= MAX_UINT64:
-            raise InvalidValue("block type", self.type, "must be 1 to 2^64-1 (0 is reserved)")
-        if not 0 < self.number <= MAX_UINT64:
+    def __init__(self, type: int, number: int, flags: int, crc_type: int, data: bytes) -> None:
+        self.type: Final = type
+        self.number: Final = number
+        self.flags: Final = flags
+        self.crc_type: Final = crc_type
+        self.data: Final = data
+        self.framing: tuple[bytes, bytes] | None = None
+        self.size_bytes = 0
+        if not 0 < type <= MAX_UINT64:
+            raise InvalidValue("block type", type, "must be 1 to 2^64-1 (0 is reserved)")
+        if not 0 < number <= MAX_UINT64:
             raise InvalidValue(
-                "block number", self.number, "must be 1 to 2^64-1 (0 means the primary block)"
+                "block number", number, "must be 1 to 2^64-1 (0 means the primary block)"
             )
-        if self.flags >> 64:
-            _check_uint64("block flags", self.flags)
-        if self.crc_type not in _CRC_TYPES:
-            raise InvalidValue("CRC type", self.crc_type, _CRC_TYPES_MEAN)
+        if flags >> 64:
+            _check_uint64("block flags", flags)
+        if not CrcType.NONE <= crc_type <= CrcType.CRC32C:
+            raise InvalidValue("CRC type", crc_type, _CRC_TYPES_MEAN)
+
+    def with_fields(self, **changed: Any) -> CanonicalBlock:
+        """The block with other values in these fields; what is known of its encoding does not go with it."""
+        return CanonicalBlock(**dict(zip(_BLOCK_FIELDS, self._fields(), strict=True)) | changed)
+
+    def _fields(self) -> tuple[Any, ...]:
+        return self.type, self.number, self.flags, self.crc_type, self.data
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CanonicalBlock):
+            return NotImplemented
+        return self is other or self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def __repr__(self) -> str:
+        return _told("CanonicalBlock", _BLOCK_FIELDS, self._fields())
 
 
-@dataclass(frozen=True, slots=True)
 class Bundle:
     """A bundle: the primary block, and the canonical blocks with the payload block last.
+
+    Args:
+        primary: the primary block.
+        blocks: the others.
+        size_bytes: the length of its encoding, where that is known, else 0.
 
     Raises:
         InvalidValue: no payload block as the last and only one, or a block number used twice.
     """
 
-    primary: PrimaryBlock
-    blocks: tuple[CanonicalBlock, ...]
-    _id: BundleId | None = field(default=None, init=False, repr=False, compare=False)
-    size_bytes: int = field(default=0, init=False, repr=False, compare=False)
+    __slots__ = ("_id", "blocks", "primary", "size_bytes")
 
-    def __post_init__(self) -> None:
-        blocks = self.blocks
+    def __init__(
+        self, primary: PrimaryBlock, blocks: tuple[CanonicalBlock, ...], size_bytes: int = 0
+    ) -> None:
+        self.primary: Final = primary
+        self.blocks: Final = blocks
+        self.size_bytes = size_bytes
+        self._id: BundleId | None = None
         if not blocks or blocks[-1].type != BlockType.PAYLOAD:
             raise InvalidValue(
                 "blocks",
@@ -309,32 +299,22 @@ class Bundle:
             )
         if blocks[-1].number != PAYLOAD_NUMBER:
             raise InvalidValue("payload block number", blocks[-1].number, "must be 1")
-        fragment = self.primary.fragment
+        fragment = primary.fragment
         if fragment is not None and fragment[0] + len(blocks[-1].data) > fragment[1]:
             raise InvalidValue("payload", len(blocks[-1].data), "the fragment exceeds the whole")
         if len(blocks) > 1:
-            if len({block.number for block in blocks}) != len(blocks):
-                raise InvalidValue(
-                    "block numbers", [block.number for block in blocks], "must differ"
-                )
-            for block in blocks[:-1]:
-                if block.type == BlockType.PAYLOAD:
-                    raise InvalidValue(
-                        "blocks", [block.type for block in blocks], "one payload block and no more"
-                    )
+            _check_numbers(blocks)
 
-    @classmethod
-    def of_checked(
-        cls, primary: PrimaryBlock, blocks: tuple[CanonicalBlock, ...], size_bytes: int = 0
-    ) -> Bundle:
-        """A bundle of parts that are known to fit, and its encoded size if known: nothing is checked again."""
-        draft = _BundleDraft()
-        draft.primary = primary
-        draft.blocks = blocks
-        draft._id = None
-        draft.size_bytes = size_bytes
-        draft.__class__ = cls  # type: ignore[assignment]
-        return draft  # type: ignore[return-value]
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Bundle):
+            return NotImplemented
+        return self is other or (self.primary == other.primary and self.blocks == other.blocks)
+
+    def __hash__(self) -> int:
+        return hash((self.primary, self.blocks))
+
+    def __repr__(self) -> str:
+        return _told("Bundle", ("primary", "blocks"), (self.primary, self.blocks))
 
     @property
     def payload(self) -> bytes:
@@ -347,10 +327,7 @@ class Bundle:
         if self._id is None:
             primary = self.primary
             length = None if primary.fragment is None else len(self.payload)
-            object.__setattr__(
-                self, "_id", BundleId(primary.source, primary.creation, primary.fragment, length)
-            )
-            assert self._id is not None
+            self._id = BundleId(primary.source, primary.creation, primary.fragment, length)
         return self._id
 
     @property
@@ -360,7 +337,7 @@ class Bundle:
         if primary.fragment is not None:
             return str(self.id)
         if not primary.id_text:
-            object.__setattr__(primary, "id_text", str(self.id))
+            primary.id_text = str(self.id)
         return primary.id_text
 
     @property
@@ -403,6 +380,36 @@ def free_number(blocks: Iterable[CanonicalBlock]) -> int:
     while number in taken:
         number += 1
     return number
+
+
+_PRIMARY_FIELDS = (
+    "destination",
+    "source",
+    "report_to",
+    "flags",
+    "crc_type",
+    "creation",
+    "lifetime_ms",
+    "fragment",
+)
+_BLOCK_FIELDS = ("type", "number", "flags", "crc_type", "data")
+
+
+def _told(name: str, fields: tuple[str, ...], values: tuple[object, ...]) -> str:
+    """As a value shows itself."""
+    said = ", ".join(f"{key}={value!r}" for key, value in zip(fields, values, strict=True))
+    return f"{name}({said})"
+
+
+def _check_numbers(blocks: tuple[CanonicalBlock, ...]) -> None:
+    """Block numbers must differ, and only the last block be a payload block."""
+    if len({block.number for block in blocks}) != len(blocks):
+        raise InvalidValue("block numbers", [block.number for block in blocks], "must differ")
+    for block in blocks[:-1]:
+        if block.type == BlockType.PAYLOAD:
+            raise InvalidValue(
+                "blocks", [block.type for block in blocks], "one payload block and no more"
+            )
 
 
 def _check_uint64(name: str, value: int) -> None:

@@ -40,7 +40,6 @@ VERSION = 7
 _SELF_DESCRIBED = b"\xd9\xd9\xf7"
 _CRC_ZEROED = (b"", b"\x42" + bytes(2), b"\x44" + bytes(4))
 """The CRC field by CRC type with its value zero, as the CRC is computed (erratum 8043)."""
-_remember = object.__setattr__  # fills the slots of frozen blocks that take no part in comparisons
 
 
 def encode(bundle: Bundle) -> bytes:
@@ -58,7 +57,7 @@ def encode_primary(primary: PrimaryBlock) -> bytes:
     octets = primary.octets
     if octets is None:
         octets = _encode_primary(primary)
-        _remember(primary, "octets", octets)
+        primary.octets = octets
     return octets
 
 
@@ -75,7 +74,7 @@ def encoded_size(bundle: Bundle) -> int:
         size = 2 + primary_size(bundle.primary)
         for block in bundle.blocks:
             size += block.size_bytes or block_size(block)
-        _remember(bundle, "size_bytes", size)
+        bundle.size_bytes = size
     return size
 
 
@@ -92,7 +91,7 @@ def primary_size(primary: PrimaryBlock) -> int:
         if primary.fragment is not None:
             size += head_size(primary.fragment[0]) + head_size(primary.fragment[1])
         size += len(_CRC_ZEROED[primary.crc_type])
-        _remember(primary, "size_bytes", size)
+        primary.size_bytes = size
     return size
 
 
@@ -105,7 +104,7 @@ def block_size(block: CanonicalBlock) -> int:
         size = 2 + head_size(block.type) + head_size(block.number) + head_size(block.flags)
         size += head_size(length) + length
         size += len(_CRC_ZEROED[block.crc_type])
-        _remember(block, "size_bytes", size)
+        block.size_bytes = size
     return size
 
 
@@ -143,7 +142,7 @@ def decode(
     except InvalidValue as fault:
         raise _in_codec(fault, None) from None
     if not tolerant:
-        _remember(bundle, "size_bytes", reader.at)
+        bundle.size_bytes = reader.at
     if len(blocks) > 1:
         _check_extensions(bundle, tolerant)
         if not tolerant:
@@ -239,8 +238,8 @@ def _read_primary(reader: cbor.Reader) -> PrimaryBlock:
     except InvalidValue as fault:
         raise _in_codec(fault, start) from None
     octets = reader.octets[start : reader.at]
-    _remember(primary, "octets", octets)
-    _remember(primary, "size_bytes", len(octets))
+    primary.octets = octets
+    primary.size_bytes = len(octets)
     return primary
 
 
@@ -279,8 +278,8 @@ def _read_block(reader: cbor.Reader) -> CanonicalBlock:
         block = CanonicalBlock(block_type, number, flags, crc_type, data)
     except InvalidValue as fault:
         raise _in_codec(fault, start) from None
-    _remember(block, "framing", (before, octets[data_end : reader.at]))
-    _remember(block, "size_bytes", reader.at - start)
+    block.framing = (before, octets[data_end : reader.at])
+    block.size_bytes = reader.at - start
     return block
 
 
@@ -373,5 +372,5 @@ def _frame(block: CanonicalBlock) -> tuple[bytes, bytes]:
         zeroed = _CRC_ZEROED[crc_type]
         after = zeroed[:1] + crc_value(crc_type, before + block.data + zeroed)
     framing = (before, after)
-    _remember(block, "framing", framing)
+    block.framing = framing
     return framing

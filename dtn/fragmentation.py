@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable
-from dataclasses import replace
 
 from dtn import codec
 from dtn.bundle import (
@@ -98,8 +97,7 @@ def _piece(bundle: Bundle, start: int, data: bytes) -> Bundle:
     whole = primary.fragment or FragmentField(0, len(bundle.payload))
     # The integrity block that stood in for a CRC stays with the first fragment (section 4.3.1).
     crc_type = CrcType.CRC32C if start and primary.crc_type == CrcType.NONE else primary.crc_type
-    piece_primary = replace(
-        primary,
+    piece_primary = primary.with_fields(
         crc_type=crc_type,
         flags=primary.flags | BundleFlag.FRAGMENT,
         fragment=FragmentField(whole.offset_bytes + start, whole.total_bytes),
@@ -111,7 +109,7 @@ def _piece(bundle: Bundle, start: int, data: bytes) -> Bundle:
             for block in others
             if block.flags & BlockFlag.REPLICATE or block.type in _IN_EVERY_FRAGMENT
         )
-    return Bundle(piece_primary, (*others, replace(bundle.blocks[-1], data=data)))
+    return Bundle(piece_primary, (*others, bundle.blocks[-1].with_fields(data=data)))
 
 
 def _room(empty: Bundle, max_bytes: int) -> int:
@@ -177,10 +175,10 @@ class Reassembly:
         if first is None or self.covered_bytes < self.total_bytes:
             return None
         payload = b"".join(data for _, data in self._extents)
-        primary = replace(
-            first.primary, flags=first.primary.flags & ~BundleFlag.FRAGMENT, fragment=None
+        primary = first.primary.with_fields(
+            flags=first.primary.flags & ~BundleFlag.FRAGMENT, fragment=None
         )
-        last: CanonicalBlock = replace(first.blocks[-1], data=payload)
+        last: CanonicalBlock = first.blocks[-1].with_fields(data=payload)
         return Bundle(primary, (*first.blocks[:-1], last))
 
 

@@ -1,12 +1,13 @@
-"""Heaps of tuples that begin with a moment, and in which no two are equal.
+"""Heaps of tuples that begin with a moment, in which no two are equal; and sorted lists of moments.
 
-As `heapq`, which compares any two objects; here the moments are compared as numbers, and what stands second only where
-they are equal. That is five times as quick where this module is compiled (docs/adr/0008), and slower where it is not:
-there `heapq` itself does it. Both leave the same heap, so that either may be used on it.
+As `heapq` and `bisect`, which compare any two objects; here the moments are compared as numbers, and what stands second
+only where they are equal. That is five times as quick where this module is compiled (docs/adr/0008), and slower where
+it is not: there `heapq` and `bisect` do it. Both leave the same heap, so that either may be used on it.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from heapq import heappop, heappush
 from typing import Any, Final
 
@@ -32,6 +33,23 @@ def pop(heap: list[Any]) -> Entry:
         return sift_out(heap)
     least: Entry = heappop(heap)
     return least
+
+
+def places_by(moments: list[float], t: float) -> int:
+    """How many of these moments, which are sorted, are not after t."""
+    return halve(moments, t) if IS_COMPILED else bisect_right(moments, t)
+
+
+def halve(moments: list[float], t: float) -> int:
+    """`places_by`: the half that has it, again and again."""
+    low, high = 0, len(moments)
+    while low < high:
+        middle = (low + high) >> 1
+        if t < moments[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 def sift_in(heap: list[Any], entry: Entry) -> None:

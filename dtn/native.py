@@ -40,6 +40,7 @@ MODULES = (
     "dtn.bpa.records",
     "dtn.bpa.request",
     "dtn.bpa.route_record",
+    "dtn.bundle",
     "dtn.cbor",
     "dtn.codec",
     "dtn.eid",

@@ -182,7 +182,7 @@ class ExpressNode(Node):
         agent = self.agent
         options, records = agent.options, agent.records
         primary = sent.bundle.primary
-        bundle = Bundle.of_checked(primary, (*front.blocks, sent.bundle.blocks[-1]), size_bytes)
+        bundle = Bundle(primary, (*front.blocks, sent.bundle.blocks[-1]), size_bytes)
         records.last_ref += 1
         created_s = (primary.creation[0] - options.start_dtn_ms) / 1000
         record = StoredBundle(

@@ -245,15 +245,16 @@ class BundleBuilder:
         if not flags and lifetime_ms >= 0:
             size_bytes = address.size_bytes + head_size(lifetime_ms)
             size_bytes += head_size(creation.time_ms) + head_size(creation.sequence)
-            primary = PrimaryBlock.of_checked(
-                address.destination,
-                address.source,
-                address.report_to,
-                options.crc_type,
-                creation,
-                lifetime_ms,
-                f"{address.source_text}/{creation.time_ms}/{creation.sequence}",
-                size_bytes,
+            primary = PrimaryBlock(
+                destination=address.destination,
+                source=address.source,
+                report_to=address.report_to,
+                flags=0,
+                crc_type=options.crc_type,
+                creation=creation,
+                lifetime_ms=lifetime_ms,
+                size_bytes=size_bytes,
+                id_text=f"{address.source_text}/{creation.time_ms}/{creation.sequence}",
             )
         else:
             primary = PrimaryBlock(
@@ -270,14 +271,14 @@ class BundleBuilder:
         if payload is None or payload.data is not request.payload:
             payload = CanonicalBlock(BlockType.PAYLOAD, 1, 0, options.crc_type, request.payload)
             self._payload = payload  # the next bundle may well have the same: one block, one CRC
-        return Bundle.of_checked(primary, (*blocks, payload))
+        return Bundle(primary, (*blocks, payload))
 
     def address(self, request: TransmissionRequest) -> Address:
         """Where its bundle comes from and goes to; worked out once for each pair of endpoint objects."""
         destination, report_to = request.destination, request.report_to
         key = (request.service, id(destination), id(report_to))
         known = self._addresses.get(key)
-        if known is None or known.asked != (destination, report_to):
+        if known is None or known.asked[0] is not destination or known.asked[1] is not report_to:
             node = self._options.node_id
             source = IpnEid(node.allocator, node.node_number, int(request.service))
             named = self._named(destination)

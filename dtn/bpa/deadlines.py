@@ -78,5 +78,5 @@ class Deadlines:
         """Take out the earliest if its time has come."""
         if self.next_s() > now_s:
             return None
-        at_s, count, purpose, subject = pop(self._heap)
-        return at_s, count, purpose, subject
+        due: Deadline = pop(self._heap)
+        return due

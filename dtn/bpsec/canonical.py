@@ -16,8 +16,6 @@ primary block may have come in another form, and flags that mean nothing protect
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dtn import cbor
 from dtn.bpsec.structure import PRIMARY_NUMBER, block_of
 from dtn.bundle import BlockFlag, Bundle, BundleFlag, CanonicalBlock, PrimaryBlock
@@ -98,7 +96,7 @@ def _prefix(bundle: Bundle, target: CanonicalBlock, scope: int, security_header:
 
 
 def _primary(primary: PrimaryBlock) -> bytes:
-    return encode_primary(replace(primary, flags=primary.flags & _BUNDLE_FLAGS))
+    return encode_primary(primary.with_fields(flags=primary.flags & _BUNDLE_FLAGS))
 
 
 def _target(bundle: Bundle, number: int) -> CanonicalBlock:

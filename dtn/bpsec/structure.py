@@ -16,7 +16,6 @@ blocks may name targets that are not there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from dtn.bpsec import asb
@@ -164,7 +163,7 @@ def with_content(bundle: Bundle, number: int, data: bytes) -> Bundle:
     return Bundle(
         bundle.primary,
         tuple(
-            replace(block, data=data) if block.number == number else block
+            block.with_fields(data=data) if block.number == number else block
             for block in bundle.blocks
         ),
     )
@@ -175,9 +174,9 @@ def with_crc_type(bundle: Bundle, numbers: Iterable[int], crc_type: int) -> Bund
     wanted = frozenset(numbers)
     primary: PrimaryBlock = bundle.primary
     if PRIMARY_NUMBER in wanted and primary.crc_type != crc_type:
-        primary = replace(primary, crc_type=crc_type)
+        primary = primary.with_fields(crc_type=crc_type)
     blocks = tuple(
-        replace(block, crc_type=crc_type)
+        block.with_fields(crc_type=crc_type)
         if block.number in wanted and block.crc_type != crc_type
         else block
         for block in bundle.blocks

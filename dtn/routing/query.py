@@ -15,12 +15,12 @@ unequal rates need no special care.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from typing import Final, NamedTuple
 
 from dtn.contact_plan import TIME_TOLERANCE_S
-from dtn.heap import pop, push
+from dtn.heap import places_by, pop, push
 from dtn.routing.index import Pair, PlanIndex, Row
 from dtn.routing.kernel import Kernel, kernel_of
 from dtn.routing.route import Route
@@ -223,7 +223,6 @@ class Query:
         arrival, via, size, target = self.arrival_s, self.via, self.size_bytes, self.target
         index, seen = self.index, self.seen
         source, closed, banned = self.source, self.closed, self.known.banned
-        place = bisect_right  # looked up once
         rows, starts, transmitters = index.rows, index.starts_s, index.transmitters
         marks, open_lists = index.marks_s, index.open_lists
         early = TOLERANCE if self.known.closed_ends else -TOLERANCE
@@ -261,10 +260,12 @@ class Query:
                 k += 1
             if not heap or heap[0][0] > final:
                 return
-            t, u = pop(heap)
+            entry = pop(heap)
+            t: float = entry[0]
+            u: int = entry[1]
             if t > arrival[u]:
                 continue
-            for row in open_lists[u][place(marks[u], t) - 1]:
+            for row in open_lists[u][places_by(marks[u], t) - 1]:
                 if row.start_s < t <= row.end_s + early:
                     last = t + size * row.byte_s
                     there = last + row.owlt_s

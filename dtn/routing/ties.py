@@ -125,8 +125,9 @@ class Tight:
         latest[target] = final
         heap = [(-final, target)]
         while heap:
-            by, v = pop(heap)
-            by = -by
+            entry = pop(heap)
+            by: float = -entry[0]
+            v: int = entry[1]
             if by < latest[v]:
                 continue
             for there, row in seen[v]:

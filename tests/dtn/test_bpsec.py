@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from bundles import a_bundle, bundles
@@ -200,7 +199,7 @@ def test_a_fragment_is_neither_signed_nor_encrypted() -> None:
 @pytest.mark.row("K24")
 def test_what_covers_the_primary_block_does_not_verify_in_a_fragment() -> None:
     def in_a_fragment(bundle: Bundle) -> list[Failure | None]:
-        primary = replace(bundle.primary, flags=1, fragment=FragmentField(0, 9))
+        primary = bundle.primary.with_fields(flags=1, fragment=FragmentField(0, 9))
         return verdicts(Bundle(primary, bundle.blocks), MAC_KEY)
 
     (failure,) = in_a_fragment(signed(3))
@@ -213,7 +212,7 @@ def test_a_fragment_may_have_security_blocks_for_blocks_that_stayed_behind() -> 
     bundle = a_bundle(b"hello", CanonicalBlock(CONFIDENTIALITY, 9, 1, 0, block_for(1, 44)))
     with pytest.raises(MalformedBundle, match="not there"):
         decode(encode(bundle))
-    piece = replace(bundle.primary, flags=1, fragment=FragmentField(3, 9))
+    piece = bundle.primary.with_fields(flags=1, fragment=FragmentField(3, 9))
     decode(encode(Bundle(piece, bundle.blocks)))
 
 
@@ -393,7 +392,7 @@ def test_what_was_encrypted_decrypts_to_what_it_was(
 
 
 def whole(bundle: Bundle) -> Bundle:
-    primary = replace(bundle.primary, flags=bundle.primary.flags & ~1, fragment=None)
+    primary = bundle.primary.with_fields(flags=bundle.primary.flags & ~1, fragment=None)
     return Bundle(primary, bundle.blocks)
 
 

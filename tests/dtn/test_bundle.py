@@ -20,7 +20,7 @@ PAYLOAD = CanonicalBlock(1, 1, 0, 0, b"x")
         (CanonicalBlock(7, 2, 0, 0, b"\x00"),),
         (PAYLOAD, CanonicalBlock(7, 2, 0, 0, b"\x00")),
         (CanonicalBlock(1, 2, 0, 0, b""), PAYLOAD),
-        (replace(PAYLOAD, number=2),),
+        (PAYLOAD.with_fields(number=2),),
         (
             CanonicalBlock(7, 3, 0, 0, b"\x00"),
             CanonicalBlock(10, 3, 0, 0, b"\x82\x01\x00"),
@@ -55,7 +55,7 @@ def test_a_bundle_without_exactly_one_payload_last_cannot_exist(
 )
 def test_a_primary_block_that_cannot_be_encoded_cannot_exist(changed: dict[str, Any]) -> None:
     with pytest.raises(InvalidValue):
-        replace(a_primary(), **changed)
+        a_primary().with_fields(**changed)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_bundle_is_known_by_source_and_timestamp_and_a_fragment_by_its_place_t
 def test_the_identity_does_not_depend_on_how_the_source_was_encoded() -> None:
     two = a_bundle(source="ipn:7.201.1")
     source = two.primary.source
-    three = Bundle(replace(two.primary, source=replace(source, elements=2)), two.blocks)
+    three = Bundle(two.primary.with_fields(source=replace(source, elements=2)), two.blocks)
     assert two.id == three.id
     assert hash(two.id) == hash(three.id)
 
@@ -88,7 +88,7 @@ def test_a_block_is_replaced_under_its_number_or_inserted_under_a_free_one() -> 
     age = CanonicalBlock(7, 2, 1, 2, b"\x00")
     bundle = a_bundle(b"x", age)
     older = bundle.with_block(7, b"\x05", flags=16)
-    assert older.blocks == (replace(age, data=b"\x05"), bundle.blocks[1])
+    assert older.blocks == (age.with_fields(data=b"\x05"), bundle.blocks[1])
     assert older.blocks[1] is bundle.blocks[1]
     counted = older.with_block(10, b"\x82\x05\x01", flags=16, crc_type=1)
     assert counted.blocks == (CanonicalBlock(10, 3, 16, 1, b"\x82\x05\x01"), *older.blocks)
@@ -99,4 +99,4 @@ def test_a_block_is_replaced_under_its_number_or_inserted_under_a_free_one() -> 
 
 def test_the_lowest_number_that_is_free_is_found() -> None:
     assert free_number(()) == 2
-    assert free_number([PAYLOAD, replace(PAYLOAD, number=2), replace(PAYLOAD, number=4)]) == 3
+    assert free_number([PAYLOAD, PAYLOAD.with_fields(number=2), PAYLOAD.with_fields(number=4)]) == 3

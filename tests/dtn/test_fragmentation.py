@@ -1,6 +1,5 @@
 """Fragmentation and reassembly (RFC 9171 sections 5.8, 5.9): rows I, and C8."""
 
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -50,7 +49,7 @@ def test_the_pieces_fit_and_their_payloads_make_up_the_whole(max_bytes: int) -> 
 def test_no_piece_but_the_last_has_room_for_one_more_octet(max_bytes: int) -> None:
     for one in fragment(BUNDLE, max_bytes)[:-1]:
         last = one.blocks[-1]
-        longer = Bundle(one.primary, (*one.blocks[:-1], replace(last, data=last.data + b"+")))
+        longer = Bundle(one.primary, (*one.blocks[:-1], last.with_fields(data=last.data + b"+")))
         assert encoded_size(longer) > max_bytes
 
 
@@ -177,8 +176,8 @@ def test_fragments_of_other_sources_or_sequences_never_mix() -> None:
     other = a_bundle(PAYLOAD[500:], fragment=FragmentField(500, 1024), source="ipn:202.1")
     assert reassemble([piece(0, 500), other]) is None
     assert reassemble([piece(0, 500), other, piece(500, 1024)]) == a_bundle(PAYLOAD)
-    two_elements = replace(piece(0, 500).primary, source=IpnEid(0, 201, 1, 2))
-    three_elements = replace(piece(500, 1024).primary, source=IpnEid(0, 201, 1, 3))
+    two_elements = piece(0, 500).primary.with_fields(source=IpnEid(0, 201, 1, 2))
+    three_elements = piece(500, 1024).primary.with_fields(source=IpnEid(0, 201, 1, 3))
     halves = [
         Bundle(two_elements, piece(0, 500).blocks),
         Bundle(three_elements, piece(500, 1024).blocks),

@@ -1,12 +1,13 @@
-"""Heaps of moments leave and give what heapq does."""
+"""Heaps and lists of moments leave and give what heapq and bisect do."""
 
+import bisect
 import heapq
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtn.heap import pop, push, sift_in, sift_out
+from dtn.heap import halve, places_by, pop, push, sift_in, sift_out
 
 MOMENTS = st.sampled_from([0.0, 1.0, 1.5, 2.0, 1e9]) | st.floats(0, 10)
 STEPS = st.lists(MOMENTS | st.none(), max_size=60)
@@ -39,6 +40,12 @@ def test_a_heap_may_be_used_by_heapq_in_turn(steps):
         elif moment is not None:
             (sift_in if number % 2 else heapq.heappush)(heap, (moment, number))
             sorted_ones = sorted([*sorted_ones, (moment, number)])
+
+
+@pytest.mark.parametrize("count", [places_by, halve])
+@given(moments=st.lists(MOMENTS), t=MOMENTS)
+def test_moments_up_to_a_moment_are_counted(count, moments, t):
+    assert count(sorted(moments), t) == bisect.bisect_right(sorted(moments), t)
 
 
 def test_what_cannot_be_ordered_stands_third_and_is_never_compared():
