@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -88,12 +89,7 @@ def _interpolated(times: Floats, values: Floats, first: int, near_s: float) -> t
 
 
 @inlined
-def _value(
-    pair: Pair,
-    which: int,
-    t_s: float,
-    out: Floats,
-) -> float:
+def _value(pair: Pair, which: int, t_s: float, out: Floats) -> float:
     """One limit, or the least of all."""
     look = -1 if which >= 0 else look_at(pair.looks_s[0], pair.looks_s.size, t_s)
     limits(pair, look, which, t_s, out)
@@ -151,6 +147,20 @@ def _root(
     return 0.5 * (low_s + high_s)
 
 
+@inlined
+def _added(edges: Floats, found: int, edge_s: float) -> int:
+    """How many there are with this one; it is kept while there is room."""
+    if found < edges.size:
+        edges[found] = edge_s
+    return found + 1
+
+
+@inlined
+def _changes(values: Floats, cell: int) -> bool:
+    """Whether the least of the limits has another sign at the cell's other end."""
+    return (values[:, cell].min() >= 0) != (values[:, cell + 1].min() >= 0)
+
+
 @compiled
 def edges_of(
     pair: Pair,
@@ -164,95 +174,89 @@ def edges_of(
     closed, unclear = np.empty(size, dtype=np.bool_), np.empty(size, dtype=np.bool_)
     crossed, out = np.empty(size, dtype=np.bool_), np.empty(kinds)
     _told_by_bends(values, size, closed, unclear, crossed)
-    # cells cut in eight, those that were cut again below them
-    parts_s, parts = np.empty((_DEPTH, _PIECES + 1)), np.empty((_DEPTH, kinds, _PIECES + 1))
-    shut = np.empty((_DEPTH, _PIECES), dtype=np.bool_)
-    open_ = np.empty((_DEPTH, _PIECES), dtype=np.bool_)
-    seen, place = np.empty(_PIECES, dtype=np.bool_), np.empty(_DEPTH, dtype=np.int64)
+    cuts = _Cuts(
+        np.empty((_DEPTH, _PIECES + 1)),
+        np.empty((_DEPTH, kinds, _PIECES + 1)),
+        np.empty((_DEPTH, _PIECES), dtype=np.bool_),
+        np.empty((_DEPTH, _PIECES), dtype=np.bool_),
+    )
     found = 0
     for cell in range(size - 1):
-        if rough[cell]:
-            closed[cell], unclear[cell] = False, True
-        if closed[cell]:
+        if rough[cell] or (unclear[cell] and not closed[cell]):
+            found = _edges_within(pair, t_s, values, cell, cuts, edges, found, out)
+        elif not closed[cell] and _changes(values, cell):
+            found = _added(edges, found, _root(pair, t_s, values, cell, size, True, out))
+        if found > edges.size:
+            break
+    return found
+
+
+class _Cuts(NamedTuple):
+    """A cell cut in eight, and below it pieces that were cut again.
+
+    Attributes:
+        t_s: ends of the pieces, shape (_DEPTH, _PIECES + 1).
+        values: limits there, shape (_DEPTH, K, _PIECES + 1).
+        closed: pieces without a zero, shape (_DEPTH, _PIECES).
+        unclear: pieces to be cut again, likewise.
+    """
+
+    t_s: Floats
+    values: Floats
+    closed: Flags
+    unclear: Flags
+
+
+@compiled
+def _edges_within(
+    pair: Pair,
+    t_s: Floats,
+    values: Floats,
+    cell: int,
+    cuts: _Cuts,
+    edges: Floats,
+    found: int,
+    out: Floats,
+) -> int:
+    """Find the zeros in a cell whose ends do not tell: how many there are with those that were found before."""
+    place = np.zeros(_DEPTH, dtype=np.int64)
+    _cut(pair, t_s, values, cell, cuts, 0, out)
+    depth = 0
+    while depth >= 0 and found <= edges.size:
+        at = place[depth]
+        if at == _PIECES:
+            depth -= 1
             continue
-        if not unclear[cell]:
-            if (values[:, cell].min() >= 0) != (values[:, cell + 1].min() >= 0):
-                if found == edges.size:
-                    return found + 1
-                edges[found] = _root(pair, t_s, values, cell, size, True, out)
-                found += 1
+        place[depth] += 1
+        if cuts.closed[depth, at]:
             continue
-        depth = 0
-        _cut(
-            pair,
-            t_s[cell],
-            t_s[cell + 1],
-            values[:, cell],
-            values[:, cell + 1],
-            parts_s[0],
-            parts[0],
-            out,
-        )
-        _told_by_bends(parts[0], _PIECES + 1, shut[0], open_[0], seen)
-        place[0] = 0
-        while depth >= 0:
-            at = place[depth]
-            if at == _PIECES:
-                depth -= 1
-                continue
-            place[depth] += 1
-            if shut[depth, at]:
-                continue
-            times, here = parts_s[depth], parts[depth]
-            is_fine = times[at + 1] - times[at] <= SHORTEST_S or depth == _DEPTH - 1
-            if open_[depth, at] and not is_fine:
-                depth += 1
-                _cut(
-                    pair,
-                    times[at],
-                    times[at + 1],
-                    here[:, at],
-                    here[:, at + 1],
-                    parts_s[depth],
-                    parts[depth],
-                    out,
-                )
-                _told_by_bends(parts[depth], _PIECES + 1, shut[depth], open_[depth], seen)
-                place[depth] = 0
-            elif (here[:, at].min() >= 0) != (here[:, at + 1].min() >= 0):
-                if found == edges.size:
-                    return found + 1
-                edges[found] = _root(
-                    pair,
-                    times,
-                    here,
-                    at,
-                    _PIECES + 1,
-                    not is_fine,
-                    out,
-                )
-                found += 1
+        times, here = cuts.t_s[depth], cuts.values[depth]
+        is_fine = times[at + 1] - times[at] <= SHORTEST_S or depth == _DEPTH - 1
+        if cuts.unclear[depth, at] and not is_fine:
+            depth += 1
+            _cut(pair, times, here, at, cuts, depth, out)
+            place[depth] = 0
+        elif _changes(here, at):
+            edge_s = _root(pair, times, here, at, _PIECES + 1, not is_fine, out)
+            found = _added(edges, found, edge_s)
     return found
 
 
 @compiled
 def _cut(
-    pair: Pair,
-    low_s: float,
-    high_s: float,
-    low: Floats,
-    high: Floats,
-    times: Floats,
-    values: Floats,
-    out: Floats,
+    pair: Pair, t_s: Floats, values: Floats, cell: int, cuts: _Cuts, depth: int, out: Floats
 ) -> None:
-    """A cell in eight: epochs and limits at both ends and between."""
+    """A cell in eight: epochs and limits at both ends and between, and what they tell."""
+    times, here = cuts.t_s[depth], cuts.values[depth]
+    low_s, high_s = t_s[cell], t_s[cell + 1]
     for piece in range(_PIECES + 1):
         times[piece] = low_s + piece * ((high_s - low_s) / _PIECES)
     times[_PIECES] = high_s
-    values[:, 0] = low
-    values[:, _PIECES] = high
+    here[:, 0] = values[:, cell]
+    here[:, _PIECES] = values[:, cell + 1]
     for piece in range(1, _PIECES):
         look = look_at(pair.looks_s[0], pair.looks_s.size, times[piece])
         limits(pair, look, -1, times[piece], out)
-        values[:, piece] = out
+        here[:, piece] = out
+    seen = np.empty(_PIECES, dtype=np.bool_)
+    _told_by_bends(here, _PIECES + 1, cuts.closed[depth], cuts.unclear[depth], seen)
