@@ -46,7 +46,7 @@ def _mends(row: list[str], numbers: Mapping[str, int]) -> Iterator[str]:
         return
     if len(row) != len(COLUMNS) or not row[0]:
         yield "write a name and a number"
-    elif not (row[1].isdecimal() and 1 <= int(row[1]) <= GREATEST):
+    elif not (row[1].isdecimal() and len(row[1]) <= 10 and 1 <= int(row[1]) <= GREATEST):
         yield f"a node number is a whole number from 1 to {GREATEST}"
     elif row[0] in numbers:
         yield "this name is there already"
@@ -66,7 +66,10 @@ def named(plan: ContactPlan, numbers: Mapping[str, int]) -> ContactPlan:
     called: dict[str, str] = {}
     for node in plan.nodes:
         number = plan.ipn_numbers.get(node)
-        called[node] = node if number is None or node in numbers else names.get(number, node)
+        if number is None or (node in numbers and node != str(number)):
+            called[node] = node
+        else:
+            called[node] = names.get(number, node)
     faults = [
         Fault(
             "", "--nodes", f"{called[node]},{numbers[called[node]]}", f"that is {node} in the plan"

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.contact_plan.contact import TIME_TOLERANCE_S
+from dtn.errors import BadInput, Fault
 from emulator.doubts import doubt
 from emulator.files import digest_of
+from emulator.setup.node_map import GREATEST
 from emulator.setup.setup import Demand, Member, Setup
 
 
@@ -36,7 +38,7 @@ def from_files(plan_file: Path, traffic_file: Path, nodes_file: Path | None = No
             f"{plan_file}: contacts of {first.source} to {first.destination} overlap from {second.start_s:g} s on:"
             " a link carries one at a time, though routing and bounds count the volume of both"
         )
-    members = tuple(_numbered(read))
+    members = tuple(_numbered(read, plan_file))
     plan = ContactPlan(read.contacts, read.start_utc, {m.name: m.ipn for m in members})
     demands = bundle_list.load(traffic_file, plan.nodes)
     ends_s = [contact.end_s + contact.owlt_at(contact.end_s) for contact in plan.contacts]
@@ -87,8 +89,20 @@ def alone(plan: ContactPlan, strategy: str, demand: Demand, duration_s: float) -
     )
 
 
-def _numbered(plan: ContactPlan) -> Iterator[Member]:
-    """The nodes of a plan; those without a number get the next free one, in order of name."""
+def _numbered(plan: ContactPlan, file: Path | None = None) -> Iterator[Member]:
+    """The nodes of a plan; those without a number get the next free one, in order of name.
+
+    Raises:
+        BadInput: a number that no node can have (RFC 9758).
+    """
+    mend = f"a node number is a whole number from 1 to {GREATEST}: give it another with --nodes"
+    faults = [
+        Fault("" if file is None else str(file), f'number of "{name}"', str(number), mend)
+        for name, number in plan.ipn_numbers.items()
+        if name in plan.nodes and not 1 <= number <= GREATEST
+    ]
+    if faults:
+        raise BadInput(*faults)
     taken = set(plan.ipn_numbers.values())
     free = (number for number in range(1, 2**32) if number not in taken)
     for name in plan.nodes:

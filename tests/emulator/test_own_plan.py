@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dtn.contact_plan import ContactPlan
+from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
 from emulator.cli import main
 from emulator.setup import from_files, node_map
@@ -129,6 +129,7 @@ def test_contacts_of_one_pair_that_overlap_are_a_doubt_told_once(
     [
         ("ipn,name\n", "line 1", "write name,ipn"),
         ("name,ipn\na,0\n", "line 2", "from 1 to"),
+        (f"name,ipn\na,{5000 * '9'}\n", "line 2", "from 1 to"),
         ("name,ipn\na,1\na,2\n", "line 3", "there already"),
         ("name,ipn\na,1\nb,1\n", "line 3", "another node"),
         ("name,ipn\na\n", "line 2", "a name and a number"),
@@ -140,6 +141,22 @@ def test_a_map_tells_the_line_of_each_fault(tmp_path: Path, text: str, key: str,
     with pytest.raises(BadInput, match=mend) as caught:
         node_map.load(file)
     assert caught.value.faults[0].key == key
+
+
+def test_a_map_that_calls_one_number_by_the_name_of_another_is_refused() -> None:
+    plan = ContactPlan([Contact("10", "2", 0.0, 9.0, 8e3, 1.0)], None, {"10": 10, "2": 2})
+    with pytest.raises(BadInput, match="that is 10 in the plan"):
+        node_map.named(plan, {"2": 10, "10": 2})
+
+
+@pytest.mark.parametrize("number", [0, 2**32])
+def test_a_number_that_no_node_can_have_is_refused(tmp_path: Path, number: int) -> None:
+    plan, traffic = tmp_path / "plan.json", tmp_path / "traffic.csv"
+    ContactPlan([Contact("a", "b", 0.0, 9.0, 8e3, 1.0)], None, {"a": number, "b": 2}).save(plan)
+    traffic.write_text("created_s,from,to,size_bytes,lifetime_s\n0,a,b,100,9\n")
+    with pytest.raises(BadInput, match=f'number of "a" = {number}: a node number is') as caught:
+        from_files(plan, traffic)
+    assert caught.value.faults[0].file == str(plan)
 
 
 def test_a_map_that_makes_two_nodes_one_is_refused() -> None:
