@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -12,6 +12,9 @@ from rich.text import Text
 
 from emulator.cli.options import JsonOption
 from emulator.cli.output import print_json, stdout
+
+if TYPE_CHECKING:
+    from emulator.bound.told import Certificate, Twin, Worth
 
 SHOWN = 10
 
@@ -35,7 +38,7 @@ def bound(
     from emulator.files import replace_text
     from emulator.result import PAGE, Result
 
-    found = {}
+    found: dict[str, Certificate] = {}
     for folder in folders:
         result = Result.read(folder)
         found[str(folder)] = said = certify(result, pieces).certificate
@@ -44,7 +47,16 @@ def bound(
     if json:
         print_json(found)
         return
-    from emulator.reports.readable import duration_text, gap_text, moment_text
+    stdout().print(_bounds_table(found))
+    for name, said in found.items():
+        if said["worth"]:
+            stdout().print(_worth_table(name, said["worth"]))
+            stdout().print(_twins_table(name, said["twins"]))
+
+
+def _bounds_table(found: dict[str, Certificate]) -> Table:
+    """What each run did, beside what it could have done."""
+    from emulator.reports.readable import duration_text, gap_text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("run", no_wrap=True)
@@ -61,31 +73,41 @@ def bound(
             *means,
             gap_text(said["gap"]),
         )
-    stdout().print(table)
-    for name, said in found.items():
-        if not said["worth"]:
-            continue
-        worth = Table(
-            box=None, pad_edge=False, header_style="bold", title=f"one more minute, {name}"
+    return table
+
+
+def _worth_table(name: str, worth: list[Worth]) -> Table:
+    """The contacts that would gain most by a minute."""
+    from emulator.reports.readable import duration_text, moment_text
+
+    columns = ("contact", "from", "to", "begins", "delay saved", "bundles more")
+    table = _titled(f"one more minute, {name}", columns)
+    for contact in worth[:SHOWN]:
+        table.add_row(
+            str(contact["contact"]),
+            contact["source"],
+            contact["destination"],
+            moment_text(contact["start_s"], ""),
+            duration_text(contact["seconds_of_delay"]),
+            f"{contact['bundles']:.3f}",
         )
-        for title in ("contact", "from", "to", "begins", "delay saved", "bundles more"):
-            worth.add_column(title)
-        for contact in said["worth"][:SHOWN]:
-            worth.add_row(
-                str(contact["contact"]),
-                contact["source"],
-                contact["destination"],
-                moment_text(contact["start_s"], ""),
-                duration_text(contact["seconds_of_delay"]),
-                f"{contact['bundles']:.3f}",
-            )
-        stdout().print(worth)
-        twins = Table(
-            box=None, pad_edge=False, header_style="bold", title=f"a second one like it, {name}"
-        )
-        for title in ("node", "delay saved, at most", "bundles more, at most"):
-            twins.add_column(title)
-        for twin in said["twins"][:SHOWN]:
-            saved = duration_text(twin["seconds_of_delay"])
-            twins.add_row(twin["node"], saved, f"{twin['bundles']:.2f}")
-        stdout().print(twins)
+    return table
+
+
+def _twins_table(name: str, twins: list[Twin]) -> Table:
+    """The nodes that would gain most by a twin."""
+    from emulator.reports.readable import duration_text
+
+    columns = ("node", "delay saved, at most", "bundles more, at most")
+    table = _titled(f"a second one like it, {name}", columns)
+    for twin in twins[:SHOWN]:
+        saved = duration_text(twin["seconds_of_delay"])
+        table.add_row(twin["node"], saved, f"{twin['bundles']:.2f}")
+    return table
+
+
+def _titled(title: str, columns: tuple[str, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", title=title)
+    for column in columns:
+        table.add_column(column)
+    return table

@@ -20,8 +20,11 @@ from emulator.cli.output import print_json, stdout, write_private
 from emulator.files import replace_text
 
 if TYPE_CHECKING:
+    from dtn.contact_plan import ContactPlan
+    from emulator.constellation.collector import Collector
     from emulator.deployment.peers import Peer
     from emulator.scenario import Scenario
+    from emulator.setup import Setup
 
 SetupFileOption = Annotated[
     Path, typer.Option("--setup", metavar="FILE", help="The run's setup, made beforehand.")
@@ -118,32 +121,40 @@ def compose(
     if sum((kubernetes, swarm, bool(peer))) > 1:
         mend = "--kubernetes, --swarm and --peer exclude each other: leave out all but one"
         raise BadInput(Fault("", "--peer" if peer else "--swarm", "", mend))
-    if swarm:
-        from emulator.deployment.swarm import stack
-        from emulator.setup import from_scenario
-
-        check_names(str(scenario), tuple(loaded.ipn_numbers()))
-        folder = output.with_suffix(".secrets")
-        named = image or f"lightlag/{loaded.name}"
-        text, secrets = stack(from_scenario(loaded), named, BROKER_IMAGE, folder.name)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for file_name, content in secrets.items():
-            write_private(folder / file_name, content)
-        replace_text(output, text)
-    elif kubernetes:
-        from emulator.deployment.kubernetes import manifests
-        from emulator.setup import from_scenario
-
+    if swarm or kubernetes:
         check_names(str(scenario), tuple(loaded.ipn_numbers()))
         named = image or f"lightlag/{loaded.name}"
-        text = manifests(from_scenario(loaded), named, BROKER_IMAGE, rate)
-        write_private(output, text)
+        if swarm:
+            _write_stack(loaded, named, output)
+        else:
+            _write_manifests(loaded, named, rate, output)
     else:
         file = scenario_path(scenario, output.resolve().parent)
         peers = _peers(peer, loaded) if peer else []
         replace_text(output, composed(loaded.name, file, tuple(loaded.ipn_numbers()), peers))
     if json:
         print_json({"file": str(output), "nodes": list(loaded.ipn_numbers())})
+
+
+def _write_stack(loaded: Scenario, image: str, output: Path) -> None:
+    """For Docker Swarm: its secrets lie in a folder beside it."""
+    from emulator.deployment.swarm import stack
+    from emulator.setup import from_scenario
+
+    folder = output.with_suffix(".secrets")
+    text, secrets = stack(from_scenario(loaded), image, BROKER_IMAGE, folder.name)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for file_name, content in secrets.items():
+        write_private(folder / file_name, content)
+    replace_text(output, text)
+
+
+def _write_manifests(loaded: Scenario, image: str, rate: float, output: Path) -> None:
+    """For Kubernetes: nobody but the owner reads them, for the keys in them."""
+    from emulator.deployment.kubernetes import manifests
+    from emulator.setup import from_scenario
+
+    write_private(output, manifests(from_scenario(loaded), image, BROKER_IMAGE, rate))
 
 
 def _peers(texts: list[str], loaded: Scenario) -> list[Peer]:
@@ -226,9 +237,7 @@ def collect(
     writes what has happened so far; terminated, it leaves the nodes to a collector that is started
     after it.
     """
-    from emulator.cli.progress import progress
     from emulator.constellation.collector import Collector
-    from emulator.constellation.honesty import LOOK_S, doubt_pace, honest_pace, timer_errors
     from emulator.constellation.setup_file import load
     from emulator.constellation.status_page import StatusPage
     from emulator.geometry import beside, read_geometry
@@ -254,18 +263,9 @@ def collect(
     fault: FramesLate | None = None
     try:
         collector.wait_until_ready(patience)
-        if speed < math.inf:  # else nothing can be late
-            pace = honest_pace(given.setup.plan, timer_errors(LOOK_S).quantile_s(0.99))
-            if pace is not None and speed <= pace.rate:
-                typer.echo(str(pace), err=True)
-            doubt_pace(pace, speed)
-        collector.start(speed, ahead_s=AHEAD_S)
+        _tell_pace(given.setup.plan, speed)
         where = f", {seen_at or f'http://{host or LOOPBACK}:{port}'}" if server is not None else ""
-        typer.echo(
-            f"all {len(given.setup.members)} nodes are there: the clock runs{where}", err=True
-        )
-        with progress(given.setup.start, given.setup.duration_s) as tell:
-            collector.wait_until_over(lambda part: tell("run", part), strict=strict)
+        _run_clock(collector, given.setup, speed, where, strict)
     except BadInput:
         collector.close()
         raise
@@ -289,6 +289,32 @@ def collect(
         server.close()
     if fault is not None:
         raise fault
+
+
+def _run_clock(collector: Collector, setup: Setup, speed: float, where: str, strict: bool) -> None:
+    """From the clock's start to the end of the run.
+
+    Raises:
+        FramesLate: a frame came too late, and that was not to be.
+    """
+    from emulator.cli.progress import progress
+
+    collector.start(speed, ahead_s=AHEAD_S)
+    typer.echo(f"all {len(setup.members)} nodes are there: the clock runs{where}", err=True)
+    with progress(setup.start, setup.duration_s) as tell:
+        collector.wait_until_over(lambda part: tell("run", part), strict=strict)
+
+
+def _tell_pace(plan: ContactPlan, speed: float) -> None:
+    """Say how fast this machine can be believed, or that this is faster."""
+    from emulator.constellation.honesty import LOOK_S, doubt_pace, honest_pace, timer_errors
+
+    if speed == math.inf:  # nothing can be late
+        return
+    pace = honest_pace(plan, timer_errors(LOOK_S).quantile_s(0.99))
+    if pace is not None and speed <= pace.rate:
+        typer.echo(str(pace), err=True)
+    doubt_pace(pace, speed)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -90,17 +91,7 @@ def dashboard(
 
     checked_rate(rate)
 
-    def said(url: str, token: str) -> None:
-        if seen_at:
-            url = seen_at + "".join(url.partition("/#")[1:])
-        if json:
-            print_json({"url": url, "token": token})
-            sys.stdout.flush()
-        else:
-            typer.echo(f"dashboard: {url}")
-        if token and not json:
-            typer.echo("Whoever has the token in this address can control the run.")
-
+    said = partial(_tell_address, seen_at, json)
     if what.startswith(("mqtt://", "mqtts://")):
         if setup is None:
             mend = "give the setup that the nodes were given: --setup FILE"
@@ -128,3 +119,16 @@ def dashboard(
         until_s=until_seconds(until),
         out=out,
     )
+
+
+def _tell_address(seen_at: str, json: bool, url: str, token: str) -> None:
+    """Where the page is, as people reach it, and the token, which is in the address."""
+    if seen_at:
+        url = seen_at + "".join(url.partition("/#")[1:])
+    if json:
+        print_json({"url": url, "token": token})
+        sys.stdout.flush()
+    else:
+        typer.echo(f"dashboard: {url}")
+    if token and not json:
+        typer.echo("Whoever has the token in this address can control the run.")

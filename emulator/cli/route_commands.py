@@ -17,7 +17,6 @@ from emulator.cli.output import Json, plain_table, print_json, stdout
 if TYPE_CHECKING:
     from dtn.contact_plan import ContactPlan
     from dtn.routing import Route
-    from emulator.setup import Demand
 
 LISTED = 8
 """Routes that --explain looks at."""
@@ -74,33 +73,14 @@ def route(
     """
     from dtn.contact_plan import ContactPlan
     from dtn.routing import earliest_arrival
-    from emulator.scenario.faults import did_you_mean
-    from emulator.setup import Demand
 
     contacts = ContactPlan.load(plan)
-    for name in (a, b):
-        if name not in contacts.nodes:
-            mend = f"no such node: {did_you_mean(name, contacts.nodes)}"
-            raise BadInput(Fault(str(plan), "", f'"{name}"', mend))
-    if a == b:
-        raise BadInput(Fault("", "B", f'"{b}"', "the bundle is there: name another node"))
-    if not math.isfinite(at):
-        raise BadInput(Fault("", "--at", str(at), "write seconds from the plan's start"))
+    _check_asked(plan, contacts, a, b, at)
     size_bytes = _size(size)
     if strategy is None:
         found = earliest_arrival(contacts, a, b, at, size_bytes)
     else:
-        found = _followed(
-            contacts,
-            strategy,
-            Demand(
-                created_s=at,
-                source=a,
-                destination=b,
-                size_bytes=size_bytes,
-                lifetime_s=max(_last_s(contacts) - at, 1.0),
-            ),
-        )
+        found = _followed(contacts, strategy, a, b, at, size_bytes)
     judged = _judged(contacts, a, b, at, size_bytes) if explain else []
     if json:
         document: dict[str, Json] = {
@@ -129,6 +109,24 @@ def route(
         stdout().print(_verdict_table(judged))
 
 
+def _check_asked(file: Path, plan: ContactPlan, a: str, b: str, at_s: float) -> None:
+    """Whether the plan can answer.
+
+    Raises:
+        BadInput: no such nodes, one and the same, or no time.
+    """
+    from emulator.scenario.faults import did_you_mean
+
+    for name in (a, b):
+        if name not in plan.nodes:
+            mend = f"no such node: {did_you_mean(name, plan.nodes)}"
+            raise BadInput(Fault(str(file), "", f'"{name}"', mend))
+    if a == b:
+        raise BadInput(Fault("", "B", f'"{b}"', "the bundle is there: name another node"))
+    if not math.isfinite(at_s):
+        raise BadInput(Fault("", "--at", str(at_s), "write seconds from the plan's start"))
+
+
 def _size(text: str) -> int:
     from emulator.scenario import parse_size_bytes
 
@@ -146,20 +144,30 @@ def _last_s(plan: ContactPlan) -> float:
     return max((c.end_s + c.owlt_at(c.end_s) for c in plan.contacts), default=0.0)
 
 
-def _followed(plan: ContactPlan, strategy: str, demand: Demand) -> Route | None:
+def _followed(
+    plan: ContactPlan, strategy: str, a: str, b: str, at_s: float, size_bytes: int
+) -> Route | None:
     """What one bundle does in an empty network of nodes that follow a strategy."""
     from dtn.routing import Route
     from emulator.one_process import run
-    from emulator.setup import alone
+    from emulator.setup import Demand, alone
 
-    result = run(alone(plan, strategy, demand, _last_s(plan)))
+    last_s = _last_s(plan)
+    demand = Demand(
+        created_s=at_s,
+        source=a,
+        destination=b,
+        size_bytes=size_bytes,
+        lifetime_s=max(last_s - at_s, 1.0),
+    )
+    result = run(alone(plan, strategy, demand, last_s))
     hops = next((journey.hops for journey in result.journeys.values()), ())
     if not hops:
         return None
     numbers = tuple(hop.contact for hop in hops)
     contacts = tuple(plan.contacts[number] for number in numbers)
     latency_s = float(result.bundles["latency_s"][0])
-    return Route(contacts, numbers, hops[0].started_s, demand.created_s + latency_s)
+    return Route(contacts, numbers, hops[0].started_s, at_s + latency_s)
 
 
 def _judged(

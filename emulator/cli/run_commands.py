@@ -14,6 +14,7 @@ from emulator.cli.output import print_json, stdout
 
 if TYPE_CHECKING:
     from emulator.scenario import Scenario
+    from emulator.setup import Setup
 
 RateOption = Annotated[
     str,
@@ -84,28 +85,13 @@ def run(
     from emulator.one_process import rate_of, until_seconds
     from emulator.one_process import run as run_it
     from emulator.reports.table import summary_view
-    from emulator.setup import from_files
 
     if processes:
         rate_of(rate, processes=True)
-    if plan is not None or traffic is not None or nodes is not None:
-        if scenario is not None or plan is None or traffic is None:
-            mend = "give a SCENARIO, or --plan FILE and --traffic FILE together"
-            raise BadInput(Fault("", "arguments", "", mend))
-        if sky_at is not None:
-            mend = "goes with a SCENARIO: a contact plan has its sky already"
-            raise BadInput(Fault("", "--sky-at", sky_at, mend))
-        setup = from_files(plan, traffic, nodes)
-        start, duration_s = setup.start, setup.duration_s
-    elif scenario is not None:
-        loaded = load_scenario(scenario) if sky_at is None else _under(scenario, sky_at)
-        start, duration_s = loaded.start, loaded.duration_s
-    else:
-        mend = "name a scenario file, such as scenarios/moonbase-alpha.toml"
-        raise BadInput(Fault("", "SCENARIO", "", mend))
-    with progress(start, duration_s, until_seconds(until)) as tell:
+    given = _given(scenario, sky_at, plan, traffic, nodes)
+    with progress(given.start, given.duration_s, until_seconds(until)) as tell:
         result = run_it(
-            loaded if scenario is not None else setup,
+            given,
             rate=rate,
             seed=seed,
             until=until,
@@ -125,6 +111,34 @@ def run(
     stdout().print(summary_view(result.summary))
     if out is not None:
         typer.echo(f"\nreport: {out / 'report.html'}")
+
+
+def _given(
+    scenario: Path | None,
+    sky_at: str | None,
+    plan: Path | None,
+    traffic: Path | None,
+    nodes: Path | None,
+) -> Scenario | Setup:
+    """What is to be run: a scenario, or a plan and its traffic.
+
+    Raises:
+        BadInput: neither or both, or files with faults.
+    """
+    from emulator.setup import from_files
+
+    if plan is None and traffic is None and nodes is None:
+        if scenario is None:
+            mend = "name a scenario file, such as scenarios/moonbase-alpha.toml"
+            raise BadInput(Fault("", "SCENARIO", "", mend))
+        return load_scenario(scenario) if sky_at is None else _under(scenario, sky_at)
+    if scenario is not None or plan is None or traffic is None:
+        mend = "give a SCENARIO, or --plan FILE and --traffic FILE together"
+        raise BadInput(Fault("", "arguments", "", mend))
+    if sky_at is not None:
+        mend = "goes with a SCENARIO: a contact plan has its sky already"
+        raise BadInput(Fault("", "--sky-at", sky_at, mend))
+    return from_files(plan, traffic, nodes)
 
 
 def _under(file: Path, sky_at: str) -> Scenario:
