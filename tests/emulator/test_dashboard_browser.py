@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from dashboard_browser import CHROMIUM, NARROW, WIDE, chromium, page_of
-from streams import PLAN
+from live_dashboard import one_bundle, watched
 
 import emulator
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.events import RouteComputed, TransferStarted
 from emulator.dashboard.serving import Serving
 from emulator.dashboard.session import Session
-from emulator.dashboard.watch import replay_session, watch_run
+from emulator.dashboard.watch import replay_session
 from emulator.result import Result
 from emulator.scenario import load
 from emulator.setup import Demand, Member, Setup
@@ -240,38 +239,20 @@ RADIATING = Setup(
 def test_an_injected_storm_draws_its_upsets_on_the_map_and_tells_them_in_the_feed(
     browser: Any, size: tuple[int, int]
 ) -> None:
-    told: list[str] = []
-    ready = threading.Event()
-
-    def said(url: str, token: str) -> None:
-        told.append(url)
-        ready.set()
-
-    run = threading.Thread(
-        target=watch_run,
-        args=(RADIATING, None, 50.0, "127.0.0.1", 0, said),
-        kwargs={"stay": False},
-    )
-    run.start()
-    try:
-        assert ready.wait(5)
-        with page_of(browser, told[0], size) as page:
-            page.locator("#tab-do").click()
-            page.locator("#storm input[name=factor]").fill("1000000")
-            page.get_by_role("button", name="Storm", exact=True).click()
-            page.get_by_text("A storm hits 1 node.").wait_for()
-            page.locator("#feed tr.faults", has_text="bits flipped in memory").first.wait_for()
-            assert page.evaluate("lightlag.picture.storms.length") == 1
-            assert _pixels_of_storms(page) > 20
-            page.locator("#tab-nodes").click()
-            page.locator("#nodes").get_by_role("button", name="b", exact=True).click()
-            page.locator("#selected", has_text="bundles spoilt in memory").wait_for()
-            assert page.complaints == []
-            page.locator("#rate").select_option("100000")
-            page.wait_for_timeout(300)
-    finally:
-        run.join(60)
-    assert not run.is_alive()
+    with watched(RADIATING, 50.0) as url, page_of(browser, url, size) as page:
+        page.locator("#tab-do").click()
+        page.locator("#storm input[name=factor]").fill("1000000")
+        page.get_by_role("button", name="Storm", exact=True).click()
+        page.get_by_text("A storm hits 1 node.").wait_for()
+        page.locator("#feed tr.faults", has_text="bits flipped in memory").first.wait_for()
+        assert page.evaluate("lightlag.picture.storms.length") == 1
+        assert _pixels_of_storms(page) > 20
+        page.locator("#tab-nodes").click()
+        page.locator("#nodes").get_by_role("button", name="b", exact=True).click()
+        page.locator("#selected", has_text="bundles spoilt in memory").wait_for()
+        assert page.complaints == []
+        page.locator("#rate").select_option("100000")
+        page.wait_for_timeout(300)
 
 
 def _pixels_of_storms(page: Any) -> int:
@@ -287,52 +268,21 @@ def _pixels_of_storms(page: Any) -> int:
 
 
 def test_an_injected_cut_shows_in_the_chart_and_in_the_event_feed(browser: Any) -> None:
-    setup = Setup(
-        name="<b>live</b>",
-        sha256="00",
-        start=None,
-        duration_s=500.0,
-        seed=1,
-        strategy="sabr",
-        plan=PLAN,
-        members=tuple(Member(name=name, ipn=ipn) for name, ipn in PLAN.ipn_numbers.items()),
-        demands=(
-            Demand(created_s=10.0, source="a", destination="c", size_bytes=500, lifetime_s=400.0),
-        ),
-    )
-    told: list[str] = []
-    ready = threading.Event()
-
-    def said(url: str, token: str) -> None:
-        told.append(url)
-        ready.set()
-
-    run = threading.Thread(
-        target=watch_run,
-        args=(setup, None, 20.0, "127.0.0.1", 0, said),
-        kwargs={"stay": False},
-    )
-    run.start()
-    try:
-        assert ready.wait(5)
-        with page_of(browser, told[0]) as page:
-            assert page.locator("#name").inner_text() == "<b>live</b>"
-            page.locator("#tab-do").click()
-            page.locator("#cut select[name=a]").select_option("a")
-            page.locator("#cut select[name=b]").select_option("b")
-            page.locator("#links tr").first.wait_for(state="attached", timeout=10_000)
-            page.get_by_role("button", name="Cut", exact=True).click()
-            page.locator("#feed tr.faults", has_text="link to b down: link cut").wait_for()
-            bars = page.evaluate("lightlag.gantt('a', 'b')")
-            assert [bar["reason"] for bar in bars] == ["link cut"]
-            assert 100.0 < bars[0]["end"] < 200.0
-            page.locator("#send select[name=from]").select_option("b")
-            page.locator("#send select[name=to]").select_option("c")
-            page.get_by_role("button", name="Send").click()
-            page.get_by_text("A bundle for c leaves b.").wait_for()
-            assert page.complaints == []
-            page.locator("#rate").select_option("100000")
-            page.wait_for_timeout(300)
-    finally:
-        run.join(30)
-    assert not run.is_alive()
+    with watched(one_bundle("<b>live</b>"), 20.0) as url, page_of(browser, url) as page:
+        assert page.locator("#name").inner_text() == "<b>live</b>"
+        page.locator("#tab-do").click()
+        page.locator("#cut select[name=a]").select_option("a")
+        page.locator("#cut select[name=b]").select_option("b")
+        page.locator("#links tr").first.wait_for(state="attached", timeout=10_000)
+        page.get_by_role("button", name="Cut", exact=True).click()
+        page.locator("#feed tr.faults", has_text="link to b down: link cut").wait_for()
+        bars = page.evaluate("lightlag.gantt('a', 'b')")
+        assert [bar["reason"] for bar in bars] == ["link cut"]
+        assert 100.0 < bars[0]["end"] < 200.0
+        page.locator("#send select[name=from]").select_option("b")
+        page.locator("#send select[name=to]").select_option("c")
+        page.get_by_role("button", name="Send").click()
+        page.get_by_text("A bundle for c leaves b.").wait_for()
+        assert page.complaints == []
+        page.locator("#rate").select_option("100000")
+        page.wait_for_timeout(300)

@@ -6,13 +6,13 @@ import http.client
 import json
 import math
 import socket
-import threading
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from live_dashboard import one_bundle, watched
 from streams import PLAN, SIMPLE
 
 from dtn.contact_plan import Contact, ContactPlan
@@ -25,7 +25,7 @@ from emulator.dashboard.live import Live
 from emulator.dashboard.serving import Serving
 from emulator.dashboard.session import Session
 from emulator.dashboard.source import FLOW, Replay, Subject
-from emulator.dashboard.watch import checked_rate, replay_session, watch_run
+from emulator.dashboard.watch import checked_rate, replay_session
 from emulator.log import read_log
 from emulator.setup import Demand, Member, Setup, alone
 from nodes.spacecraft.options import RadiationOptions, SpacecraftOptions
@@ -229,55 +229,34 @@ def test_a_rate_that_nobody_can_watch_is_bad_input(rate: float) -> None:
 def test_a_live_run_is_paused_cut_taken_down_and_sent_to_and_the_log_tells_it(
     tmp_path: Path,
 ) -> None:
-    setup = Setup(
-        name="live",
-        sha256="00",
-        start=None,
-        duration_s=500.0,
-        seed=1,
-        strategy="sabr",
-        plan=PLAN,
-        members=tuple(Member(name=name, ipn=ipn) for name, ipn in PLAN.ipn_numbers.items()),
-        demands=(
-            Demand(created_s=10.0, source="a", destination="c", size_bytes=500, lifetime_s=400.0),
-        ),
-    )
-    told: list[str] = []
-    ready = threading.Event()
-
-    def said(url: str, token: str) -> None:
-        told.append(url)
-        ready.set()
-
-    run = threading.Thread(
-        target=watch_run,
-        args=(setup, None, 200.0, "127.0.0.1", 0, said),
-        kwargs={"out": tmp_path / "run", "stay": False},
-    )
-    run.start()
-    assert ready.wait(5)
-    browser = _Browser(told[0])
-    frames = browser.frames()
-    at_s = next(frame["now_s"] for frame in frames if frame["now_s"] > 102.0)  # type: ignore[operator]
-    asked = [
-        {"do": "pause"},
-        {"do": "cut", "a": "a", "b": "b", "for_s": 20},
-        {"do": "send", "from": "b", "to": "c", "size_bytes": 700, "lifetime_s": 900, "priority": 2},
-        {"do": "node-down", "node": "c", "for_s": None},
-    ]
-    for ask in asked[:3]:
-        assert browser.ask("POST", "/control", ask)[0] == 200
-    assert browser.ask("POST", "/control", {"do": "jump", "to_s": 0})[0] == 400
-    still = next(frame for frame in frames if frame["paused"] and frame["injections"])
-    assert [link[-1] for link in still["links"]] == ["link cut"]  # type: ignore[attr-defined]
-    assert browser.ask("POST", "/control", {"do": "rate", "rate": 400})[0] == 200
-    assert browser.ask("POST", "/control", {"do": "play"})[0] == 200
-    next(frame for frame in frames if frame["now_s"] > 210.0)  # type: ignore[operator]
-    assert browser.ask("POST", "/control", asked[3])[0] == 200
-    assert browser.ask("POST", "/control", {"do": "rate", "rate": 100_000})[0] == 200
-    frames.close()
-    run.join(10)
-    assert not run.is_alive()
+    with watched(one_bundle("live"), 200.0, tmp_path / "run") as url:
+        browser = _Browser(url)
+        frames = browser.frames()
+        at_s = next(frame["now_s"] for frame in frames if frame["now_s"] > 102.0)  # type: ignore[operator]
+        asked = [
+            {"do": "pause"},
+            {"do": "cut", "a": "a", "b": "b", "for_s": 20},
+            {
+                "do": "send",
+                "from": "b",
+                "to": "c",
+                "size_bytes": 700,
+                "lifetime_s": 900,
+                "priority": 2,
+            },
+            {"do": "node-down", "node": "c", "for_s": None},
+        ]
+        for ask in asked[:3]:
+            assert browser.ask("POST", "/control", ask)[0] == 200
+        assert browser.ask("POST", "/control", {"do": "jump", "to_s": 0})[0] == 400
+        still = next(frame for frame in frames if frame["paused"] and frame["injections"])
+        assert [link[-1] for link in still["links"]] == ["link cut"]  # type: ignore[attr-defined]
+        assert browser.ask("POST", "/control", {"do": "rate", "rate": 400})[0] == 200
+        assert browser.ask("POST", "/control", {"do": "play"})[0] == 200
+        next(frame for frame in frames if frame["now_s"] > 210.0)  # type: ignore[operator]
+        assert browser.ask("POST", "/control", asked[3])[0] == 200
+        assert browser.ask("POST", "/control", {"do": "rate", "rate": 100_000})[0] == 200
+        frames.close()
     events = read_log(tmp_path / "run" / "events.jsonl").events
     cut = next(event for event in events if isinstance(event, ContactEnded))
     assert cut.reason == "link cut"
@@ -346,45 +325,30 @@ def _lasers() -> Setup:
 def test_clouds_storms_and_another_strategy_come_from_the_page_and_the_log_tells_them(
     tmp_path: Path,
 ) -> None:
-    told: list[str] = []
-    ready = threading.Event()
-
-    def said(url: str, token: str) -> None:
-        told.append(url)
-        ready.set()
-
-    run = threading.Thread(
-        target=watch_run,
-        args=(_lasers(), None, 200.0, "127.0.0.1", 0, said),
-        kwargs={"out": tmp_path / "run", "stay": False},
-    )
-    run.start()
-    assert ready.wait(5)
-    browser = _Browser(told[0])
-    facts = json.loads(browser.ask("GET", "/run.json")[2])
-    assert facts["stations"] == ["station"]
-    assert facts["exposed"] == ["base", "far"]
-    frames = browser.frames()
-    next(frame for frame in frames if frame["now_s"] > 110.0)  # type: ignore[operator]
-    for asked, code in (
-        ({"do": "cloud", "node": "base", "for_s": 20}, 400),
-        ({"do": "cloud", "node": "station", "for_s": 20}, 200),
-        ({"do": "strategy", "strategy": "no such"}, 400),
-        ({"do": "strategy", "strategy": "epidemic"}, 200),
-    ):
-        assert browser.ask("POST", "/control", asked)[0] == code
-    assert next(frames)["strategy"] == "epidemic"
-    next(frame for frame in frames if frame["now_s"] > 250.0)  # type: ignore[operator]
-    storm = {"do": "storm", "for_s": 100, "factor": 1e6}
-    assert browser.ask("POST", "/control", storm | {"factor": 0.5})[0] == 400
-    assert browser.ask("POST", "/control", storm)[0] == 200
-    seen = next(frame for frame in frames if frame["upsets"])
-    assert [row[::3] for row in seen["storms"]] == [[[1, 2], 1e6]]  # type: ignore[attr-defined]
-    assert [row[0] for row in seen["upsets"]] == [1]  # type: ignore[attr-defined]
-    assert browser.ask("POST", "/control", {"do": "rate", "rate": 100_000})[0] == 200
-    frames.close()
-    run.join(10)
-    assert not run.is_alive()
+    with watched(_lasers(), 200.0, tmp_path / "run") as url:
+        browser = _Browser(url)
+        facts = json.loads(browser.ask("GET", "/run.json")[2])
+        assert facts["stations"] == ["station"]
+        assert facts["exposed"] == ["base", "far"]
+        frames = browser.frames()
+        next(frame for frame in frames if frame["now_s"] > 110.0)  # type: ignore[operator]
+        for asked, code in (
+            ({"do": "cloud", "node": "base", "for_s": 20}, 400),
+            ({"do": "cloud", "node": "station", "for_s": 20}, 200),
+            ({"do": "strategy", "strategy": "no such"}, 400),
+            ({"do": "strategy", "strategy": "epidemic"}, 200),
+        ):
+            assert browser.ask("POST", "/control", asked)[0] == code
+        assert next(frames)["strategy"] == "epidemic"
+        next(frame for frame in frames if frame["now_s"] > 250.0)  # type: ignore[operator]
+        storm = {"do": "storm", "for_s": 100, "factor": 1e6}
+        assert browser.ask("POST", "/control", storm | {"factor": 0.5})[0] == 400
+        assert browser.ask("POST", "/control", storm)[0] == 200
+        seen = next(frame for frame in frames if frame["upsets"])
+        assert [row[::3] for row in seen["storms"]] == [[[1, 2], 1e6]]  # type: ignore[attr-defined]
+        assert [row[0] for row in seen["upsets"]] == [1]  # type: ignore[attr-defined]
+        assert browser.ask("POST", "/control", {"do": "rate", "rate": 100_000})[0] == 200
+        frames.close()
     events = read_log(tmp_path / "run" / "events.jsonl").events
     cut = {e[1:3] for e in events if isinstance(e, ContactEnded) and e.reason == "clouds"}
     assert cut == {("station", "base"), ("base", "station"), ("station", "far"), ("far", "station")}
