@@ -80,7 +80,7 @@ def from_file(spec: str, word: str, where: str = "") -> Function:
     sys.modules[module_name] = module
     try:
         module_spec.loader.exec_module(module)
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         raise BadInput(Fault(str(path), "", "", f"does not import: {fault!r}")) from fault
     function: Function | None = getattr(module, name, None)
     if not callable(function):
@@ -102,7 +102,7 @@ def from_module(spec: str, word: str, where: str = "") -> Function:
         return from_file(spec, word, where)
     try:
         function: Function | None = getattr(importlib.import_module(path), name, None)
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         raise BadInput(Fault(where, word, spec, f"does not import: {fault!r}")) from fault
     if not callable(function):
         raise BadInput(Fault(where, word, spec, f"{path} has no function {name!r}"))
@@ -115,7 +115,7 @@ def _from_entry_point(
     """What another package offers: a decorated function, or a plain one that takes its name from the entry."""
     try:
         function: Function = entry_point.load()
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         mend = f"the entry point {entry_point.value} does not load: {fault!r}"
         raise BadInput(Fault(where, word, spec, mend)) from fault
     if not callable(function):

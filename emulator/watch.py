@@ -26,7 +26,8 @@ from typing import Any
 
 from dtn.errors import StrategyFault
 from dtn.routing.kernel import is_loading
-from dtn.routing.strategy import Strategy
+from dtn.routing.strategy import BundleView, Decision, Decisions, Drop, Hold, Send, Strategy, View
+from dtn.routing.verdict import listed
 
 DECISION_LIMIT_S = 30.0
 """Processor time that one decision, or one call of a hook, may take."""
@@ -47,8 +48,12 @@ BETWEEN_BREAK_INS_S = 0.02
 """Wall time that it is given to come to its end."""
 
 
-class _TooLong(BaseException):
-    """Raised inside the strategy; no `except Exception` of its own keeps it going."""
+class BreakIn(BaseException):
+    """Raised inside the strategy from outside; no `except Exception` of its own keeps it going."""
+
+
+class _TooLong(BreakIn):
+    """The strategy did not come back."""
 
 
 class _Guard:
@@ -78,12 +83,31 @@ class _Guard:
             self.is_asked = True
             try:
                 return function(view, about, *more)
+            except (Exception, KeyboardInterrupt, BreakIn):
+                raise
             except SystemExit as end:  # a fault like others: no end of a sweep without a word
                 raise RuntimeError(f"asked the program to end: {end!r}") from end
+            except BaseException as fault:
+                raise RuntimeError(f"{fault!r}, which is no Exception") from fault
             finally:
                 self.is_asked = False
 
         return watched
+
+    def judged(self, decide: Callable[[View, BundleView], Decisions]) -> Callable[..., Decisions]:
+        """The strategy, whose answers lead on: a hold that ends now would be asked about for ever."""
+
+        @functools.wraps(decide)
+        def judged(view: View, bundle: BundleView) -> Decisions:
+            answer = decide(view, bundle)
+            if type(answer) is not Send:
+                for one in listed(answer) or ():
+                    rule = _broken_by(one, view.now_s)
+                    if rule:
+                        raise StrategyFault(self.strategy, view.node, bundle.id, rule)
+            return answer
+
+        return judged
 
     def look_on(self) -> None:
         """Until the run is over: break in where one call has gone on for all of the time allowed."""
@@ -143,6 +167,15 @@ class _Guard:
         self._over.set()
 
 
+def _broken_by(decision: Decision, now_s: float) -> str:
+    """The rule that a decision breaks; "" if none."""
+    if isinstance(decision, Hold) and not decision.until_s > now_s:
+        return f"holds until {decision.until_s!r} s, which is not after now, {now_s!r} s"
+    if isinstance(decision, Drop) and decision.reason not in range(256):
+        return f"drops with reason {decision.reason!r}: give a reason code of RFC 9171 section 9.5"
+    return ""
+
+
 def _processor_clock(thread_id: int) -> Callable[[], float]:
     """The processor time of a thread, to be asked from another; wall time where no such clock is."""
     if not hasattr(time, "pthread_getcpuclockid"):
@@ -174,7 +207,9 @@ def watched(strategy: Strategy, limit_s: float = DECISION_LIMIT_S) -> Iterator[S
     thread.start()
     try:
         with guard.listening():
-            yield replace(strategy, decide=guard.around(strategy.decide), traits=traits)
+            yield replace(
+                strategy, decide=guard.judged(guard.around(strategy.decide)), traits=traits
+            )
     except _TooLong:
         raise StrategyFault(strategy.name, *guard.asked, guard.rule) from None
     finally:

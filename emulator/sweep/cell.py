@@ -37,6 +37,7 @@ from emulator.files import replace_octets
 from emulator.one_process import fly, without_collections
 from emulator.setup import Setup
 from emulator.sweep.measure import DECISION_SCHEMA, Measured, measure
+from emulator.watch import BreakIn
 
 NO_CONTACTS = ContactPlan(())
 
@@ -159,8 +160,8 @@ class Watch:
         return replace(strategy, decide=watched)
 
 
-class WallLimit(BaseException):
-    """A cell took too long; no Exception, so that no strategy or engine takes it for its own."""
+class WallLimit(BreakIn):
+    """A cell took too long."""
 
 
 @contextmanager

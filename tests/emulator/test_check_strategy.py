@@ -11,7 +11,7 @@ import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput, StrategyFault
-from dtn.routing import Hold, Send, load_strategy
+from dtn.routing import Drop, Hold, Send, load_strategy
 from dtn.routing.strategy import Strategy
 from emulator.check import check_strategy
 from emulator.cli import main
@@ -179,6 +179,41 @@ def test_a_strategy_that_asks_the_program_to_end_is_named_and_ends_only_its_run(
 
     with pytest.raises(StrategyFault, match=r"asked the program to end: SystemExit\(3\)"):
         fly(one_bundle(), Strategy("leaves", leaves, {}), lambda e: None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "rule"),
+    [
+        (Hold(until_s=0.0), r"holds until 0\.0 s, which is not after now"),
+        ([Hold(until_s=-5.0)], r"holds until -5\.0 s, which is not after now"),
+        (Hold(until_s=math.nan), r"holds until nan s, which is not after now"),
+        (Drop("x"), "drops with reason 'x': give a reason code"),
+        (Drop(-1), "drops with reason -1: give a reason code"),
+    ],
+)
+def test_an_answer_that_leads_nowhere_is_a_broken_rule(answer, rule):
+    with pytest.raises(StrategyFault, match=rule):
+        fly(one_bundle(), Strategy("odd", lambda view, bundle: answer, {}), lambda e: None)
+
+
+def test_what_is_no_exception_is_a_fault_of_the_strategy_too():
+    class Odd(BaseException):
+        pass
+
+    def raises(view, bundle):
+        raise Odd("boo")
+
+    with pytest.raises(StrategyFault, match=r"Odd\('boo'\), which is no Exception"):
+        fly(one_bundle(), Strategy("raises", raises, {}), lambda e: None)
+
+
+def test_a_strategy_file_that_asks_the_program_to_end_does_not_import(tmp_path, capsys):
+    path = tmp_path / "leaves.py"
+    path.write_text("import sys\nsys.exit(0)\n")
+    with pytest.raises(SystemExit) as end:
+        main(["check-strategy", f"{path}:leaves"])
+    assert end.value.code == 2
+    assert "does not import: SystemExit(0)" in capsys.readouterr().err
 
 
 def test_a_hook_that_never_comes_back_is_named():
