@@ -118,11 +118,9 @@ class NodeProcess:
         self._follower: Follower | None = None
         self._process = secrets.token_hex(8)
         links = speaking_links(given.setup)
-        sources = {source for source, destination in links if destination == name}
-        neighbours = {destination for source, destination in links if source == name}
         self._channel = MqttChannel(
             name,
-            sources,
+            {source for source, destination in links if destination == name},
             topics,
             self._loop,
             self._record,
@@ -132,17 +130,20 @@ class NodeProcess:
         self._posts = Posts()
         self._orders = Orders(name, self._loop, topics, self._post)
         self._outboxes: list[Outbox] = [self._posts, self._channel]
-        self._connection = Connection(
+        neighbours = {destination for source, destination in links if source == name}
+        self._connection = self._connection_to(broker, neighbours)
+
+    def _connection_to(self, broker: Broker, neighbours: set[str]) -> Connection:
+        """Hears what is sent to this node, and whether those that it sends to are there."""
+        name, topics = self._name, self._topics
+        return Connection(
             broker,
             identifier=f"{topics.run}-{name}",
             subscriptions=(
                 topics.link("+", name),
                 topics.control("+"),
                 *map(topics.status, sorted(neighbours)),
-                topics.node(name, "order"),
-                topics.node(name, "resend"),
-                topics.node(name, "have"),
-                topics.node(name, "grant"),
+                *(topics.node(name, kind) for kind in ("order", "resend", "have", "grant")),
             ),
             receive=self._receive,
             outboxes=self._outboxes,

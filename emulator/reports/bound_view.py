@@ -55,7 +55,7 @@ def paint(chart: Figure, said: Certificate | None, axis: TimeAxis) -> Figure:
     """The contact chart with what a minute more of each contact would be worth.
 
     Args:
-        chart: as `figures.contact_chart` draws it.
+        chart: as `emulator.reports.contact_chart` draws it.
         said: what was found out; None changes nothing.
         axis: the chart's.
     """

@@ -14,10 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dtn.contact_plan import ContactPlan
 from emulator.reports.breakdown import Parts
 from emulator.reports.bundles import PART_COLUMNS
-from emulator.reports.history import END_OF_RUN, History, Opening, Spans
+from emulator.reports.history import History
 from emulator.reports.latency import distribution
 from emulator.reports.links import LinkUse
 from emulator.reports.readable import bytes_text, duration_text, share_text, start_of
@@ -38,7 +37,6 @@ PART_COLOURS = {
 }
 PALETTE = ("#3d7dd8", "#e08a1e", "#2a9d8f", "#d1495b", "#8a6bbf", "#c2569b", "#5a8f29", "#8a6d3b")
 MOST_FLOWS = len(PALETTE)
-MOST_ROWS = 60
 ROW_PX = 22
 
 _TICKS_S = (1e-3, 1e-2, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 36_000.0, 86_400.0, 864_000.0, 8.64e6)
@@ -216,94 +214,6 @@ def actual_against_ideal(bundles: pl.DataFrame, cells: int = 56) -> Figure:
             "height": 460,
         },
     }
-
-
-def contact_chart(
-    history: History, plan: ContactPlan, uses: list[LinkUse], axis: TimeAxis
-) -> Figure:
-    """When each pair of nodes could talk, either way; crosses where a fault cut a contact."""
-    pairs = contact_rows(history, plan)
-    shown = busiest(pairs, uses, MOST_ROWS)
-    x: list[float | None] = []
-    y: list[str | None] = []
-    cut_x: list[float] = []
-    cut_y: list[str] = []
-    cut_text: list[str] = []
-    for pair in shown:
-        name = escape(" – ".join(pair))
-        openings = pairs[pair]
-        for start, end in merged(openings, history.end_s / 1500):
-            x += [axis.at(start), axis.at(end), None]
-            y += [name, name, None]
-        for opening in openings:
-            if opening.reason not in ("scheduled", END_OF_RUN):
-                cut_x.append(axis.at(opening.end_s))
-                cut_y.append(name)
-                cut_text.append(escape(opening.reason))
-    data: list[Figure] = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": "contact",
-            "x": x,
-            "y": y,
-            "connectgaps": False,
-            "line": {"color": "#3d7dd8", "width": 9},
-            "hovertemplate": "%{y}, %{x:.3f}<extra></extra>",
-        }
-    ]
-    if cut_x:
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": "cut",
-                "x": cut_x,
-                "y": cut_y,
-                "text": cut_text,
-                "hovertemplate": "%{y}: %{text}<extra></extra>",
-                "marker": {"color": "#d1495b", "symbol": "x", "size": 9},
-            }
-        )
-    return {
-        "data": data,
-        "layout": {
-            "xaxis": {"title": {"text": axis.title}, "range": [0, axis.at(history.end_s)]},
-            "yaxis": {"type": "category", "range": [len(shown) - 0.4, -0.6]},
-            "showlegend": bool(cut_x),
-            "height": 110 + ROW_PX * len(shown),
-        },
-    }
-
-
-def contact_rows(history: History, plan: ContactPlan) -> dict[tuple[str, ...], list[Opening]]:
-    """Contacts as they were (as planned, where the log says nothing) by pair, both ways together."""
-    rows: dict[tuple[str, ...], list[Opening]] = {}
-    for link, openings in history.openings.items():
-        rows.setdefault(tuple(sorted(link)), []).extend(openings)
-    if not rows:
-        for number, contact in enumerate(plan.contacts):
-            pair = tuple(sorted((contact.source, contact.destination)))
-            opening = Opening(number, contact.start_s, contact.end_s, "scheduled")
-            rows.setdefault(pair, []).append(opening)
-    return dict(sorted(rows.items()))
-
-
-def busiest(
-    rows: dict[tuple[str, ...], list[Opening]], uses: list[LinkUse], most: int
-) -> list[tuple[str, ...]]:
-    """The pairs over which most was sent, then those with most contact; in order of name."""
-    sent = dict.fromkeys(rows, 0)
-    for use in uses:
-        sent[tuple(sorted((use.source, use.destination)))] += use.sent_bytes
-    up_s = {pair: sum(o.end_s - o.start_s for o in openings) for pair, openings in rows.items()}
-    return sorted(sorted(rows, key=lambda pair: (-sent[pair], -up_s[pair], pair))[:most])
-
-
-def merged(openings: Iterable[Opening], gap_s: float) -> list[tuple[float, float]]:
-    """Stretches of time with a contact; gaps too small to see are closed."""
-    spans = Spans.of((o.start_s, o.end_s + gap_s) for o in openings)
-    return [(a, b - gap_s) for a, b in zip(spans.starts_s, spans.ends_s, strict=True)]
 
 
 def link_bars(uses: list[LinkUse], most: int = 30) -> Figure:

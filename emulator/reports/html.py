@@ -15,6 +15,7 @@ from emulator.geometry import Geometry
 from emulator.reports import figures
 from emulator.reports.bound_view import PAINTED, bound_section, paint
 from emulator.reports.breakdown import Parts
+from emulator.reports.contact_chart import MOST_ROWS, contact_chart, contact_rows
 from emulator.reports.decisions_view import (
     DECISION_PARTS_LEAD,
     DECISIONS_LEAD,
@@ -72,28 +73,7 @@ def report_page(
         geometry: where its nodes and bodies were, if that is known.
         bound: what no strategy could have beaten, if somebody asked.
     """
-    axis = TimeAxis.of(history.end_s, summary["start_utc"])
-    where: dict[str, Figure] = {}
-    if geometry is not None:
-        where["map"] = geometry_map(geometry, history.end_s)
-    uses = link_use(history, plan)
-    drawn: dict[str, Figure] = {
-        "contacts": paint(figures.contact_chart(history, plan, uses, axis), bound, axis),
-        "links": figures.link_bars(uses),
-        "storage": figures.storage_lines(history, axis),
-        **where,
-    }
-    if summary["bundles"]["delivered"]:
-        drawn["latency"] = figures.latency_by_flow(bundles)
-        drawn["breakdown"] = figures.breakdown_by_flow(bundles)
-        drawn["ideal"] = figures.actual_against_ideal(bundles)
-        drawn["hops"] = figures.hop_bars(bundles)
-    charge = charge_lines(energy, axis)
-    if charge is not None:
-        drawn["energy"] = charge
-    if len(decided):
-        drawn["decisions"] = figures.decisions_by_placement(decided)
-        drawn["decision-parts"] = decision_parts_figure(summary["decisions"])
+    drawn = _drawn(summary, plan, history, bundles, decided, energy, geometry, bound)
     sections = [
         section("flows", "Latency by flow", _flow_table(summary["flows"])),
         chart(drawn, "latency", "How latency is spread", _LATENCY_LEAD),
@@ -121,6 +101,40 @@ def report_page(
     return _page(summary, "\n".join(filter(None, sections)), drawn)
 
 
+def _drawn(
+    summary: Summary,
+    plan: ContactPlan,
+    history: History,
+    bundles: pl.DataFrame,
+    decided: pl.DataFrame,
+    energy: EnergyBooks,
+    geometry: Geometry | None,
+    bound: Certificate | None,
+) -> dict[str, Figure]:
+    """The figures that this run has, by name: see `report_page`."""
+    axis = TimeAxis.of(history.end_s, summary["start_utc"])
+    uses = link_use(history, plan)
+    drawn: dict[str, Figure] = {
+        "contacts": paint(contact_chart(history, plan, uses, axis), bound, axis),
+        "links": figures.link_bars(uses),
+        "storage": figures.storage_lines(history, axis),
+    }
+    if geometry is not None:
+        drawn["map"] = geometry_map(geometry, history.end_s)
+    if summary["bundles"]["delivered"]:
+        drawn["latency"] = figures.latency_by_flow(bundles)
+        drawn["breakdown"] = figures.breakdown_by_flow(bundles)
+        drawn["ideal"] = figures.actual_against_ideal(bundles)
+        drawn["hops"] = figures.hop_bars(bundles)
+    charge = charge_lines(energy, axis)
+    if charge is not None:
+        drawn["energy"] = charge
+    if len(decided):
+        drawn["decisions"] = figures.decisions_by_placement(decided)
+        drawn["decision-parts"] = decision_parts_figure(summary["decisions"])
+    return drawn
+
+
 _LATENCY_LEAD = "From the source's request to the delivery, for delivered bundles."
 _BREAKDOWN_LEAD = (
     "Each delivered bundle is traced back from its destination to its source; every second of its "
@@ -140,8 +154,8 @@ _STORAGE_LEAD = "The most that a node's store held at any moment, for the nodes 
 
 
 def _contacts_lead(history: History, plan: ContactPlan) -> str:
-    rows = len(figures.contact_rows(history, plan))
-    more = f" The {figures.MOST_ROWS} busiest of {rows} pairs." if rows > figures.MOST_ROWS else ""
+    rows = len(contact_rows(history, plan))
+    more = f" The {MOST_ROWS} busiest of {rows} pairs." if rows > MOST_ROWS else ""
     return f"When two nodes could talk, one way or both.{more}"
 
 

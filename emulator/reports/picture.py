@@ -14,7 +14,8 @@ from html import escape
 import polars as pl
 
 from dtn.contact_plan import ContactPlan
-from emulator.reports.figures import PALETTE, PART_COLOURS, TimeAxis, busiest, contact_rows, merged
+from emulator.reports.contact_chart import busiest, contact_rows, merged
+from emulator.reports.figures import PALETTE, PART_COLOURS, TimeAxis
 from emulator.reports.history import History
 from emulator.reports.latency import distribution
 from emulator.reports.links import link_use

@@ -18,7 +18,7 @@ from dtn.errors import InvalidValue
 from dtn.events import BundleDeleted, ContactEnded, Event, FrameLate
 from emulator.geometry import Geometry, Track
 from emulator.log import LogHeader
-from emulator.reports.figures import merged
+from emulator.reports.contact_chart import merged
 from emulator.reports.history import Opening
 from emulator.result import Result
 
