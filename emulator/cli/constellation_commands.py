@@ -15,7 +15,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dtn.errors import BadInput, Fault, FramesLate
-from emulator.cli.options import JsonOption, ScenarioFile, load_scenario, out_folder
+from emulator.cli.options import (
+    BrokerOption,
+    CaOption,
+    JsonOption,
+    OutOption,
+    OutputOption,
+    PasswordOption,
+    RunOption,
+    ScenarioFile,
+    SeenAtOption,
+    UntilOption,
+    UserOption,
+    load_scenario,
+)
 from emulator.cli.output import print_json, stdout, write_private
 from emulator.files import replace_text
 
@@ -29,22 +42,6 @@ if TYPE_CHECKING:
 SetupFileOption = Annotated[
     Path, typer.Option("--setup", metavar="FILE", help="The run's setup, made beforehand.")
 ]
-BrokerOption = Annotated[
-    str, typer.Option("--broker", metavar="URL", help="mqtt://HOST[:PORT], mqtts:// with TLS.")
-]
-RunOption = Annotated[str, typer.Option("--run", metavar="NAME", help="Default: the scenario's.")]
-UserOption = Annotated[str, typer.Option("--user", metavar="NAME", help="Name at the broker.")]
-PasswordOption = Annotated[
-    Path | None, typer.Option("--password-file", metavar="FILE", help="Its first line.")
-]
-CaOption = Annotated[
-    Path | None, typer.Option("--ca", metavar="FILE", help="Certificate that proves the broker.")
-]
-
-SeenAtOption = Annotated[
-    str,
-    typer.Option(metavar="URL", help="Where people reach the page: out of a container, elsewhere."),
-]
 
 BROKER_IMAGE = "eclipse-mosquitto:2.0"
 
@@ -55,12 +52,8 @@ AHEAD_S = 3.0
 
 def setup(
     scenario: ScenarioFile,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")
-    ],
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help='Stop then, such as "10d" or "6h".')
-    ] = None,
+    output: OutputOption,
+    until: UntilOption = None,
     json: JsonOption = False,
 ) -> None:
     """Work out all that processes of a constellation need: contacts, traffic, faults.
@@ -86,9 +79,7 @@ def setup(
 
 def compose(
     scenario: ScenarioFile,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")
-    ] = Path("docker-compose.yml"),
+    output: OutputOption = Path("docker-compose.yml"),
     kubernetes: Annotated[
         bool, typer.Option("--kubernetes", help="Write Kubernetes manifests instead.")
     ] = False,
@@ -208,10 +199,7 @@ def collect(
         str,
         typer.Option("--rate", metavar="K|lockstep", help="Emulated seconds in a real one."),
     ] = "60",
-    out: Annotated[
-        Path | None,
-        typer.Option(parser=out_folder, metavar="DIR", help="Write log, tables and report there."),
-    ] = None,
+    out: OutOption = None,
     page: Annotated[
         str, typer.Option(metavar="[HOST:]PORT", help="Serve a status page there.")
     ] = "",

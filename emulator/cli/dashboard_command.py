@@ -10,14 +10,18 @@ from typing import Annotated
 import typer
 
 from dtn.errors import BadInput, Fault
-from emulator.cli.constellation_commands import (
+from emulator.cli.options import (
     CaOption,
+    JsonOption,
     PasswordOption,
     RunOption,
+    SeedOption,
     SeenAtOption,
+    StrategyOption,
     UserOption,
+    load_scenario,
+    out_folder,
 )
-from emulator.cli.options import JsonOption, load_scenario, out_folder
 from emulator.cli.output import print_json
 
 
@@ -43,10 +47,8 @@ def dashboard(
         str, typer.Option("--at", metavar="TIME", help='Replay from there, such as "2d 6h".')
     ] = "",
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Stop a live run then.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.", min=0)] = None,
-    strategy: Annotated[
-        str | None, typer.Option(metavar="NAME", help="sabr, direct, ... or my_file.py:function.")
-    ] = None,
+    seed: SeedOption = None,
+    strategy: StrategyOption = None,
     out: Annotated[
         Path | None,
         typer.Option(

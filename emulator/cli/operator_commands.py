@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dtn.errors import BadInput, Fault, InvalidValue
-from emulator.cli.constellation_commands import BrokerOption, CaOption, PasswordOption, UserOption
-from emulator.cli.options import JsonOption
+from emulator.cli.options import BrokerOption, CaOption, JsonOption, PasswordOption, UserOption
 from emulator.cli.output import Json, print_json
 from emulator.files import writing
 

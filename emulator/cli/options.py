@@ -15,9 +15,6 @@ from dtn.errors import BadInput, Fault
 if TYPE_CHECKING:
     from emulator.scenario import Scenario
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
-ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
-
 
 def out_folder(text: str) -> Path:
     """What was given for --out; nothing would be the folder that one is in.
@@ -29,6 +26,40 @@ def out_folder(text: str) -> Path:
         mend = 'name a folder, such as runs/mine; "." is the one you are in'
         raise BadInput(Fault("", "--out", "", mend))
     return Path(text)
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
+ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
+OutputOption = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(parser=out_folder, metavar="DIR", help="Write log, tables and report there."),
+]
+UntilOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help='Stop then, such as "10d" or "6h".')
+]
+SeedOption = Annotated[int | None, typer.Option(help="Instead of the scenario's.", min=0)]
+StrategyOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="sabr, direct, ... or my_file.py:function.")
+]
+
+BrokerOption = Annotated[
+    str, typer.Option("--broker", metavar="URL", help="mqtt://HOST[:PORT], mqtts:// with TLS.")
+]
+RunOption = Annotated[str, typer.Option("--run", metavar="NAME", help="Default: the scenario's.")]
+UserOption = Annotated[str, typer.Option("--user", metavar="NAME", help="Name at the broker.")]
+PasswordOption = Annotated[
+    Path | None, typer.Option("--password-file", metavar="FILE", help="Its first line.")
+]
+CaOption = Annotated[
+    Path | None, typer.Option("--ca", metavar="FILE", help="Certificate that proves the broker.")
+]
+SeenAtOption = Annotated[
+    str,
+    typer.Option(metavar="URL", help="Where people reach the page: out of a container, elsewhere."),
+]
 
 
 def load_scenario(path: Path) -> Scenario:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dtn.errors import BadInput, Fault
-from emulator.cli.options import JsonOption, load_scenario, out_folder
+from emulator.cli.options import (
+    JsonOption,
+    OutOption,
+    SeedOption,
+    StrategyOption,
+    UntilOption,
+    load_scenario,
+)
 from emulator.cli.output import print_json, stdout
 
 if TYPE_CHECKING:
@@ -32,17 +39,10 @@ def run(
         Path | None, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")
     ] = None,
     rate: RateOption = "max",
-    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.", min=0)] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help='Stop then, such as "10d" or "6h".')
-    ] = None,
-    strategy: Annotated[
-        str | None, typer.Option(metavar="NAME", help="sabr, direct, ... or my_file.py:function.")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(parser=out_folder, metavar="DIR", help="Write log, tables and report there."),
-    ] = None,
+    seed: SeedOption = None,
+    until: UntilOption = None,
+    strategy: StrategyOption = None,
+    out: OutOption = None,
     capture: Annotated[
         Path | None,
         typer.Option(metavar="FILE.pcap", help="Write what crosses the links, for Wireshark."),
