@@ -17,6 +17,7 @@ The run goes on in a thread of its own, which waits while the learner thinks: at
 from __future__ import annotations
 
 import math
+import operator
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +82,8 @@ class RoutingEnvironment:
     """
 
     def __init__(self, scenario: str | Path | Scenario | Setup, k: int = 4) -> None:
+        if k < 1:
+            raise ValueError(f"k = {k}: give 1 route or more to choose from")
         if isinstance(scenario, str | Path):
             scenario = load(scenario)
         self._setup = scenario if isinstance(scenario, Setup) else from_scenario(scenario)
@@ -101,10 +104,16 @@ class RoutingEnvironment:
 
         Raises:
             RuntimeError: there is no run that waits for a decision.
+            TypeError, ValueError: that is no action; the run still waits for one.
         """
         if self._run is None:
             raise RuntimeError("call reset first: no run waits for a decision")
-        self._run.actions.put(action)
+        place = operator.index(action)
+        if not 0 <= place <= self.hold:
+            raise ValueError(
+                f"action {action}: give a place from 0 to {self.hold}, which is to hold"
+            )
+        self._run.actions.put(place)
         step = self._run.next()
         if step[2]:
             self._run = None

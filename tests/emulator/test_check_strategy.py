@@ -303,6 +303,25 @@ def test_holding_on_costs_the_delivery():
     assert info["fault"] is None
 
 
+@pytest.mark.parametrize(
+    ("action", "error"), [(-1, ValueError), (5, ValueError), (0.5, TypeError), (None, TypeError)]
+)
+def test_what_is_no_action_is_refused_and_the_run_still_waits_for_one(action, error):
+    environment = RoutingEnvironment(one_bundle(), k=4)
+    environment.reset(seed=1)
+    with pytest.raises(error):
+        environment.step(action)
+    observation, _, over, _, info = environment.step(0)
+    while not over:
+        observation, _, over, _, info = environment.step(0 if observation["routes"] else 4)
+    assert info["delivered"] == 1
+
+
+def test_an_environment_without_a_route_to_choose_is_refused():
+    with pytest.raises(ValueError, match="k = 0"):
+        RoutingEnvironment(one_bundle(), k=0)
+
+
 def test_an_environment_may_be_left_in_the_middle_and_begun_again():
     environment = RoutingEnvironment(one_bundle())
     first, _ = environment.reset()
