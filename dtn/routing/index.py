@@ -112,7 +112,7 @@ class PlanIndex:
         out_to: the same, by both nodes.
         marks_s: by node, moments from which on a list of open rows holds.
         open_lists: those lists.
-        searches: how many searches it has answered.
+        searches: how many searches it has answered; one that met very many contacts counts as several.
         kernel: the compiled search, once it is worth its while (`dtn.routing.kernel`).
     """
 

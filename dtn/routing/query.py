@@ -31,6 +31,9 @@ NEVER: Final = math.nan
 
 TOLERANCE: Final = TIME_TOLERANCE_S
 
+MANY_CONTACTS: Final = 32
+"""A search that met so many contacts counts as two: sooner is it worth while to load the kernel."""
+
 
 class Knowledge(NamedTuple):
     """What narrows a search; the default knows nothing and narrows nothing.
@@ -197,6 +200,7 @@ class Query:
                     heap.append((hop.arrival_s, node))
                 heap.sort()
         self._spread(heap, full, residual)
+        self.index.searches += sum([len(rows) for rows in self.seen]) // MANY_CONTACTS
         self.final_s = arrival[target]
         if self.final_s == INF:
             return []

@@ -17,7 +17,7 @@ from dtn.contact_plan import Contact, ContactPlan
 from dtn.routing import kernel
 from dtn.routing.alternatives import alternatives, best_routes
 from dtn.routing.index import PlanIndex
-from dtn.routing.query import Knowledge
+from dtn.routing.query import MANY_CONTACTS, Knowledge
 from dtn.routing.search import search
 
 numba = pytest.importorskip("numba")
@@ -127,6 +127,14 @@ def test_the_kernel_waits_until_it_is_worth_its_while(steps):
     index.searches = kernel.WORTH_COMPILING
     assert search(index, 0, 1, 0, 1).delivery_s == 2
     assert index.kernel is not None
+
+
+def test_a_search_that_meets_very_many_contacts_counts_as_several():
+    relays = [f"relay{number}" for number in range(3 * MANY_CONTACTS)]
+    contacts = [Contact("a", relay, 0, 10, 8, 1) for relay in relays]
+    index = PlanIndex(ContactPlan([*contacts, Contact(relays[-1], "z", 5, 10, 8, 1)]))
+    assert search(index, index.ids["a"], index.ids["z"], 0, 1).delivery_s == 7
+    assert index.searches == 1 + 3
 
 
 @pytest.mark.slow
