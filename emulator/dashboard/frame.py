@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dtn.events import Event
-from emulator.dashboard.fold import Fold
-from emulator.dashboard.session import Json, Session
+from emulator.dashboard.fold import Flight, Fold
+from emulator.dashboard.session import Injection, Json, Session
 from emulator.dashboard.source import FLOW
 from emulator.dashboard.words import Category, category_of, sentence
+from nodes.spacecraft.options import Storm
 
 QUANTILES = 40
 MOST_FLIGHTS = 1500
@@ -86,41 +87,14 @@ def frame(session: Session, cursor: Cursor) -> Json:
         "strategy": session.strategy,
         "nodes": [_node(fold, name) for name in session.subject.names],
         "links": list(_links(session, now_s, places)),
-        "flights": [
-            [
-                flight.bundle,
-                places[flight.source],
-                places[flight.destination],
-                flight.first_s,
-                flight.last_s,
-                flight.first_arrives_s,
-                flight.arrives_s,
-            ]
-            for flight in flights[-MOST_FLIGHTS:]
-        ],
+        "flights": [_flight(flight, places) for flight in flights[-MOST_FLIGHTS:]],
         "in_flight": len(flights),
         "openings": [
             [opening.contact, opening.start_s, opening.end_s, opening.reason]
             for opening in fold.openings[cursor.openings :]
         ],
-        "injections": [
-            [
-                places[injection.node],
-                places.get(injection.other, -1),
-                injection.from_s,
-                _finite(injection.until_s),
-            ]
-            for injection in session.injections
-        ],
-        "storms": [
-            [
-                [places[name] for name in storm.nodes if name in places],
-                storm.at_s,
-                _finite(storm.until_s),
-                storm.factor,
-            ]
-            for storm in session.storms
-        ],
+        "injections": [_injection(injection, places) for injection in session.injections],
+        "storms": [_storm(storm, places) for storm in session.storms],
         "upsets": [[places[name], node.upsets] for name, node in fold.nodes.items() if node.upsets],
         "counts": {
             "sourced": sum(node.sourced for node in fold.nodes.values()),
@@ -215,6 +189,25 @@ def _links(session: Session, now_s: float, places: dict[str, int]) -> Iterable[l
             fold.sent.get((a, b), 0),
             state.cut,
         ]
+
+
+def _flight(flight: Flight, places: dict[str, int]) -> list[object]:
+    """Bundle, from, to, first and last bit's departure, first and last bit's arrival."""
+    ends = places[flight.source], places[flight.destination]
+    arrival = flight.first_arrives_s, flight.arrives_s
+    return [flight.bundle, *ends, flight.first_s, flight.last_s, *arrival]
+
+
+def _injection(injection: Injection, places: dict[str, int]) -> list[object]:
+    """A node, the other end of a link or -1, from when, until when."""
+    ends = places[injection.node], places.get(injection.other, -1)
+    return [*ends, injection.from_s, _finite(injection.until_s)]
+
+
+def _storm(storm: Storm, places: dict[str, int]) -> list[object]:
+    """The nodes it hits, from when, until when, how many times as many particles."""
+    hit = [places[name] for name in storm.nodes if name in places]
+    return [hit, storm.at_s, _finite(storm.until_s), storm.factor]
 
 
 def _news(fold: Fold, since: int, is_new: bool) -> list[tuple[int, Event]]:

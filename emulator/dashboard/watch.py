@@ -114,15 +114,7 @@ def watch_run(
         start_utc=setup.start.isoformat() if setup.start else "",
         ltp_sessions=setup.ltp.engine.max_export_sessions if setup.ltp else 0,
     )
-    quotas = {member.name: member.store_bytes for member in setup.members}
-    subject = replace(
-        _subject(header, setup.plan, geometry),
-        store_bytes=quotas,
-        bodies={member.name: member.body for member in setup.members if member.body},
-        strategies=_strategies(),
-        memories=_memories(setup),
-        storms=setup.storms,
-    )
+    subject = _with_setup(_subject(header, setup.plan, geometry), setup)
     with Apart(subject, host, port) as apart:
         began_s = time.perf_counter()
         log, is_broken_off = fly_watched(
@@ -186,16 +178,12 @@ def watch_remote(
         duration_s=setup.duration_s,
         plan=setup.plan,
         names=tuple(member.name for member in setup.members),
-        store_bytes={member.name: member.store_bytes for member in setup.members},
+        store_bytes={},
         geometry=geometry,
-        bodies={member.name: member.body for member in setup.members if member.body},
-        strategies=_strategies(),
-        memories=_memories(setup),
-        storms=setup.storms,
     )
     with (
         Remote(setup, broker, topics) as remote,
-        Serving(Session(subject, remote), host, port) as serving,
+        Serving(Session(_with_setup(subject, setup), remote), host, port) as serving,
     ):
         said(serving.url, serving.token)
         _rest()
@@ -212,6 +200,18 @@ def _subject(header: LogHeader, plan: ContactPlan, geometry: Geometry | None) ->
         names=(*plan.ipn_numbers, *(n for n in plan.nodes if n not in plan.ipn_numbers)),
         store_bytes={},
         geometry=geometry,
+    )
+
+
+def _with_setup(subject: Subject, setup: Setup) -> Subject:
+    """A run as it goes: its setup tells what its log does not."""
+    return replace(
+        subject,
+        store_bytes={member.name: member.store_bytes for member in setup.members},
+        bodies={member.name: member.body for member in setup.members if member.body},
+        strategies=_strategies(),
+        memories=_memories(setup),
+        storms=setup.storms,
     )
 
 
