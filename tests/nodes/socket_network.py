@@ -160,3 +160,23 @@ def free_port(kind=socket.SOCK_STREAM):
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind((HOST, 0))
         return probe.getsockname()[1]
+
+
+class Calls:
+    """Attempts to connect that failed or ended, without waits between them."""
+
+    def __init__(self):
+        self._enough = {}
+        self._count = 0
+
+    def delays(self):
+        while True:
+            self._count += 1
+            if self._count in self._enough:
+                self._enough[self._count].set()
+            yield 0.0
+
+    async def have(self, count):
+        self._enough[count] = asyncio.Event()
+        async with asyncio.timeout(PATIENCE_S):
+            await self._enough[count].wait()

@@ -10,12 +10,10 @@ from itertools import islice, repeat
 from pathlib import Path
 
 import pytest
-from certificates import Authority
-from socket_network import HOST, PATIENCE_S, Collector, Networked, Pair, free_port
+from socket_network import HOST, PATIENCE_S, Calls, Collector, Networked, Pair, free_port
 
 from dtn.bpa import Reason
 from dtn.eid import parse_eid
-from dtn.errors import BadInput
 from dtn.events import (
     BundleDeleted,
     BundleDelivered,
@@ -38,7 +36,6 @@ from dtn.tcpcl.message import (
 )
 from nodes.applications import Echo, Flow, Ping
 from nodes.convergence.carrier import retry_delays
-from nodes.convergence.certificate import tls_from_files
 from nodes.convergence.connection import MAX_UNREAD_BYTES
 from nodes.sqlite_store import SqliteStore
 
@@ -46,26 +43,6 @@ HERE = Path(__file__).parent
 AT_ONCE = {"delays": lambda: repeat(0.0)}
 HELLO = encode(ContactHeader()) + encode(SessionInit(20, 2**20, 2**28, "ipn:9.0"))
 WHOLE = 3
-
-
-class Calls:
-    """Attempts to connect that failed or ended, without waits between them."""
-
-    def __init__(self):
-        self._enough = {}
-        self._count = 0
-
-    def delays(self):
-        while True:
-            self._count += 1
-            if self._count in self._enough:
-                self._enough[self._count].set()
-            yield 0.0
-
-    async def have(self, count):
-        self._enough[count] = asyncio.Event()
-        async with asyncio.timeout(PATIENCE_S):
-            await self._enough[count].wait()
 
 
 async def raw(port, octets=b""):
@@ -284,7 +261,7 @@ import asyncio, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from nodes.sqlite_store import SqliteStore
-from socket_network import HOST, Networked
+from socket_network import Calls, HOST, Networked
 
 async def main():
     store = SqliteStore(Path(sys.argv[1]), asyncio.get_running_loop())
@@ -402,57 +379,6 @@ async def test_a_peer_that_asks_for_answers_and_reads_none_is_cut_off():
         writer.transport.abort()
         pair.a.send("b", b"unharmed")
         assert await pair.b.collector.have(1) == [b"unharmed"]
-
-
-# -- TLS
-
-
-async def test_bundles_go_over_tls_1_3_with_both_ends_proven(tmp_path):
-    authority = Authority(tmp_path)
-    async with Pair(
-        a={"tls": authority.node("a", "ipn:1.0")}, b={"tls": authority.node("b", "ipn:2.0")}
-    ) as pair:
-        pair.a.send("b", bytes(300_000))
-        pair.b.send("a", b"back")
-        assert await pair.b.collector.have(1) == [bytes(300_000)]
-        assert await pair.a.collector.have(1) == [b"back"]
-        (connection,) = pair.carriers[0]._connections
-        assert connection.transport.get_extra_info("ssl_object").version() == "TLSv1.3"
-
-
-@pytest.mark.row("L4")
-@pytest.mark.parametrize("case", ["other authority", "other node", "no node", "no tls"])
-async def test_a_peer_that_cannot_prove_who_it_is_gets_no_link(tmp_path, case):
-    authority = Authority(tmp_path)
-    other = Authority(tmp_path, "other")
-    theirs = {
-        "other authority": lambda: other.node("a", "ipn:1.0"),
-        "other node": lambda: authority.node("a", "ipn:7.0"),
-        "no node": lambda: authority.node("a", ""),
-        "no tls": lambda: None,
-    }[case]()
-    calls = Calls()
-    async with Pair(
-        a={"tls": theirs, "delays": calls.delays}, b={"tls": authority.node("b", "ipn:2.0")}
-    ) as pair:
-        pair.a.send("b", b"not for b")
-        await calls.have(2)
-        assert pair.b.events.of(ContactStarted) == []
-        assert pair.b.collector.payloads == []
-
-
-@pytest.mark.parametrize("missing", ["certificate", "key", "authorities"])
-def test_files_for_tls_that_cannot_be_used_are_the_users_to_mend(tmp_path, missing):
-    authority = Authority(tmp_path)
-    authority.node("a", "ipn:1.0")
-    files = {
-        "certificate": tmp_path / "authority-a.pem",
-        "key": tmp_path / "authority-a.key",
-        "authorities": authority.path,
-    }
-    files[missing].write_text("nothing of the kind")
-    with pytest.raises(BadInput):
-        tls_from_files(**files)
 
 
 async def test_a_node_that_is_down_acknowledges_nothing():
