@@ -137,6 +137,9 @@ class Idle:
     def residual_bytes(self, contact, priority):
         return self.volumes[contact]
 
+    def lacking(self, contacts, priority, size_bytes):
+        return [n for n in contacts if self.residual_bytes(n, priority) < size_bytes]
+
 
 @dataclass
 class Load:

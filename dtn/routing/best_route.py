@@ -16,7 +16,7 @@ from dtn.routing.route_cache import RouteCache
 from dtn.routing.search import best_by_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from dtn.contact_plan import ContactPlan
     from dtn.routing.candidate import Volumes
@@ -28,7 +28,11 @@ new: Final = tuple.__new__
 MOST_PLACES = 4096
 """Sets of names that are remembered as numbers."""
 
-_Room = tuple["Callable[[int], float]", "Callable[[str], float]"]
+_Room = tuple[
+    "Callable[[int], float]",
+    "Callable[[str], float]",
+    "Callable[[Iterable[int], float], list[int]]",
+]
 
 
 class BestRoute:
@@ -84,7 +88,7 @@ class BestRoute:
         key = (target, evc_bytes, priority, excluded, places, 1)
         listed = cache.find(key, index, volumes, now_s)
         if listed is None:
-            residual, backlog = self._room.get(priority) or self._room_for(priority)
+            residual, backlog, lacking = self._room.get(priority) or self._room_for(priority)
             known = new(
                 Knowledge,
                 (
@@ -97,6 +101,7 @@ class BestRoute:
                     cache.full,
                     math.inf,
                     self._options.closed_ends,
+                    lacking,
                 ),
             )
             route = best_by_keys(index, source, target, now_s, evc_bytes, known)
@@ -108,7 +113,7 @@ class BestRoute:
         return None
 
     def _room_for(self, priority: int) -> _Room:
-        """What a contact has left and what is queued to a neighbour, for bundles of this priority."""
+        """What a contact has left, what is queued to a neighbour, who lacks room, for bundles of this priority."""
         volumes = self._volumes
 
         def residual_bytes(number: int) -> float:
@@ -117,7 +122,10 @@ class BestRoute:
         def backlog_bytes(neighbour: str) -> float:
             return volumes.backlog_bytes(neighbour, priority)
 
-        room = self._room[priority] = (residual_bytes, backlog_bytes)
+        def lacking(contacts: Iterable[int], size_bytes: float) -> list[int]:
+            return volumes.lacking(contacts, priority, size_bytes)
+
+        room = self._room[priority] = (residual_bytes, backlog_bytes, lacking)
         return room
 
     def _places_of(self, names: frozenset[str]) -> frozenset[int]:

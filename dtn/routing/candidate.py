@@ -16,7 +16,7 @@ Rates may vary: where the standard multiplies by a rate, the rate is integrated.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,6 +44,9 @@ class Volumes(Protocol):
 
     def residual_bytes(self, contact: int, priority: int) -> float:
         """Maximum transmission volume (MTV) left of a contact, by number, at this priority."""
+
+    def lacking(self, contacts: Iterable[int], priority: int, size_bytes: float) -> list[int]:
+        """Those of these contacts that have less than so much left: a search asks about thousands at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -419,6 +419,17 @@ class RoutingEngine:
             volume -= self._booked[contact][priority]
         return 0.0 if contact in self._cut else volume
 
+    def lacking(self, contacts: Iterable[int], priority: int, size_bytes: float) -> list[int]:
+        """Those of these contacts that have less than so much left at this priority."""
+        volumes = self._volumes or self._all_volumes()
+        booked, cut = self._booked, self._cut
+        return [
+            number
+            for number in contacts
+            if (volumes[number] < size_bytes or number in booked or number in cut)
+            and self.residual_bytes(number, priority) < size_bytes
+        ]
+
     def _all_volumes(self) -> list[float]:
         """Of the plan's contacts: looked up when first asked for, since not every strategy needs an index."""
         self._volumes = volumes = index_of(self._whole_plan).volumes_bytes

@@ -166,7 +166,10 @@ class Kernel:
                 barred[number] = 0
             if residual is None or found is None:
                 return found
-            found_full = [n for n in touched if residual(n) < size]
+            if known.lacking is not None:
+                found_full = known.lacking(touched, size)
+            else:
+                found_full = [n for n in touched if residual(n) < size]
             if full.issuperset(found_full):
                 return found
             full.update(found_full)

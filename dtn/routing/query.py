@@ -52,6 +52,8 @@ class Knowledge(NamedTuple):
         deadline_s: arrivals after this are no use.
         closed_ends: whether transmission may begin at the very end of a contact (a bundle of size 0
             can).
+        lacking: those of some contacts, by number, that have less than so many bytes left, where that is sooner
+            said than each one's `residual_bytes`.
     """
 
     excluded: Set[str] = frozenset()
@@ -63,6 +65,7 @@ class Knowledge(NamedTuple):
     full: set[int] = set()  # noqa: RUF012  # the default is for searches without volumes, which fill none
     deadline_s: float = INF
     closed_ends: bool = True
+    lacking: Callable[[Iterable[int], float], list[int]] | None = None
 
 
 NOTHING = Knowledge()

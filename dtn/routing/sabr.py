@@ -269,6 +269,7 @@ class _Search:
             full=self.full,
             deadline_s=deadline_s,
             closed_ends=self.options.closed_ends,
+            lacking=lambda contacts, size_bytes: volumes.lacking(contacts, priority, size_bytes),
         )
 
     def complete(self, k: int, deadline_s: float) -> list[Route]:

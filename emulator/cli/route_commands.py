@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -50,6 +50,10 @@ class EmptyQueues:
     def residual_bytes(self, contact: int, priority: int) -> float:
         """All of the contact's volume is left."""
         return self._contacts[contact].volume_bytes()
+
+    def lacking(self, contacts: Iterable[int], priority: int, size_bytes: float) -> list[int]:
+        """Contacts that are too short."""
+        return [n for n in contacts if self.residual_bytes(n, priority) < size_bytes]
 
 
 def route(

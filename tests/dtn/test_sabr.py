@@ -48,6 +48,9 @@ class Knows:
     def residual_bytes(self, contact, priority):
         return self.residual.get(contact, self.plan.contacts[contact].volume_bytes())
 
+    def lacking(self, contacts, priority, size_bytes):
+        return [n for n in contacts if self.residual_bytes(n, priority) < size_bytes]
+
 
 @dataclass
 class Load:

@@ -72,6 +72,21 @@ def test_sabr_moves_on_to_the_next_contact_when_volume_is_booked():
     assert promised == [False, False, True]
 
 
+@pytest.mark.parametrize("size_bytes", [0.0, 900.0, 5_000.0, 50_000.0, 60_000.0])
+@pytest.mark.parametrize("priority", [0, 1, 2])
+def test_who_lacks_room_is_said_of_many_contacts_at_once_as_of_each(priority, size_bytes):
+    network = Network(DIAMOND)
+    for size in (40_000, 8_000, 300):
+        network.send("a", "d", size=size)
+    routing = network.agents["a"].routing
+    routing.contact_ended(4, cut=True, now_s=0.0)
+    numbers = range(len(DIAMOND))
+    left = {number: routing.residual_bytes(number, priority) for number in numbers}
+    assert len(set(left.values())) > 2
+    expected = [number for number in numbers if left[number] < size_bytes]
+    assert routing.lacking(numbers, priority, size_bytes) == expected
+
+
 def test_a_critical_bundle_goes_through_every_neighbour_and_is_delivered_once():
     network = Network(DIAMOND)
     network.send("a", "d", critical=True)
