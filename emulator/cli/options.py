@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dtn.errors import BadInput, Fault
+from emulator.cli.output import stdout_for_json
 
 if TYPE_CHECKING:
     from emulator.scenario import Scenario
@@ -28,7 +29,16 @@ def out_folder(text: str) -> Path:
     return Path(text)
 
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
+def _nothing_else(context: typer.Context, json: bool) -> bool:
+    if json:
+        context.with_resource(stdout_for_json())
+    return json
+
+
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", callback=_nothing_else, help="Print one JSON document, nothing else."),
+]
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
 OutputOption = Annotated[
     Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -44,10 +47,31 @@ def plain_table(*columns: str, words: int = 1, title: str | None = None) -> Tabl
     return table
 
 
+_kept_for_json: list[TextIO] = []
+
+
+@contextmanager
+def stdout_for_json() -> Iterator[None]:
+    """Only JSON goes to stdout meanwhile: what a strategy of the user's prints goes to stderr."""
+    _kept_for_json.append(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _kept_for_json.pop()
+
+
+def json_stream() -> TextIO:
+    """Where JSON goes: stdout, even while what others print there goes to stderr."""
+    return _kept_for_json[-1] if _kept_for_json else sys.stdout
+
+
 def print_json(document: object) -> None:
     """One JSON document on stdout; no NaN or Infinity, which are not JSON."""
-    json.dump(document, sys.stdout, indent=2, allow_nan=False)
-    sys.stdout.write("\n")
+    out = json_stream()
+    json.dump(document, out, indent=2, allow_nan=False)
+    out.write("\n")
+    out.flush()
 
 
 def print_faults(bad: BadInput) -> None:

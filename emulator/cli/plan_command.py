@@ -11,7 +11,7 @@ import typer
 
 from dtn.errors import BadInput, Fault
 from emulator.cli.options import JsonOption, ScenarioFile, load_scenario
-from emulator.cli.output import print_json
+from emulator.cli.output import json_stream, print_json
 from emulator.files import replace_text
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def plan(
             print_json({"file": str(output), "contacts": len(contacts.contacts)})
     elif format or json:
         text, lost = WRITERS[format or "json"](contacts)
-        sys.stdout.write(text)
+        json_stream().write(text)
     else:
         sys.stdout.writelines(f"{line}\n" for line in contact_lines(contacts, loaded.start))
     for sentence in lost:

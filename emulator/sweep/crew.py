@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -139,7 +140,11 @@ class Processes:
 
 
 def _hold_on_to(lifeline: Connection) -> None:
-    """Let this process end when the other end of a pipe closes, in the middle of whatever it does."""
+    """Let this process end when the other end of a pipe closes, in the middle of whatever it does.
+
+    What strategies print there goes to stderr: stdout belongs to who started it.
+    """
+    sys.stdout = sys.stderr
 
     def wait_for_its_end() -> None:
         lifeline.poll(None)

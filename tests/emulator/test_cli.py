@@ -196,6 +196,17 @@ def test_json_output_is_one_document_and_nothing_else(
     assert json.loads(out, parse_constant=_no_constant) is not None
 
 
+def test_what_a_strategy_prints_is_no_part_of_the_json(lightlag: Run, files: Path) -> None:
+    strategy = files / "prints.py"
+    strategy.write_text(
+        "from dtn.routing import Hold\nprint('imported')\n"
+        "def prints(view, bundle):\n    print('asked')\n    return Hold()\n"
+    )
+    code, out, err = lightlag("check-strategy", f"{strategy}:prints", "--json")
+    assert (code, len(json.loads(out)["answers"]) > 50) == (0, True)
+    assert {"imported", "asked"} <= set(err.splitlines())
+
+
 def test_every_command_takes_json_but_the_one_that_prints_nothing() -> None:
     group = get_command(app)
     assert isinstance(group, TyperGroup)
