@@ -1,4 +1,4 @@
-"""Events that satellites decide on, from a scenario to its figures: fates, latencies, placements, bad input."""
+"""Events that satellites decide on, from a scenario to its figures: fates, latencies, placements."""
 
 from __future__ import annotations
 
@@ -11,10 +11,24 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from small_inference import (
+    AIRTIME_S,
+    ALWAYS,
+    BOTH,
+    GAPS,
+    INPUT_BYTES,
+    NUMBERS,
+    OWLT_S,
+    PLAN,
+    both_ways,
+    events,
+    fly,
+    medians,
+    scenario,
+)
 
 import emulator
-from dtn.contact_plan import Contact, ContactPlan
-from dtn.errors import BadInput, FunctionFault
+from dtn.contact_plan import ContactPlan
 from dtn.events import (
     DecisionMade,
     EnergyAccounted,
@@ -24,123 +38,10 @@ from dtn.events import (
     JobSent,
     PowerShed,
 )
-from emulator.cli import main
 from emulator.reports.decisions import JOB_FATES, PART_COLUMNS
 from emulator.result import Result
-from emulator.scenario import load
-from emulator.setup import over
 
-DAY_S = 86400.0
-OWLT_S = {"moon": 2.0, "earth": 100.0}
-RATE_BPS = 1e6
-INPUT_BYTES = 100_000
-AIRTIME_S = INPUT_BYTES * 8 / RATE_BPS
-
-NODES = """\
-format = 1
-name = "three"
-start = 2026-12-01T00:00:00Z
-duration = "1d"
-
-[[nodes]]
-name = "home"
-ipn = 1
-role = "gateway"
-computing = {{ operations_per_joule = 1e9, power_w = 1000, slots = 10 }}
-
-[[nodes]]
-name = "base"
-ipn = 2
-role = "moon-base"
-site = {{ body = "moon", latitude_deg = -89.5, longitude_deg = 0 }}
-computing = {{ operations_per_joule = 1e9, power_w = 100 }}
-
-[[nodes]]
-name = "craft"
-ipn = 3
-role = "satellite"
-orbit = {{ body = "earth", lagrange = {{ bodies = ["sun", "earth"], point = 1 }} }}
-computing = {{ operations_per_joule = 1e9, power_w = {craft_w}{computing} }}
-{more}
-[[traffic]]
-name = "watch"
-application = "inference"
-from = "craft"
-to = "home"
-size = "100 kB"
-period = "20min"
-first = "10min"
-lifetime = "6h"
-[traffic.job]
-operations = {operations}
-output = "200 B"
-deadline = "{deadline}"
-placement = {placement}
-{job}
-"""
-
-
-def both_ways(a: str, b: str, owlt_s: float, spans: list[tuple[float, float]]) -> list[Contact]:
-    return [
-        Contact(source, destination, start_s, end_s, RATE_BPS, owlt_s)
-        for source, destination in ((a, b), (b, a))
-        for start_s, end_s in spans
-    ]
-
-
-ALWAYS = [(0.0, DAY_S)]
-NUMBERS = {"home": 1, "base": 2, "craft": 3}
-PLAN = ContactPlan(
-    both_ways("craft", "base", OWLT_S["moon"], ALWAYS)
-    + both_ways("craft", "home", OWLT_S["earth"], ALWAYS),
-    ipn_numbers=NUMBERS,
-)
-SELDOM = [(3600.0 * hour, 3600.0 * hour + 600.0) for hour in range(1, 24, 3)]
-GAPS = ContactPlan(
-    both_ways("craft", "base", OWLT_S["moon"], SELDOM)
-    + both_ways("base", "home", 1.3, [(0.0, 30_000.0), (50_000.0, DAY_S)]),
-    ipn_numbers=NUMBERS,
-)
-BOTH = '["onboard", "earth"]'
 RUN = "from emulator.cli import main; main()"
-
-
-def scenario(
-    tmp_path: Path,
-    placement: str = '"onboard"',
-    craft_w: float = 1.0,
-    operations: str = "1e9",
-    deadline: str = "1h",
-    computing: str = "",
-    job: str = "",
-    more: str = "",
-) -> Path:
-    file = tmp_path / "three.toml"
-    values = {
-        "placement": placement,
-        "craft_w": craft_w,
-        "operations": operations,
-        "deadline": deadline,
-        "computing": computing and f", {computing}",
-        "job": job,
-        "more": more,
-    }
-    file.write_text(NODES.format(**values))
-    return file
-
-
-def fly(
-    tmp_path: Path, plan: ContactPlan = PLAN, seed: int | None = None, **said: object
-) -> Result:
-    return emulator.run(over(load(scenario(tmp_path, **said)), plan), seed=seed)  # type: ignore[arg-type]
-
-
-def medians(result: Result) -> dict[str, float]:
-    return {one["placement"]: one["latency_s"]["p50"] or 0.0 for one in result.summary["decisions"]}
-
-
-def events(result: Result, kind: type) -> list[object]:
-    return [event for event in result.log if type(event) is kind]
 
 
 def test_a_decision_takes_the_journey_there_the_computing_and_the_journey_back(
@@ -332,134 +233,6 @@ def test_deadline_sees_what_power_there_will_be(tmp_path: Path) -> None:
     assert set(weak.decisions["place"]) == {"craft", "home"}
     onboard = fly(tmp_path, alone, **said)
     assert medians(weak)["deadline"] < medians(onboard)["onboard"]
-
-
-MODEL = """
-from nodes.computing import placement
-
-def count(seen):
-    return len(seen).to_bytes(4) + seen[:2]
-
-def broken(seen):
-    raise RuntimeError("no weights")
-
-def text(seen):
-    return "hello"
-
-@placement("mine")
-def mine(view, job):
-    home = view.forecast(job, "earth")
-    return "earth" if home.in_effect_s <= job.deadline_s else "onboard"
-
-def nowhere(view, job):
-    return "venus"
-
-def lets_go(view, job):
-    return None
-
-def raises(view, job):
-    return view.forecast(job, "mars").place
-"""
-
-
-def test_a_model_of_the_users_makes_the_answers_and_time_stays_virtual(tmp_path: Path) -> None:
-    (tmp_path / "model.py").write_text(MODEL)
-    plain, real = (
-        fly(tmp_path, placement=BOTH, job=job) for job in ("", 'model = "model.py:count"')
-    )
-    sizes = real.bundles.filter(pl.col("flow") == "watch-answer")["payload_bytes"]
-    assert sizes.max() < 60 < 200  # type: ignore[operator]  # 6 octets, not 200
-    assert medians(real)["onboard"] == medians(plain)["onboard"]
-
-
-@pytest.mark.parametrize(
-    ("said", "rule"),
-    [
-        (
-            {"job": 'model = "model.py:broken"'},
-            "model 'of watch' at 'craft', job watch/craft/0/onboard",
-        ),
-        ({"job": 'model = "model.py:text"'}, "must return bytes, not str"),
-        ({"placement": '"model.py:nowhere"'}, "named 'venus', where nothing computes"),
-        (
-            {"placement": '"model.py:raises"'},
-            "placement 'raises' at 'craft'.*no such place: 'mars'",
-        ),
-    ],
-)
-def test_a_function_that_breaks_a_rule_ends_the_run_and_is_named(
-    tmp_path: Path, said: dict[str, object], rule: str
-) -> None:
-    (tmp_path / "model.py").write_text(MODEL)
-    with pytest.raises(FunctionFault, match=rule):
-        fly(tmp_path, **said)
-
-
-def test_a_policy_of_the_users_decides_by_its_forecast(tmp_path: Path) -> None:
-    (tmp_path / "model.py").write_text(MODEL)
-    patient = fly(tmp_path, placement='"model.py:mine"', deadline="300s")
-    hasty = fly(tmp_path, placement='"model.py:mine"', deadline="150s")
-    assert set(patient.decisions["place"]) == {"home"}
-    assert set(hasty.decisions["place"]) == {"craft"}
-    assert set(hasty.decisions["placement"]) == {"mine"}
-    gone = fly(tmp_path, placement='"model.py:lets_go"').summary["decisions"][0]
-    assert (gone["lost"], gone["causes"]) == (72, {"let go by its policy": 72})
-
-
-@pytest.mark.parametrize(
-    ("said", "key", "mend"),
-    [
-        ({"placement": '"dedline"'}, "job.placement", "choose one of"),
-        ({"placement": '"model.py:none"'}, "job.placement", "there is no file"),
-        ({"placement": '["moon", "moon"]'}, "job.placement", "named twice"),
-        ({"placement": "[]"}, "job.placement", "name at least one"),
-        ({"operations": "-5"}, "job.operations", "give 1 or more"),
-        ({"operations": "1e13", "deadline": "10s"}, "job.operations", "no executor can ever"),
-        ({"job": "runs = 2"}, "job.runs", "odd"),
-        ({"job": "value = -1"}, "job.value", "give 0 or more"),
-        ({"job": 'model = "nothing"'}, "job.model", "my_file.py:function"),
-        ({"job": 'model = "json:nothing"'}, "job.model", "has no function"),
-        ({"computing": "slots = 0"}, "computing.slots", "give 1 or more"),
-        ({"craft_w": -1.0}, "computing.power_w", "give more than 0"),
-        ({"computing": 'queue = "lifo"'}, "computing.queue", "use one of"),
-        ({"job": "operatons = 5"}, "job.operatons", "unknown key"),
-    ],
-)
-def test_bad_input_is_told_with_file_key_value_and_mend(
-    tmp_path: Path, said: dict[str, object], key: str, mend: str
-) -> None:
-    file = scenario(tmp_path, **said)  # type: ignore[arg-type]
-    with pytest.raises(BadInput) as caught:
-        load(file)
-    (fault,) = caught.value.faults
-    assert (fault.file, key in fault.key, mend in fault.mend) == (str(file), True, True), str(fault)
-
-
-@pytest.mark.parametrize(
-    ("without", "placement", "mend"),
-    [
-        (("home",), '"earth"', "nothing computes there"),
-        (("craft",), '"onboard"', "craft does not compute"),
-        (("home", "base", "craft"), '"deadline"', "no node computes"),
-    ],
-)
-def test_a_job_that_no_executor_can_run_is_refused(
-    tmp_path: Path, without: tuple[str, ...], placement: str, mend: str
-) -> None:
-    file = scenario(tmp_path, placement=placement)
-    parts = file.read_text().split("[[nodes]]")
-    kept = [
-        "\n".join(line for line in part.split("\n") if not line.startswith("computing"))
-        if any(f'name = "{name}"' in part for name in without)
-        else part
-        for part in parts
-    ]
-    file.write_text("[[nodes]]".join(kept))
-    with pytest.raises(BadInput, match=mend):
-        load(file)
-    with pytest.raises(SystemExit) as ended:
-        main(["validate", str(file)])
-    assert ended.value.code == 2
 
 
 @pytest.mark.slow
