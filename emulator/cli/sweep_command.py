@@ -54,11 +54,10 @@ def sweep(
 
     loaded = load(study)
     folder = out or Path("runs") / loaded.name
-    signal.signal(signal.SIGTERM, _stop)
     try:
-        with crew(scheduler, workers) as hands, _bar() as tell:
+        with _ended_by_signals(), crew(scheduler, workers) as hands, _bar() as tell:
             result = run_study(loaded, folder, crew=hands, tell=tell)
-    except (KeyboardInterrupt, SystemExit):
+    except SystemExit:
         typer.echo(
             f"stopped: what is finished is kept in {folder}; started again, it goes on", err=True
         )
@@ -77,7 +76,23 @@ def sweep(
         raise typer.Exit(1)
 
 
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM ends what runs; those after it must not interrupt the tidying up."""
+    before = [(number, signal.signal(number, _stop)) for number in STOPPING]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
+    for other in STOPPING:
+        signal.signal(other, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 

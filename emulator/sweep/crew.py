@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
@@ -29,6 +29,10 @@ Task = tuple[object, ...]
 """Arguments of a function."""
 
 
+LOOK_S = 0.5
+"""So often is looked whether a signal has come: it does not wake who waits, if another thread took it."""
+
+
 class WorkerDied(Exception):
     """The process that worked on a task ended without an answer: out of memory, or killed."""
 
@@ -42,8 +46,8 @@ class Crew(Protocol):
 
     def do(
         self, function: Callable[..., R], tasks: Sequence[Task]
-    ) -> Iterator[tuple[int, R | WorkerDied]]:
-        """Place of each task and what came of it, as they finish.
+    ) -> Generator[tuple[int, R | WorkerDied]]:
+        """Place of each task and what came of it, as they finish; to be closed by who does not want the rest.
 
         Only the death of a worker is handed back; what the function raises is raised.
         """
@@ -59,7 +63,7 @@ class Here:
 
     def do(
         self, function: Callable[..., R], tasks: Sequence[Task]
-    ) -> Iterator[tuple[int, R | WorkerDied]]:
+    ) -> Generator[tuple[int, R | WorkerDied]]:
         """See Crew."""
         for place, task in enumerate(tasks):
             yield place, function(*task)
@@ -81,7 +85,7 @@ class Processes:
 
     def do(
         self, function: Callable[..., R], tasks: Sequence[Task]
-    ) -> Iterator[tuple[int, R | WorkerDied]]:
+    ) -> Generator[tuple[int, R | WorkerDied]]:
         """See Crew. A worker's death breaks its pool: each task it may have been is tried alone."""
         left = list(range(len(tasks)))
         while left:
@@ -107,7 +111,7 @@ class Processes:
         places: Sequence[int],
         workers: int,
         suspects: list[int],
-    ) -> Iterator[tuple[int, R]]:
+    ) -> Generator[tuple[int, R]]:
         """Until all is done, or until a worker dies: then `suspects` is what was being worked on.
 
         Workers hold on to a pipe whose other end is here alone: it closes when nobody waits for their answers any
@@ -125,7 +129,7 @@ class Processes:
                         under_way[pool.submit(function, *tasks[place])] = place
                 if not under_way:
                     return
-                finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                finished, _ = wait(under_way, LOOK_S, FIRST_COMPLETED)
                 for future in finished:
                     answer = future.result()
                     yield under_way.pop(future), answer
@@ -184,7 +188,7 @@ class Cluster:
 
     def do(
         self, function: Callable[..., R], tasks: Sequence[Task]
-    ) -> Iterator[tuple[int, R | WorkerDied]]:
+    ) -> Generator[tuple[int, R | WorkerDied]]:
         """See Crew."""
         from distributed import KilledWorker, as_completed
 

@@ -13,6 +13,7 @@ Who starts it again goes on where it stopped: what is finished is not flown agai
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,16 +120,17 @@ def _fly(
     say(Progress("cells", len(outcomes), total, forecast.left_s, 0))
     shared = {p.digest: crew.share(p.plan, p.file) for p in plans.values()}
     tasks = [(cell, shared[cell.contacts]) for cell in order]
-    for place, answer in crew.do(fly_cell, tasks):
-        cell = order[place]
-        if isinstance(answer, WorkerDied):
-            answer = Outcome(None, Timing(0.0, 0, 0.0), str(answer))
-        elif answer.measured is not None:
-            keep(answer, _file(folder, cell))
-        outcomes[cell.address] = answer
-        failed += answer.measured is None
-        forecast.took(cell.strategy, answer.timing.wall_s)
-        say(Progress("cells", len(outcomes), total, forecast.left_s, failed))
+    with closing(crew.do(fly_cell, tasks)) as flown:
+        for place, answer in flown:
+            cell = order[place]
+            if isinstance(answer, WorkerDied):
+                answer = Outcome(None, Timing(0.0, 0, 0.0), str(answer))
+            elif answer.measured is not None:
+                keep(answer, _file(folder, cell))
+            outcomes[cell.address] = answer
+            failed += answer.measured is None
+            forecast.took(cell.strategy, answer.timing.wall_s)
+            say(Progress("cells", len(outcomes), total, forecast.left_s, failed))
     return outcomes
 
 

@@ -253,7 +253,7 @@ def test_a_sweep_that_is_stopped_leaves_no_worker_behind_and_goes_on_when_starte
         os.killpg(sweeping.pid, signal.SIGKILL)
         raise
     assert sweeping.returncode == code
-    assert (printed, "Traceback" in told) == ("", False)
+    assert (printed, "Traceback" in told) == ("", False), told
     assert said in told
     (tmp_path / "go").touch()
     again = Counting()
