@@ -1,4 +1,4 @@
-"""Heaps of tuples that begin with a moment, in which no two are equal; and sorted lists of moments.
+"""Heaps of tuples that begin with a moment, of which equal ones come in any order; and sorted lists of moments.
 
 As `heapq` and `bisect`, which compare any two objects; here the moments are compared as numbers, and what stands second
 only where they are equal. That is five times as quick where this module is compiled (docs/adr/0008), and slower where

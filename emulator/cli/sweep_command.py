@@ -55,7 +55,7 @@ def sweep(
     loaded = load(study)
     folder = out or Path("runs") / loaded.name
     try:
-        with _ended_by_signals(), crew(scheduler, workers) as hands, _bar() as tell:
+        with ended_by_signals(), crew(scheduler, workers) as hands, _bar() as tell:
             result = run_study(loaded, folder, crew=hands, tell=tell)
     except SystemExit:
         typer.echo(
@@ -80,7 +80,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """The first Ctrl-C or SIGTERM ends what runs; those after it must not interrupt the tidying up."""
     before = [(number, signal.signal(number, _stop)) for number in STOPPING]
     try:

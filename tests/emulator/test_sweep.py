@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +18,7 @@ import pytest
 
 from dtn.contact_plan import Contact, ContactPlan
 from dtn.errors import BadInput
+from emulator.cli.sweep_command import STOPPING, ended_by_signals
 from emulator.scenario import load as load_scenario
 from emulator.sweep.crew import Here, Processes, Task
 from emulator.sweep.plans import geometry
@@ -218,6 +221,48 @@ def test_a_worker_that_dies_fails_its_cell_and_the_others_go_on(
     result = sweep(study, tmp_path / "out", crew=Processes(2))
     assert result.results["status"].to_list() == ["failed"] * 2 + ["finished"] * 2
     assert "died" in result.failed[0].outcome.failure
+
+
+class Stopped(Exception):
+    """What a signal raises here."""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_a_signal_that_another_thread_took_is_noticed_while_workers_work() -> None:
+    def stop(number: int, frame: object) -> None:
+        raise Stopped
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    taker = threading.Timer(1.0, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGUSR1))
+    began_s = time.monotonic()
+    taker.start()
+    try:
+        with pytest.raises(Stopped), closing(Processes(1).do(time.sleep, [(30.0,)])) as answers:
+            list(answers)
+    finally:
+        taker.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert time.monotonic() - began_s < 20
+
+
+def test_signals_after_the_first_do_not_interrupt_the_tidying_up_and_handlers_are_put_back() -> (
+    None
+):
+    before = [signal.getsignal(number) for number in STOPPING]
+    tidied = []
+
+    def stopped_again_and_again() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            for number in STOPPING:
+                signal.raise_signal(number)
+            tidied.append(True)
+
+    with pytest.raises(SystemExit) as ended, ended_by_signals():
+        stopped_again_and_again()
+    assert (ended.value.code, tidied) == (128 + signal.SIGTERM, [True])
+    assert [signal.getsignal(number) for number in STOPPING] == before
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
